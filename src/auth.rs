@@ -1,0 +1,191 @@
+//! Who is calling: the `Authorization` header to a token's hash, the token's format, the scopes. Pure.
+//! Whether the token is known and good is the database's to say, in the same call as the data.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Code, Error},
+    id::base62,
+};
+
+/// What a token may do. The numbers are the bits of `tokens.scopes`. Contract, "Accounts and tokens".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// `conversations:read`
+    ConversationsRead = 1,
+    /// `conversations:write`
+    ConversationsWrite = 2,
+}
+
+impl Scope {
+    /// The name as callers and operators write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConversationsRead => "conversations:read",
+            Self::ConversationsWrite => "conversations:write",
+        }
+    }
+
+    /// The bit in `tokens.scopes`.
+    pub fn bit(self) -> i64 {
+        self as i64
+    }
+}
+
+/// SHA-256 of a token, in hexadecimal: all that is stored of one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenHash(String);
+
+impl TokenHash {
+    /// The hash as the database has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TokenHash(…)")
+    }
+}
+
+/// A caller with a well-formed token, and the scope that the endpoint asks of it.
+#[derive(Debug)]
+pub struct Caller {
+    /// Of the token as sent.
+    pub token: TokenHash,
+    /// What the endpoint needs.
+    pub scope: Scope,
+}
+
+/// Reads `Authorization: Bearer <token>` (RFC 6750, section 2.1).
+pub fn caller(authorization: Option<&str>, scope: Scope) -> Result<Caller, Error> {
+    let (scheme, token) = authorization.unwrap_or_default().trim().split_once(' ').unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(token_missing());
+    }
+    let token = parse(token.trim()).ok_or_else(token_invalid)?;
+    Ok(Caller { token, scope })
+}
+
+/// `self_`, 30 random base62 characters, and their CRC32 as 6 base62 characters: a wrong checksum is refused here,
+/// without asking the database.
+fn parse(token: &str) -> Option<TokenHash> {
+    let (random, checksum) = token.strip_prefix("self_")?.split_at_checked(30)?;
+    let genuine = random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && checksum == base62(u64::from(crc32(random.as_bytes())), 6);
+    genuine.then(|| TokenHash(hexadecimal(&Sha256::digest(token))))
+}
+
+/// The answer to a request without a bearer token. RFC 6750, section 3: no error code.
+fn token_missing() -> Error {
+    Error::new(Code::TokenMissing, "A token is needed: send it as Authorization: Bearer {token}.")
+        .with_header("www-authenticate", r#"Bearer realm="conversations""#)
+}
+
+/// The answer to a token that opens nothing: malformed, unknown, expired or revoked alike.
+pub fn token_invalid() -> Error {
+    Error::new(Code::TokenInvalid, "The token is not valid: it is malformed, unknown, expired or revoked. Send a good one as Authorization: Bearer {token}.")
+        .with_header("www-authenticate", r#"Bearer realm="conversations", error="invalid_token""#)
+}
+
+/// The answer to a good token without the scope that is needed.
+pub fn scope_insufficient(scope: Scope) -> Error {
+    let name = scope.name();
+    Error::new(Code::ScopeInsufficient, format!("The token lacks the scope {name}. Use one that has it.")).with_header(
+        "www-authenticate",
+        format!(r#"Bearer realm="conversations", error="insufficient_scope", scope="{name}""#),
+    )
+}
+
+/// CRC-32 as zlib and PNG have it (ISO 3309), a bit at a time: 30 bytes don't earn a table.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "self_0123456789ABCDEFGHIJabcdefghij4Us3aw";
+
+    fn code(authorization: Option<&str>) -> Option<Code> {
+        caller(authorization, Scope::ConversationsRead).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn a_checksum_is_zlibs_crc32() {
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+        assert_eq!(crc32(b""), 0);
+    }
+
+    #[test]
+    fn a_good_token_becomes_its_sha256() {
+        let random = "0123456789ABCDEFGHIJabcdefghij";
+        let token = format!("self_{random}{}", base62(u64::from(crc32(random.as_bytes())), 6));
+        let hash = parse(&token).map(|hash| hash.0).unwrap_or_default();
+        assert_eq!(hash.len(), 64);
+        assert_eq!(hash, hexadecimal(&Sha256::digest(&token)));
+        for header in [format!("Bearer {token}"), format!("bearer   {token}")] {
+            assert_eq!(code(Some(&header)), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn sha256_is_written_in_lower_case_hexadecimal() {
+        assert_eq!(
+            hexadecimal(&Sha256::digest("abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn no_bearer_token_is_told_from_a_bad_one() {
+        for header in [None, Some(""), Some("Bearer"), Some("Basic dXNlcjpwYXNz"), Some(GOOD)] {
+            assert_eq!(code(header), Some(Code::TokenMissing), "{header:?}");
+        }
+        let long = format!("Bearer {}", "x".repeat(10_000));
+        for header in [
+            "Bearer x",
+            "Bearer self_",
+            "Bearer self_é",
+            &format!("Bearer {GOOD}x"),
+            &format!("Bearer {GOOD}, Bearer {GOOD}"),
+            &long,
+        ] {
+            assert_eq!(code(Some(header)), Some(Code::TokenInvalid), "{header}");
+        }
+    }
+
+    #[test]
+    fn one_wrong_character_is_a_wrong_checksum() {
+        let random = "0123456789ABCDEFGHIJabcdefghij";
+        let token = format!("self_{random}{}", base62(u64::from(crc32(random.as_bytes())), 6));
+        for index in 5..token.len() {
+            let changed: String = token
+                .chars()
+                .enumerate()
+                .map(|(at, c)| if at == index { if c == 'x' { 'y' } else { 'x' } } else { c })
+                .collect();
+            assert!(parse(&changed).is_none(), "{changed}");
+        }
+    }
+
+    #[test]
+    fn debug_output_has_no_secret() {
+        let shown = format!("{:?}", caller(Some(&format!("Bearer {GOOD}")), Scope::ConversationsRead));
+        assert!(!shown.contains("self_"));
+    }
+}

@@ -1,0 +1,196 @@
+//! Request bodies: forms and JSON objects to attributes (contract, "Requests"). Pure.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::{
+    attributes::{Attributes, Value},
+    error::{Code, Error},
+    request::Head,
+};
+
+/// The attributes of a body. No bytes are no attributes, whatever they call themselves.
+pub fn parse(head: &Head, bytes: &[u8]) -> Result<Attributes, Error> {
+    if bytes.is_empty() {
+        return Ok(Attributes::default());
+    }
+    match media_type(head)? {
+        MediaType::Form => Attributes::of_form(bytes),
+        MediaType::Json => of_json(bytes),
+    }
+}
+
+enum MediaType {
+    Form,
+    Json,
+}
+
+fn media_type(head: &Head) -> Result<MediaType, Error> {
+    let unsupported = || {
+        Error::new(
+            Code::MediaTypeUnsupported,
+            "The body must be a form (Content-Type: application/x-www-form-urlencoded) or JSON \
+             (Content-Type: application/json), in UTF-8 and without a Content-Encoding.",
+        )
+    };
+    if head.content_encoding.as_deref().is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(unsupported());
+    }
+    let mut parts = head.content_type.as_deref().unwrap_or_default().split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    for parameter in parts {
+        let parameter = parameter.to_ascii_lowercase().replace('"', "");
+        if parameter.starts_with("charset=") && parameter != "charset=utf-8" {
+            return Err(unsupported());
+        }
+    }
+    match essence.as_str() {
+        "application/x-www-form-urlencoded" => Ok(MediaType::Form),
+        "application/json" => Ok(MediaType::Json),
+        _ => Err(unsupported()),
+    }
+}
+
+fn of_json(bytes: &[u8]) -> Result<Attributes, Error> {
+    let Object(members) = serde_json::from_slice(bytes).map_err(|error| {
+        Error::new(
+            Code::BodyMalformed,
+            format!(
+                "The body must be one JSON object in UTF-8; it breaks off at line {}, column {}.",
+                error.line(),
+                error.column()
+            ),
+        )
+    })?;
+    let mut attributes = Attributes::default();
+    for (name, value) in members {
+        attributes.insert(name, json_value(value.get()))?;
+    }
+    Ok(attributes)
+}
+
+/// A JSON value by its text, so that a number is judged by how it was written: `1.0`, `1e3` and `1e400` are not whole.
+fn json_value(text: &str) -> Value {
+    match text.as_bytes().first() {
+        Some(b'n') => Value::Null,
+        Some(b't') => Value::Bool(true),
+        Some(b'f') => Value::Bool(false),
+        Some(b'"') => serde_json::from_str(text).map_or(Value::Other, Value::Text),
+        _ => text.parse().map_or(Value::Other, Value::Integer),
+    }
+}
+
+/// A JSON object's members in order, doubles kept: serde's own maps would silently drop one of two.
+struct Object<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_as(content_type: &str, body: &str) -> Result<Attributes, Error> {
+        let head = Head { content_type: Some(content_type.to_owned()), ..Head::default() };
+        parse(&head, body.as_bytes())
+    }
+
+    fn json(body: &str) -> Result<Attributes, Error> {
+        parse_as("application/json", body)
+    }
+
+    #[test]
+    fn a_form_and_an_object_mean_the_same() {
+        let form = parse_as("application/x-www-form-urlencoded", "is_muted=true&archived_at=5&pinned_message_id=");
+        let object = json(r#"{"is_muted": true, "archived_at": 5, "pinned_message_id": null}"#);
+        for attributes in [form, object] {
+            let mut attributes = attributes.unwrap();
+            assert_eq!(attributes.bool("is_muted").ok(), Some(Some(true)));
+            assert_eq!(attributes.integer("archived_at", 0, 9).ok(), Some(Some(5)));
+            assert!(attributes.nullable_reference("pinned_message_id").is_ok_and(|field| field.is_sent()));
+            assert!(attributes.finish(&[]).is_ok());
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_types() {
+        for (text, expected) in [
+            ("null", Value::Null),
+            ("true", Value::Bool(true)),
+            ("7", Value::Integer(7)),
+            (r#""\u0061""#, Value::Text("a".to_owned())),
+            ("7.0", Value::Other),
+            ("7e0", Value::Other),
+            ("1e400", Value::Other),
+            ("123456789012345678901234567890", Value::Other),
+            ("[]", Value::Other),
+            ("{}", Value::Other),
+        ] {
+            assert_eq!(json_value(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_not_a_word_nor_a_word_a_number() {
+        assert!(json(r#"{"n": "7"}"#).and_then(|mut a| a.integer("n", 0, 9)).is_err());
+        assert!(json(r#"{"b": "true"}"#).and_then(|mut a| a.bool("b")).is_err());
+        assert!(json(r#"{"b": 1}"#).and_then(|mut a| a.bool("b")).is_err());
+        assert!(json(r#"{"r": 7}"#).and_then(|mut a| a.reference("r")).is_err());
+    }
+
+    #[test]
+    fn what_is_not_one_object_is_malformed() {
+        let deep = "[".repeat(10_000);
+        for bad in
+            ["[]", "1", "null", "\"a\"", "{", "{}{}", "{'a':1}", "{\"a\":01}", "nul", "\u{feff}{}", deep.as_str()]
+        {
+            assert!(json(bad).is_err_and(|error| error.code == Code::BodyMalformed), "{bad}");
+        }
+        assert!(of_json(b"{\"a\":\"\xff\"}").is_err_and(|error| error.code == Code::BodyMalformed));
+    }
+
+    #[test]
+    fn a_member_sent_twice_is_refused_however_it_is_written() {
+        assert!(json(r#"{"a":1,"\u0061":1}"#).is_err_and(|error| error.code == Code::ParameterDuplicate));
+    }
+
+    #[test]
+    fn content_types_are_two_in_any_case_with_utf8() {
+        for good in ["application/json", "Application/JSON; Charset=\"UTF-8\"", "application/json;charset=utf-8"] {
+            assert!(parse_as(good, "{}").is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "application/json; charset=latin1",
+            "multipart/form-data; boundary=x",
+            "application/jsonx",
+        ] {
+            assert!(parse_as(bad, "{}").is_err_and(|error| error.code == Code::MediaTypeUnsupported), "{bad}");
+            assert!(parse_as(bad, "").is_ok(), "{bad}");
+        }
+    }
+}

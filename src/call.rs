@@ -1,0 +1,131 @@
+//! The one call to D1 that a request makes: statements, and what becomes of their answer. Pure.
+//!
+//! Every statement has the caller in its first three parameters and does nothing unless the token is good:
+//! `?1` the token's hash, `?2` the time in seconds, `?3` the bit of the scope that is needed. One of the statements
+//! answers: a single row of `allowed` (whether the token has the scope) and `answer` (text, or null for nothing
+//! there), and no row at all for a token that opens nothing.
+
+use crate::{
+    auth::{self, Caller},
+    error::Error,
+    response::Response,
+};
+
+/// A parameter of a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parameter {
+    /// SQL `NULL`.
+    Null,
+    /// An integer. D1 binds it as a real number; STRICT columns take it back without loss.
+    Integer(i64),
+    /// Text.
+    Text(String),
+}
+
+impl From<i64> for Parameter {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<bool> for Parameter {
+    fn from(value: bool) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<String> for Parameter {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Parameter {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One SQL statement and its parameters from `?4` on.
+#[derive(Debug)]
+pub struct Statement {
+    /// The whole statement.
+    pub sql: String,
+    /// `?4` and after.
+    pub parameters: Vec<Parameter>,
+}
+
+impl Statement {
+    /// A statement with its parameters from `?4` on.
+    pub fn new(sql: impl Into<String>, parameters: impl Into<Vec<Parameter>>) -> Self {
+        Self { sql: sql.into(), parameters: parameters.into() }
+    }
+}
+
+/// What the answering statement found for this caller.
+#[derive(Debug)]
+pub enum Answer {
+    /// The token opens nothing.
+    UnknownToken,
+    /// The token lacks the scope.
+    Forbidden,
+    /// The text of the answer; None when there is nothing.
+    Found(Option<String>),
+}
+
+impl Answer {
+    /// The answer's text, or the 401 or 403 that this caller gets.
+    pub fn authorized(self, caller: &Caller) -> Result<Option<String>, Error> {
+        match self {
+            Self::UnknownToken => Err(auth::token_invalid()),
+            Self::Forbidden => Err(auth::scope_insufficient(caller.scope)),
+            Self::Found(answer) => Ok(answer),
+        }
+    }
+}
+
+type Render = Box<dyn FnOnce(Option<String>) -> Result<Response, Error>>;
+
+/// The statements of a request, run in order as one transaction, and how their answer becomes a response.
+pub struct Call {
+    /// In the order in which they run.
+    pub statements: Vec<Statement>,
+    /// Which of them answers.
+    pub answer: usize,
+    /// Makes the response of the answer's text.
+    pub render: Render,
+}
+
+impl Call {
+    /// Only reads.
+    pub fn read(answer: Statement, render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static) -> Self {
+        Self { statements: vec![answer], answer: 0, render: Box::new(render) }
+    }
+
+    /// Writes, then answers with what is there afterwards.
+    pub fn write(
+        write: Statement,
+        answer: Statement,
+        render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static,
+    ) -> Self {
+        Self { statements: vec![write, answer], answer: 1, render: Box::new(render) }
+    }
+
+    /// Answers with what was there, then deletes it.
+    pub fn delete(
+        answer: Statement,
+        delete: Statement,
+        render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static,
+    ) -> Self {
+        Self { statements: vec![answer, delete], answer: 0, render: Box::new(render) }
+    }
+
+    /// Does nothing but see whether the caller may be told what is wrong.
+    pub fn refusal(error: Error) -> Self {
+        const AUTHORIZE: &str = "\
+SELECT caller.scopes & ?3 AS allowed, NULL AS answer
+FROM tokens AS caller -- PRIMARY KEY (hash)
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+        Self::read(Statement::new(AUTHORIZE, []), |_| Err(error))
+    }
+}

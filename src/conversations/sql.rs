@@ -1,0 +1,315 @@
+//! The SQL of conversations, each statement whole, with the index it rides on. Pure.
+//! What `?1` to `?3` are, and what an answer is, `call.rs` says.
+
+use crate::{
+    attributes::Field,
+    call::{Parameter, Statement},
+    id::Id,
+    page::{Cursor, Paging},
+    values::{Reference, Timestamp},
+};
+
+/// Which conversations a list shows.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// Only the pinned ones, or only the others.
+    pub pinned: Option<bool>,
+    /// Only the muted ones, or only the others.
+    pub muted: Option<bool>,
+    /// Only the archived ones, or only the others.
+    pub archived: Option<bool>,
+    /// Only those with this contact.
+    pub contact_id: Option<Reference>,
+    /// Only those of this group.
+    pub group_id: Option<Reference>,
+}
+
+impl Filter {
+    /// The query parameters that ask for this filter.
+    pub fn parameters(&self) -> Vec<String> {
+        let flags = [("muted", self.muted), ("archived", self.archived), ("pinned", self.pinned)];
+        let flags = flags.into_iter().filter_map(|(name, flag)| flag.map(|flag| format!("{name}={flag}")));
+        let references = [("group_id", &self.group_id), ("contact_id", &self.contact_id)];
+        let references = references.into_iter().filter_map(|(name, id)| id.as_ref().map(|id| format!("{name}={id}")));
+        flags.chain(references).collect()
+    }
+
+    /// The values of `conversations.state` that the flags allow; all eight when none is given.
+    fn states(&self) -> Vec<i64> {
+        let allows = |flag: Option<bool>, state: i64, bit: i64| flag.is_none_or(|wanted| wanted == (state & bit != 0));
+        (0..8)
+            .filter(|&state| {
+                allows(self.pinned, state, 1) && allows(self.muted, state, 2) && allows(self.archived, state, 4)
+            })
+            .collect()
+    }
+}
+
+/// A page in order of creation, all states: one range of one index. Reads limit + 2 rows at most.
+/// `?4` the rows wanted, `?5` the position, `?6` the contact, `?7` the group.
+const LIST: &str = "\
+SELECT
+  caller.scopes & ?3 AS allowed,
+  iif(caller.scopes & ?3, (
+    SELECT group_concat(id || char(9) || object, char(10))
+    FROM (
+      SELECT id, object FROM conversations {INDEX}
+      WHERE account_id = caller.account_id AND {NARROW} AND id {PAST} ?5
+      ORDER BY id {ORDER} LIMIT ?4
+    )
+  ), NULL) AS answer
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+
+/// A page in order of creation, of one, two or four states: each is a range of the index, SQLite merges them as it
+/// reads (\"MERGE (UNION ALL)\") and reads limit + 5 rows at most. A state of NULL is an empty range.
+/// `?4` the rows wanted, `?5` the position, `?6` the contact, `?7` the group, `?8` to `?11` the states.
+const LIST_OF_STATES: &str = "\
+SELECT
+  caller.scopes & ?3 AS allowed,
+  iif(caller.scopes & ?3, (
+    SELECT group_concat(id || char(9) || object, char(10))
+    FROM (
+      SELECT id, object FROM conversations {INDEX}
+      WHERE account_id = caller.account_id AND {NARROW} AND state = ?8 AND id {PAST} ?5
+      UNION ALL
+      SELECT id, object FROM conversations {INDEX}
+      WHERE account_id = caller.account_id AND {NARROW} AND state = ?9 AND id {PAST} ?5
+      UNION ALL
+      SELECT id, object FROM conversations {INDEX}
+      WHERE account_id = caller.account_id AND {NARROW} AND state = ?10 AND id {PAST} ?5
+      UNION ALL
+      SELECT id, object FROM conversations {INDEX}
+      WHERE account_id = caller.account_id AND {NARROW} AND state = ?11 AND id {PAST} ?5
+      ORDER BY id {ORDER} LIMIT ?4
+    )
+  ), NULL) AS answer
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+
+/// A page of conversations, newest first; `ending_before` walks the other way and the page is turned round afterwards.
+pub fn list(paging: &Paging, filter: &Filter) -> Statement {
+    let by_state = filter.pinned.or(filter.muted).or(filter.archived).is_some();
+    let (index, narrow) = match (filter.contact_id.is_some(), filter.group_id.is_some(), by_state) {
+        // The table itself is clustered by (account_id, id).
+        (false, false, false) => ("", "?6 IS NULL AND ?7 IS NULL"),
+        (false, false, true) => ("INDEXED BY conversations_by_state", "?6 IS NULL AND ?7 IS NULL"),
+        (true, false, false) => ("INDEXED BY conversations_by_contact", "contact_id = ?6 AND ?7 IS NULL"),
+        (true, false, true) => ("INDEXED BY conversations_by_contact_state", "contact_id = ?6 AND ?7 IS NULL"),
+        (false, true, false) => ("INDEXED BY conversations_by_group", "?6 IS NULL AND group_id = ?7"),
+        (false, true, true) => ("INDEXED BY conversations_by_group_state", "?6 IS NULL AND group_id = ?7"),
+        (true, true, false) => ("INDEXED BY conversations_by_contact_and_group", "contact_id = ?6 AND group_id = ?7"),
+        (true, true, true) => {
+            ("INDEXED BY conversations_by_contact_and_group_state", "contact_id = ?6 AND group_id = ?7")
+        }
+    };
+    // Every id is greater than '' and less than '{': no cursor is a cursor beyond them all.
+    let (past, order, position) = match &paging.cursor {
+        Cursor::Start => ("<", "DESC", "{".to_owned()),
+        Cursor::After(id) => ("<", "DESC", id.to_string()),
+        Cursor::Before(id) => (">", "ASC", id.to_string()),
+    };
+    let template = if by_state { LIST_OF_STATES } else { LIST };
+    let sql = template
+        .replace("{INDEX}", index)
+        .replace("{NARROW}", narrow)
+        .replace("{PAST}", past)
+        .replace("{ORDER}", order);
+    let reference = |id: &Option<Reference>| id.as_ref().map(Reference::to_string).into();
+    let mut parameters: Vec<Parameter> = vec![
+        paging.limit.and_one_more().into(),
+        position.into(),
+        reference(&filter.contact_id),
+        reference(&filter.group_id),
+    ];
+    if by_state {
+        let states = filter.states();
+        parameters.extend((0..4).map(|at| states.get(at).copied().into()));
+    }
+    Statement::new(sql, parameters)
+}
+
+/// Adds a conversation. `?4` its id, `?5` the contact, `?6` the group.
+const INSERT: &str = "\
+INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
+SELECT caller.account_id, ?4, ?5, ?6, ?2
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3";
+
+/// The conversation just added.
+const CREATED: &str = "\
+SELECT
+  caller.scopes & ?3 AS allowed,
+  (
+    SELECT 'created' || char(9) || object FROM conversations
+    WHERE account_id = caller.account_id AND id = ?4
+  ) AS answer
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+
+/// Adds a conversation unless there is one with the same contact and the same group. One statement decides and
+/// writes, so simultaneous requests can't both find nothing. `?4` its id, `?5` the contact, `?6` the group.
+const INSERT_DISTINCT: &str = "\
+INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
+SELECT caller.account_id, ?4, ?5, ?6, ?2
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
+  AND NOT EXISTS (
+    SELECT 1 FROM conversations INDEXED BY conversations_by_contact_and_group
+    WHERE account_id = caller.account_id AND contact_id IS ?5 AND group_id IS ?6
+  )";
+
+/// The oldest conversation with that contact and that group: the one just added, or the one that was there.
+const CREATED_OR_EXISTING: &str = "\
+SELECT
+  caller.scopes & ?3 AS allowed,
+  (
+    SELECT iif(id = ?4, 'created', 'existing') || char(9) || object
+    FROM conversations INDEXED BY conversations_by_contact_and_group
+    WHERE account_id = caller.account_id AND contact_id IS ?5 AND group_id IS ?6
+    ORDER BY id LIMIT 1
+  ) AS answer
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+
+/// The statements of a creation; the answer is `created` or `existing`, TAB, the object.
+pub fn create(
+    id: &Id,
+    contact_id: Option<Reference>,
+    group_id: Option<Reference>,
+    distinct: bool,
+) -> (Statement, Statement) {
+    let id: Parameter = id.to_string().into();
+    let contact_and_group = [contact_id, group_id].map(|reference| reference.map(|id| id.to_string()).into());
+    let all: Vec<Parameter> = std::iter::once(id.clone()).chain(contact_and_group).collect();
+    if distinct {
+        (Statement::new(INSERT_DISTINCT, all.clone()), Statement::new(CREATED_OR_EXISTING, all))
+    } else {
+        (Statement::new(INSERT, all), Statement::new(CREATED, [id]))
+    }
+}
+
+/// One conversation. `?4` its id.
+const RETRIEVE: &str = "\
+SELECT
+  caller.scopes & ?3 AS allowed,
+  (
+    SELECT object FROM conversations -- PRIMARY KEY (account_id, id)
+    WHERE account_id = caller.account_id AND id = ?4
+  ) AS answer
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+
+/// The statement of a retrieval; the answer is the object.
+pub fn retrieve(id: &Id) -> Statement {
+    Statement::new(RETRIEVE, [id.to_string().into()])
+}
+
+/// What an update changes; what it doesn't send stays as it is.
+#[derive(Debug)]
+pub struct Changes {
+    /// A message of this conversation, or none.
+    pub pinned_message_id: Field<Id>,
+    /// Pins or un-pins the conversation.
+    pub is_pinned: Option<bool>,
+    /// Mutes or un-mutes it.
+    pub is_muted: Option<bool>,
+    /// Archives or un-archives it.
+    pub archived_at: Field<Timestamp>,
+}
+
+/// Changes the attributes that were sent and no others, all or none of them: a message that isn't of this
+/// conversation is not pinned, and then nothing changes.
+/// `?4` the id, `?5` `?6` pinned_message_id sent and its value, `?7` is_pinned, `?8` is_muted, `?9` `?10` archived_at
+/// sent and its value.
+const UPDATE: &str = "\
+UPDATE conversations -- PRIMARY KEY (account_id, id)
+SET
+  pinned_message_id = iif(?5, ?6, pinned_message_id),
+  is_pinned = coalesce(?7, is_pinned),
+  is_muted = coalesce(?8, is_muted),
+  archived_at = iif(?9, ?10, archived_at)
+WHERE account_id = (
+    SELECT caller.account_id FROM tokens AS caller
+    WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
+  )
+  AND id = ?4
+  AND (?6 IS NULL OR EXISTS (
+    SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
+    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = ?4 AND messages.id = ?6
+  ))";
+
+/// The conversation after an update, and whether the pin was refused. `?4` its id, `?5` the message to pin, or null.
+const UPDATED: &str = "\
+SELECT
+  caller.scopes & ?3 AS allowed,
+  (
+    SELECT iif(?5 IS NULL OR pinned_message_id IS ?5, 'updated', 'foreign_pin') || char(9) || object
+    FROM conversations -- PRIMARY KEY (account_id, id)
+    WHERE account_id = caller.account_id AND id = ?4
+  ) AS answer
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+
+/// The statements of an update; the answer is `updated` or `foreign_pin`, TAB, the object.
+pub fn update(id: &Id, changes: &Changes) -> (Statement, Statement) {
+    let id: Parameter = id.to_string().into();
+    let pin: Parameter = changes.pinned_message_id.clone().value().map(|id| id.to_string()).into();
+    let update = [
+        id.clone(),
+        changes.pinned_message_id.is_sent().into(),
+        pin.clone(),
+        changes.is_pinned.into(),
+        changes.is_muted.into(),
+        changes.archived_at.is_sent().into(),
+        changes.archived_at.clone().value().map(Timestamp::seconds).into(),
+    ];
+    (Statement::new(UPDATE, update), Statement::new(UPDATED, [id, pin]))
+}
+
+/// Whether the conversation is there. `?4` its id.
+const EXISTS: &str = "\
+SELECT
+  caller.scopes & ?3 AS allowed,
+  (
+    SELECT id FROM conversations -- PRIMARY KEY (account_id, id)
+    WHERE account_id = caller.account_id AND id = ?4
+  ) AS answer
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+
+/// Deletes a conversation; its messages go with it, by their foreign key. `?4` its id.
+const DELETE: &str = "\
+DELETE FROM conversations -- PRIMARY KEY (account_id, id)
+WHERE account_id = (
+    SELECT caller.account_id FROM tokens AS caller
+    WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
+  )
+  AND id = ?4";
+
+/// The statements of a deletion; the answer is the id.
+pub fn delete(id: &Id) -> (Statement, Statement) {
+    let id: Parameter = id.to_string().into();
+    (Statement::new(EXISTS, [id.clone()]), Statement::new(DELETE, [id]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_become_states() {
+        assert_eq!(Filter::default().states(), (0..8).collect::<Vec<_>>());
+        assert_eq!(Filter { muted: Some(true), ..Filter::default() }.states(), [2, 3, 6, 7]);
+        assert_eq!(Filter { archived: Some(false), pinned: Some(false), ..Filter::default() }.states(), [0, 2]);
+        let all = Filter { archived: Some(true), pinned: Some(true), muted: Some(true), ..Filter::default() };
+        assert_eq!(all.states(), [7]);
+    }
+
+    #[test]
+    fn links_keep_every_filter() {
+        let filter =
+            Filter { muted: Some(true), pinned: Some(false), group_id: Reference::parse("g-1"), ..Filter::default() };
+        assert_eq!(filter.parameters(), ["muted=true", "pinned=false", "group_id=g-1"]);
+    }
+}

@@ -1,0 +1,181 @@
+//! The one error type and its one envelope (contract, "Errors"). Pure.
+//! What a caller may read is in `message`; what only the log may hold is in `cause`.
+
+use serde::Serialize;
+
+use crate::response::Response;
+
+/// What went wrong, as a caller's program sees it. The documentation page has a section for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// An attribute that must be there is not.
+    ParameterMissing,
+    /// The endpoint has no such attribute.
+    ParameterUnknown,
+    /// The attribute's value is not one it can have.
+    ParameterInvalid,
+    /// The attribute was sent twice.
+    ParameterDuplicate,
+    /// The attribute exists and can't be changed here.
+    ParameterImmutable,
+    /// The body is not what its content type says.
+    BodyMalformed,
+    /// No bearer token.
+    TokenMissing,
+    /// A token that is malformed, unknown, expired or revoked.
+    TokenInvalid,
+    /// A good token without the scope that the endpoint needs.
+    ScopeInsufficient,
+    /// The id names nothing that this token's account has.
+    ResourceMissing,
+    /// No endpoint has this path.
+    PathUnknown,
+    /// The path has no such verb.
+    MethodNotAllowed,
+    /// The body is larger than the endpoint takes.
+    BodyTooLarge,
+    /// A body that is neither a form nor JSON.
+    MediaTypeUnsupported,
+    /// A fault of this service.
+    InternalError,
+    /// The database did not answer.
+    DatabaseUnavailable,
+}
+
+impl Code {
+    /// The HTTP status that goes with the code.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::ParameterMissing
+            | Self::ParameterUnknown
+            | Self::ParameterInvalid
+            | Self::ParameterDuplicate
+            | Self::ParameterImmutable
+            | Self::BodyMalformed => 400,
+            Self::TokenMissing | Self::TokenInvalid => 401,
+            Self::ScopeInsufficient => 403,
+            Self::ResourceMissing | Self::PathUnknown => 404,
+            Self::MethodNotAllowed => 405,
+            Self::BodyTooLarge => 413,
+            Self::MediaTypeUnsupported => 415,
+            Self::InternalError => 500,
+            Self::DatabaseUnavailable => 503,
+        }
+    }
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub struct Error {
+    /// The documented code, which decides the status.
+    pub code: Code,
+    message: String,
+    param: Option<String>,
+    header: Option<(&'static str, String)>,
+    /// For the log alone: what the platform or the database said.
+    pub cause: Option<String>,
+}
+
+impl Error {
+    /// An error without an attribute at fault.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), param: None, header: None, cause: None }
+    }
+
+    /// An error of one attribute. Its name is cut to 64 characters, it may be anything a caller sent.
+    pub fn of(code: Code, param: &str, message: impl Into<String>) -> Self {
+        Self { param: Some(param.chars().take(64).collect()), ..Self::new(code, message) }
+    }
+
+    /// A wrong value: `<param> must be <what would be right>.`
+    pub fn invalid(param: &str, right: &str) -> Self {
+        Self::of(Code::ParameterInvalid, param, format!("{param} must be {right}."))
+    }
+
+    /// The id in the path names nothing of this account: it never existed, is gone, or belongs to somebody else.
+    pub fn resource_missing(what: &str) -> Self {
+        Self::new(
+            Code::ResourceMissing,
+            format!("There is no such {what}. Check the id in the path; it may have been deleted."),
+        )
+    }
+
+    /// A fault of this service. The caller learns nothing of the cause.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(
+                Code::InternalError,
+                "Something went wrong here. It is safe to try again; quote the request id if it stays.",
+            )
+        }
+    }
+
+    /// Adds a response header: `WWW-Authenticate`, `Allow`, `Retry-After`.
+    pub fn with_header(self, name: &'static str, value: impl Into<String>) -> Self {
+        Self { header: Some((name, value.into())), ..self }
+    }
+
+    /// Keeps for the log what the caller must not see.
+    pub fn with_cause(self, cause: impl Into<String>) -> Self {
+        Self { cause: Some(cause.into()), ..self }
+    }
+
+    /// The envelope. `origin` is the scheme and host that the request was sent to.
+    pub fn response(self, origin: &str, request_id: &str) -> Response {
+        #[derive(Serialize)]
+        struct Envelope<'a> {
+            r#type: &'static str,
+            code: Code,
+            message: &'a str,
+            param: Option<&'a str>,
+            documentation_url: String,
+            request_id: &'a str,
+        }
+        let status = self.code.status();
+        let code = serde_json::to_string(&self.code).unwrap_or_default();
+        let envelope = Envelope {
+            r#type: if status < 500 { "invalid_request" } else { "api_error" },
+            code: self.code,
+            message: &self.message,
+            param: self.param.as_deref(),
+            documentation_url: format!("{origin}/#{}", code.trim_matches('"')),
+            request_id,
+        };
+        // Serializing strings into a string has no way to fail.
+        let response = Response::json(status, serde_json::to_string(&envelope).unwrap_or_default());
+        self.header.into_iter().fold(response, |response, (name, value)| response.with(name, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_envelope_is_one_flat_object() {
+        let response = Error::invalid("limit", "a whole number from 1 to 100").response("https://api.self.chat", "r1");
+        assert_eq!(response.status, 400);
+        assert_eq!(
+            response.body.as_deref(),
+            Some(
+                r#"{"type":"invalid_request","code":"parameter_invalid","message":"limit must be a whole number from 1 to 100.","param":"limit","documentation_url":"https://api.self.chat/#parameter_invalid","request_id":"r1"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_cause_never_reaches_the_caller() {
+        let response = Error::internal("no such table: secrets").response("", "r1");
+        assert_eq!(response.status, 500);
+        assert!(!response.body.unwrap_or_default().contains("secrets"));
+    }
+
+    #[test]
+    fn a_name_at_fault_is_cut_to_64_characters_and_escaped() {
+        let response = Error::of(Code::ParameterUnknown, &"\"é".repeat(100), "no").response("", "r1");
+        let body: serde_json::Value = serde_json::from_str(&response.body.unwrap_or_default()).unwrap_or_default();
+        assert_eq!(body.get("param").and_then(|param| param.as_str()), Some("\"é".repeat(32).as_str()));
+    }
+}

@@ -1,0 +1,58 @@
+//! The conversations API, a Worker on D1. This file is the whole journey of a request:
+//! in, parsed, one call to D1, out. Everything it passes through lives in the modules below.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod auth;
+mod body;
+mod call;
+mod conversations;
+mod d1;
+mod edge;
+mod error;
+mod id;
+mod page;
+mod request;
+mod response;
+mod routes;
+mod values;
+
+use crate::{call::Call, edge::Edge, error::Error, request::Request, response::Response, routes::Destination};
+
+/// The fetch event. Every answer, an error's included, leaves through [`Edge::send`].
+#[worker::event(fetch)]
+async fn fetch(
+    request: worker::Request,
+    env: worker::Env,
+    _context: worker::Context,
+) -> worker::Result<worker::Response> {
+    let mut edge = Edge::new(request, env)?;
+    let response = match respond(&mut edge).await {
+        Ok(response) => response,
+        Err(error) => edge.describe(error),
+    };
+    edge.send(response).await
+}
+
+async fn respond(edge: &mut Edge) -> Result<Response, Error> {
+    let endpoint = match routes::find(&edge.head)? {
+        Destination::Endpoint(endpoint) => endpoint,
+        Destination::Preflight => return Ok(Response::preflight()),
+        Destination::Options(allow) => return Ok(Response::options(allow)),
+        Destination::Documentation => return Ok(Response::asset()),
+    };
+    let caller = auth::caller(edge.head.authorization.as_deref(), endpoint.scope)?;
+    let body = edge.body(endpoint.body_limit).await;
+    // What is wrong with a request is told only to a caller whose token is good, so even a refusal asks D1.
+    let call = body
+        .and_then(|body| Request::parse(&edge.head, &endpoint, &body, edge.now))
+        .and_then(endpoint.handler)
+        .unwrap_or_else(Call::refusal);
+    let answer = d1::send(&edge.database()?, &caller, &call.statements, call.answer, edge.now).await?;
+    (call.render)(answer.authorized(&caller)?)
+}
+
+#[worker::event(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}

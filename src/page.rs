@@ -1,0 +1,170 @@
+//! Pages of a list: limit, cursors, links (contract, "List"). Pure.
+//! A statement gives a page as lines of `position TAB object`: JSON never contains a raw tab or line break.
+
+use crate::{
+    attributes::Attributes,
+    error::{Code, Error},
+    id::Id,
+    response::Response,
+};
+
+/// How many objects a page has: 1 to 100, 10 unless told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(i64);
+
+impl Limit {
+    /// Rows to ask for: one more than the page, to know whether there are others.
+    pub fn and_one_more(self) -> i64 {
+        self.0 + 1
+    }
+}
+
+/// Which way a walk goes, and from which position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// The newest.
+    Start,
+    /// `starting_after`: what is older than this.
+    After(Id),
+    /// `ending_before`: what is newer than this.
+    Before(Id),
+}
+
+/// The part of a list's query that all lists share.
+#[derive(Debug)]
+pub struct Paging {
+    /// The page's size.
+    pub limit: Limit,
+    /// Where it begins or ends.
+    pub cursor: Cursor,
+}
+
+impl Paging {
+    /// Takes `limit`, `starting_after` and `ending_before` out of a query.
+    pub fn take(query: &mut Attributes) -> Result<Self, Error> {
+        const AN_ID: &str = "the id of an object: 16 letters and digits";
+        let limit = Limit(query.integer("limit", 1, 100)?.unwrap_or(10));
+        let after = query.parsed("starting_after", AN_ID, Id::parse)?;
+        let before = query.parsed("ending_before", AN_ID, Id::parse)?;
+        let cursor = match (after, before) {
+            (None, None) => Cursor::Start,
+            (Some(id), None) => Cursor::After(id),
+            (None, Some(id)) => Cursor::Before(id),
+            (Some(_), Some(_)) => {
+                return Err(Error::of(
+                    Code::ParameterInvalid,
+                    "ending_before",
+                    "ending_before can't be combined with starting_after; send one of the two.",
+                ));
+            }
+        };
+        Ok(Self { limit, cursor })
+    }
+
+    /// The response for the lines that the statement found in the direction of travel, at most one more than the
+    /// limit. `url` is the list's own; `kept` are its other parameters, `name=value` each, percent-encoded.
+    pub fn response(&self, lines: Option<&str>, url: &str, kept: &[String]) -> Response {
+        let limit = usize::try_from(self.limit.0).unwrap_or_default();
+        let mut rows: Vec<(&str, &str)> =
+            lines.unwrap_or_default().lines().filter_map(|line| line.split_once('\t')).collect();
+        let has_more = rows.len() > limit;
+        rows.truncate(limit);
+        let backwards = matches!(self.cursor, Cursor::Before(_));
+        if backwards {
+            rows.reverse();
+        }
+        let data: Vec<&str> = rows.iter().map(|(_, object)| *object).collect();
+        let body = format!(r#"{{"has_more":{has_more},"data":[{}]}}"#, data.join(","));
+
+        let link = |relation: &str, cursor: &str, position: &str| {
+            let query = kept.iter().cloned().chain([format!("limit={limit}"), format!("{cursor}={position}")]);
+            format!(r#"<{url}?{}>; rel="{relation}""#, query.collect::<Vec<_>>().join("&"))
+        };
+        // On the page before a cursor there is always a next one: where the walk came from.
+        let next = rows.last().filter(|_| has_more || backwards).map(|(last, _)| link("next", "starting_after", last));
+        let came_from_newer = matches!(self.cursor, Cursor::After(_));
+        let previous = rows
+            .first()
+            .filter(|_| if backwards { has_more } else { came_from_newer })
+            .map(|(first, _)| link("prev", "ending_before", first));
+        let links: Vec<String> = next.into_iter().chain(previous).collect();
+        let response = Response::json(200, body);
+        if links.is_empty() { response } else { response.with("link", links.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "V000000000000000";
+
+    fn paging(query: &str) -> Result<Paging, Error> {
+        Attributes::of_query(query).and_then(|mut query| Paging::take(&mut query))
+    }
+
+    fn respond(query: &str, lines: &str) -> Response {
+        paging(query).unwrap().response(
+            Some(lines).filter(|lines| !lines.is_empty()),
+            "https://h/l",
+            &["muted=true".to_owned()],
+        )
+    }
+
+    fn body(response: &Response) -> &str {
+        response.body.as_deref().unwrap()
+    }
+
+    #[test]
+    fn ten_from_the_newest_unless_told() {
+        let paging = paging("").unwrap();
+        assert_eq!((paging.limit, paging.cursor), (Limit(10), Cursor::Start));
+    }
+
+    #[test]
+    fn both_directions_at_once_are_refused() {
+        let error = paging(&format!("starting_after={ID}&ending_before={ID}")).unwrap_err();
+        assert_eq!(error.code, Code::ParameterInvalid);
+    }
+
+    #[test]
+    fn a_malformed_cursor_is_refused() {
+        for bad in ["", "x", "V00000000000000-", "V0000000000000000"] {
+            assert!(paging(&format!("starting_after={bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_has_no_links() {
+        let response = respond("", "");
+        assert_eq!(body(&response), r#"{"has_more":false,"data":[]}"#);
+        assert!(response.headers.is_empty());
+    }
+
+    #[test]
+    fn one_row_too_many_tells_that_there_are_more() {
+        let response = respond("limit=2", "c\t3\nb\t2\na\t1");
+        assert_eq!(body(&response), r#"{"has_more":true,"data":[3,2]}"#);
+        assert_eq!(
+            response.headers,
+            [("link", r#"<https://h/l?muted=true&limit=2&starting_after=b>; rel="next""#.to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_page_after_a_cursor_leads_back() {
+        let response = respond(&format!("limit=2&starting_after={ID}"), "b\t2\na\t1");
+        assert_eq!(
+            response.headers,
+            [("link", r#"<https://h/l?muted=true&limit=2&ending_before=b>; rel="prev""#.to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_page_before_a_cursor_is_newest_first_too() {
+        let response = respond(&format!("limit=2&ending_before={ID}"), "a\t1\nb\t2\nc\t3");
+        assert_eq!(body(&response), r#"{"has_more":true,"data":[2,1]}"#);
+        let expected = r#"<https://h/l?muted=true&limit=2&starting_after=a>; rel="next", <https://h/l?muted=true&limit=2&ending_before=b>; rel="prev""#;
+        assert_eq!(response.headers, [("link", expected.to_owned())]);
+    }
+}

@@ -1,0 +1,55 @@
+//! A response as plain data: status, headers, body. Pure; `edge.rs` turns it into the platform's own.
+
+/// What goes back to the caller. The headers that every response has are added at the edge.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers of this response alone.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON, or nothing at all.
+    pub body: Option<String>,
+    /// Whether the body is the static file of the request's path instead.
+    pub is_asset: bool,
+}
+
+impl Response {
+    fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: None, is_asset: false }
+    }
+
+    /// A JSON body.
+    pub fn json(status: u16, body: String) -> Self {
+        Self { body: Some(body), ..Self::empty(status) }
+    }
+
+    /// 204, no body.
+    pub fn no_content() -> Self {
+        Self::empty(204)
+    }
+
+    /// 204 to a browser's preflight (Fetch standard, CORS-preflight): any origin may send what this API reads.
+    /// It says so for paths that don't exist too, or a page could not read their 404.
+    pub fn preflight() -> Self {
+        Self::no_content()
+            .with("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+            .with("access-control-allow-headers", "Authorization, Content-Type")
+            .with("access-control-max-age", "86400")
+    }
+
+    /// 204 to a plain `OPTIONS`, with the path's verbs.
+    pub fn options(allow: String) -> Self {
+        Self::no_content().with("allow", allow)
+    }
+
+    /// The static file of the request's path.
+    pub fn asset() -> Self {
+        Self { is_asset: true, ..Self::empty(200) }
+    }
+
+    /// Adds a header.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}

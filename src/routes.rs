@@ -1,0 +1,171 @@
+//! The route table on one screen: method and path to endpoint; 404, 405 with `Allow`, HEAD as GET. Pure.
+
+use crate::{
+    auth::Scope::{self, ConversationsRead, ConversationsWrite},
+    call::Call,
+    conversations,
+    error::{Code, Error},
+    request::{Head, Request},
+};
+
+/// Bodies up to 16 KiB. Contract, "Requests".
+const SMALL: usize = 16 * 1024;
+
+type Handler = fn(Request) -> Result<Call, Error>;
+
+type Verb = (&'static str, Scope, Handler);
+
+/// Every endpoint of the API: its path, its verbs, the scope each needs, and what it does.
+const TABLE: &[(&str, &[Verb])] = &[
+    (
+        "/v1/conversations",
+        &[("GET", ConversationsRead, conversations::list), ("POST", ConversationsWrite, conversations::create)],
+    ),
+    (
+        "/v1/conversations/:id",
+        &[
+            ("GET", ConversationsRead, conversations::retrieve),
+            ("PUT", ConversationsWrite, conversations::update),
+            ("PATCH", ConversationsWrite, conversations::update),
+            ("DELETE", ConversationsWrite, conversations::delete),
+        ],
+    ),
+];
+
+/// One verb of one path.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// What stands for `:id` in the path; empty where there is none.
+    pub id: String,
+    /// What the token must have.
+    pub scope: Scope,
+    /// The largest body, in bytes.
+    pub body_limit: usize,
+    /// Turns the request into its call to D1.
+    pub handler: Handler,
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub enum Destination {
+    /// To an endpoint of the API.
+    Endpoint(Endpoint),
+    /// To the documentation page.
+    Documentation,
+    /// A browser asks whether it may.
+    Preflight,
+    /// Somebody asks for a path's verbs, which are these.
+    Options(String),
+}
+
+/// Finds where a request goes. Errors: 404, or 405 with `Allow`.
+pub fn find(head: &Head) -> Result<Destination, Error> {
+    let method = head.method.as_str();
+    if method == "OPTIONS" && head.asks_preflight {
+        return Ok(Destination::Preflight);
+    }
+    if head.path == "/" {
+        return match method {
+            "GET" | "HEAD" => Ok(Destination::Documentation),
+            _ => options_or_refusal(method, ["GET"].into_iter()),
+        };
+    }
+    let (id, verbs) = TABLE
+        .iter()
+        .find_map(|(pattern, verbs)| matches(pattern, &head.path).map(|id| (id, verbs)))
+        .ok_or_else(|| {
+            Error::new(
+                Code::PathUnknown,
+                "There is nothing at this path. The API lives under /v1/conversations, without a trailing slash.",
+            )
+        })?;
+    let wanted = if method == "HEAD" { "GET" } else { method };
+    match verbs.iter().find(|(verb, ..)| *verb == wanted) {
+        Some(&(_, scope, handler)) => {
+            Ok(Destination::Endpoint(Endpoint { id: id.to_owned(), scope, body_limit: SMALL, handler }))
+        }
+        None => options_or_refusal(method, verbs.iter().map(|(verb, ..)| *verb)),
+    }
+}
+
+/// The path's `:id`, or the empty string where the pattern has none; None when the path is another one.
+fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    match pattern.strip_suffix(":id") {
+        None => (path == pattern).then_some(""),
+        Some(prefix) => path.strip_prefix(prefix).filter(|id| !id.is_empty() && !id.contains('/')),
+    }
+}
+
+fn options_or_refusal<'a>(method: &str, verbs: impl Iterator<Item = &'a str>) -> Result<Destination, Error> {
+    let allow = verbs
+        .flat_map(|verb| if verb == "GET" { vec!["GET", "HEAD"] } else { vec![verb] })
+        .chain(["OPTIONS"])
+        .collect::<Vec<_>>()
+        .join(", ");
+    if method == "OPTIONS" {
+        return Ok(Destination::Options(allow));
+    }
+    Err(Error::new(Code::MethodNotAllowed, format!("This path has no such method. It takes: {allow}."))
+        .with_header("allow", allow))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(method: &str, path: &str) -> Result<Destination, Error> {
+        find(&Head { method: method.to_owned(), path: path.to_owned(), ..Head::default() })
+    }
+
+    fn code(method: &str, path: &str) -> Option<Code> {
+        to(method, path).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn head_goes_where_get_goes() {
+        for method in ["GET", "HEAD"] {
+            assert!(matches!(to(method, "/v1/conversations"), Ok(Destination::Endpoint(_))));
+        }
+    }
+
+    #[test]
+    fn an_id_is_one_segment() {
+        assert!(
+            matches!(to("GET", "/v1/conversations/abc"), Ok(Destination::Endpoint(endpoint)) if endpoint.id == "abc")
+        );
+    }
+
+    #[test]
+    fn a_trailing_slash_is_another_path() {
+        for path in [
+            "",
+            "/v1",
+            "/v1/",
+            "/v1/conversations/",
+            "/v1/conversations/a/b",
+            "/V1/conversations",
+            "//v1/conversations",
+        ] {
+            assert_eq!(code("GET", path), Some(Code::PathUnknown), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_known_path_with_another_verb_is_405() {
+        for method in ["DELETE", "PROPFIND", "get", "", "TRACE"] {
+            assert_eq!(code(method, "/v1/conversations"), Some(Code::MethodNotAllowed), "{method}");
+        }
+        assert_eq!(code("POST", "/v1/conversations/abc"), Some(Code::MethodNotAllowed));
+        assert_eq!(code("POST", "/"), Some(Code::MethodNotAllowed));
+    }
+
+    #[test]
+    fn options_lists_the_verbs() {
+        let allow = |path| match to("OPTIONS", path) {
+            Ok(Destination::Options(allow)) => allow,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(allow("/v1/conversations"), "GET, HEAD, POST, OPTIONS");
+        assert_eq!(allow("/v1/conversations/abc"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+    }
+}

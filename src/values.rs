@@ -1,0 +1,63 @@
+//! The contract's value types: what an attribute can hold once it has been checked. Pure.
+
+use std::fmt;
+
+/// Seconds since the Unix epoch, 0 to 253402300799 (the end of the year 9999). Contract, "Requests".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The last second of the year 9999.
+    pub const MAX: i64 = 253_402_300_799;
+
+    /// None outside the bounds.
+    pub fn new(seconds: i64) -> Option<Self> {
+        (0..=Self::MAX).contains(&seconds).then_some(Self(seconds))
+    }
+
+    /// Whole seconds since the Unix epoch.
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+}
+
+/// An id of the deployment's own directory of contacts and groups: 1 to 64 characters of `[A-Za-z0-9_-]`.
+/// This service doesn't hold that directory, so any such id is taken. Contract, "Requests".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference(String);
+
+impl Reference {
+    /// None when the text is not a reference.
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_within_the_years_1970_to_9999() {
+        assert_eq!(Timestamp::new(0).map(Timestamp::seconds), Some(0));
+        assert!(Timestamp::new(Timestamp::MAX).is_some());
+        assert_eq!(Timestamp::new(-1), None);
+        assert_eq!(Timestamp::new(Timestamp::MAX + 1), None);
+    }
+
+    #[test]
+    fn a_reference_is_1_to_64_characters_of_the_url_safe_alphabet() {
+        assert!(Reference::parse("WAz8eIbvDR60rouK").is_some());
+        assert!(Reference::parse(&"a".repeat(64)).is_some());
+        for bad in ["", "a b", "a/b", "é", "a\0", "'; --", &"a".repeat(65)] {
+            assert_eq!(Reference::parse(bad), None, "{bad:?}");
+        }
+    }
+}
