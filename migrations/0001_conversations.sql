@@ -73,7 +73,7 @@ CREATE TABLE messages (
   conversation_id TEXT    NOT NULL,
   id              TEXT    NOT NULL CHECK (length(id) = 16 AND id NOT GLOB '*[^0-9A-Za-z]*'),
   contact_id      TEXT    CHECK (length(contact_id) BETWEEN 1 AND 64 AND contact_id NOT GLOB '*[^0-9A-Za-z_-]*'),
-  message         TEXT    NOT NULL CHECK (length(message) BETWEEN 1 AND 10000),
+  message         TEXT    NOT NULL CHECK (length(message) BETWEEN 1 AND 10000 AND instr(message, char(0)) = 0),
   read_at         INTEGER CHECK (read_at BETWEEN 0 AND 253402300799),
   created_at      INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 253402300799),
   updated_at      INTEGER CHECK (updated_at BETWEEN 0 AND 253402300799),

@@ -1,11 +1,11 @@
 //! The only file that knows the platform's requests and responses: to and from our own plain types.
 
 use worker::{
-    D1Database, Date, Env, Headers, Method, ResponseBuilder,
-    js_sys::Uint8Array,
+    D1Database, Date, Env,
+    js_sys::{Function, Promise, Reflect, Uint8Array},
     wasm_bindgen::{JsCast, JsValue},
     wasm_bindgen_futures::JsFuture,
-    web_sys::{ReadableStreamDefaultReader, ReadableStreamReadResult},
+    web_sys::{self, Headers, ReadableStreamDefaultReader, ReadableStreamReadResult, ResponseInit},
 };
 
 use crate::{
@@ -95,35 +95,44 @@ impl Edge {
     }
 
     /// The platform's response, with the headers that all of them have.
-    pub async fn send(self, response: Response) -> worker::Result<worker::Response> {
-        let headers = Headers::new();
+    pub async fn send(self, response: Response) -> worker::Result<web_sys::Response> {
+        let headers = Headers::new()?;
         headers.set("access-control-allow-origin", "*")?;
         headers.set("access-control-expose-headers", EXPOSED_HEADERS)?;
         headers.set("x-request-id", &self.request_id)?;
         if response.is_asset {
-            return self.asset(headers).await;
+            return self.asset(&headers).await;
         }
         headers.set("cache-control", "private, no-cache")?;
+        if response.body.is_some() {
+            headers.set("content-type", "application/json; charset=utf-8")?;
+        }
         for (name, value) in &response.headers {
             headers.set(name, value)?;
         }
-        let builder = ResponseBuilder::new().with_status(response.status);
-        Ok(match response.body {
-            Some(body) => {
-                headers.set("content-type", "application/json; charset=utf-8")?;
-                builder.with_headers(headers).fixed(body.into_bytes())
-            }
-            None => builder.with_headers(headers).empty(),
-        })
+        // The runtime itself leaves the body of an answer to HEAD away.
+        Ok(web_sys::Response::new_with_opt_str_and_init(response.body.as_deref(), &init(response.status, &headers))?)
     }
 
     /// The static file of the request's path, from the `ASSETS` binding, with `headers` besides its own.
-    async fn asset(&self, headers: Headers) -> worker::Result<worker::Response> {
-        let assets: Object = Reflect::get(&self.env, &"ASSETS".into())?.unchecked_into();
+    async fn asset(&self, headers: &Headers) -> worker::Result<web_sys::Response> {
+        let assets = Reflect::get(&self.env, &"ASSETS".into())?;
         let fetch: Function = Reflect::get(&assets, &"fetch".into())?.unchecked_into();
         let asked: Promise = fetch.call1(&assets, self.request.inner())?.unchecked_into();
         let file: web_sys::Response = JsFuture::from(asked).await?.unchecked_into();
-        for (name, value) in file.headers().entries() {}
-        Ok(file.into())
+        for name in ["cache-control", "content-type", "etag"] {
+            if let Some(value) = file.headers().get(name)? {
+                headers.set(name, &value)?;
+            }
+        }
+        let init = init(file.status(), headers);
+        Ok(web_sys::Response::new_with_opt_readable_stream_and_init(file.body().as_ref(), &init)?)
     }
+}
+
+fn init(status: u16, headers: &Headers) -> ResponseInit {
+    let init = ResponseInit::new();
+    init.set_status(status);
+    init.set_headers(headers);
+    init
 }

@@ -25,7 +25,7 @@ async fn fetch(
     request: worker::Request,
     env: worker::Env,
     _context: worker::Context,
-) -> worker::Result<worker::Response> {
+) -> worker::Result<worker::web_sys::Response> {
     let mut edge = Edge::new(request, env)?;
     let response = match respond(&mut edge).await {
         Ok(response) => response,
