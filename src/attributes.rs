@@ -53,9 +53,10 @@ impl Value {
 }
 
 /// What a partial update says of one attribute that can be unset.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Field<T> {
     /// Not sent: stays as it is.
+    #[default]
     Absent,
     /// Sent as `null`: is cleared.
     Null,

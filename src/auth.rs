@@ -17,6 +17,10 @@ pub enum Scope {
     ConversationsRead = 1,
     /// `conversations:write`
     ConversationsWrite = 2,
+    /// `messages:read`
+    MessagesRead = 4,
+    /// `messages:write`
+    MessagesWrite = 8,
 }
 
 impl Scope {
@@ -25,6 +29,8 @@ impl Scope {
         match self {
             Self::ConversationsRead => "conversations:read",
             Self::ConversationsWrite => "conversations:write",
+            Self::MessagesRead => "messages:read",
+            Self::MessagesWrite => "messages:write",
         }
     }
 

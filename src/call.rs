@@ -103,12 +103,12 @@ impl Call {
     }
 
     /// Writes, then answers with what is there afterwards.
-    pub fn write(
-        write: Statement,
+    pub fn write<const WRITES: usize>(
+        writes: [Statement; WRITES],
         answer: Statement,
         render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static,
     ) -> Self {
-        Self { statements: vec![write, answer], answer: 1, render: Box::new(render) }
+        Self { statements: writes.into_iter().chain([answer]).collect(), answer: WRITES, render: Box::new(render) }
     }
 
     /// Answers with what was there, then deletes it.

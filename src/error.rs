@@ -101,6 +101,15 @@ impl Error {
         )
     }
 
+    /// The id in an attribute names nothing of this account.
+    pub fn reference_missing(param: &str, what: &str) -> Self {
+        Self::of(
+            Code::ResourceMissing,
+            param,
+            format!("{param} must name a {what} that exists; it may have been deleted."),
+        )
+    }
+
     /// A fault of this service. The caller learns nothing of the cause.
     pub fn internal(cause: impl Into<String>) -> Self {
         Self {

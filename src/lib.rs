@@ -11,6 +11,7 @@ mod d1;
 mod edge;
 mod error;
 mod id;
+mod messages;
 mod page;
 mod request;
 mod response;

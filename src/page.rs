@@ -22,13 +22,28 @@ impl Limit {
 /// Which way a walk goes, and from which position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cursor {
-    /// The newest.
+    /// The first page.
     Start,
-    /// `starting_after`: what is older than this.
-    After(Id),
-    /// `ending_before`: what is newer than this.
-    Before(Id),
+    /// `starting_after`: what comes after this position.
+    After(String),
+    /// `ending_before`: what comes before it.
+    Before(String),
 }
+
+/// How the positions of a list are written: as texts that sort the way the list does, backwards.
+#[derive(Debug)]
+pub struct Positions {
+    /// What a position is, for people.
+    pub right: &'static str,
+    /// Whether a text is one, whether it names a row or not.
+    pub parse: fn(&str) -> Option<String>,
+}
+
+/// In order of creation an id alone is a position.
+pub const IDS: Positions = Positions {
+    right: "the id of an object: 16 letters and digits",
+    parse: |text| Id::parse(text).map(|id| id.to_string()),
+};
 
 /// The part of a list's query that all lists share.
 #[derive(Debug)]
@@ -41,15 +56,14 @@ pub struct Paging {
 
 impl Paging {
     /// Takes `limit`, `starting_after` and `ending_before` out of a query.
-    pub fn take(query: &mut Attributes) -> Result<Self, Error> {
-        const AN_ID: &str = "the id of an object: 16 letters and digits";
+    pub fn take(query: &mut Attributes, positions: &Positions) -> Result<Self, Error> {
         let limit = Limit(query.integer("limit", 1, 100)?.unwrap_or(10));
-        let after = query.parsed("starting_after", AN_ID, Id::parse)?;
-        let before = query.parsed("ending_before", AN_ID, Id::parse)?;
+        let after = query.parsed("starting_after", positions.right, positions.parse)?;
+        let before = query.parsed("ending_before", positions.right, positions.parse)?;
         let cursor = match (after, before) {
             (None, None) => Cursor::Start,
-            (Some(id), None) => Cursor::After(id),
-            (None, Some(id)) => Cursor::Before(id),
+            (Some(position), None) => Cursor::After(position),
+            (None, Some(position)) => Cursor::Before(position),
             (Some(_), Some(_)) => {
                 return Err(Error::of(
                     Code::ParameterInvalid,
@@ -59,6 +73,23 @@ impl Paging {
             }
         };
         Ok(Self { limit, cursor })
+    }
+
+    /// The statement's text for this direction of travel: `{PAST}` and `{ORDER}` filled in.
+    pub fn directed(&self, template: &str) -> String {
+        let (past, order) = match self.cursor {
+            Cursor::Start | Cursor::After(_) => ("<", "DESC"),
+            Cursor::Before(_) => (">", "ASC"),
+        };
+        template.replace("{PAST}", past).replace("{ORDER}", order)
+    }
+
+    /// The position that the page lies past. Every position is less than `{`: no cursor is a cursor beyond them all.
+    pub fn position(&self) -> String {
+        match &self.cursor {
+            Cursor::Start => "{".to_owned(),
+            Cursor::After(position) | Cursor::Before(position) => position.clone(),
+        }
     }
 
     /// The response for the lines that the statement found in the direction of travel, at most one more than the
@@ -100,7 +131,7 @@ mod tests {
     const ID: &str = "V000000000000000";
 
     fn paging(query: &str) -> Result<Paging, Error> {
-        Attributes::of_query(query).and_then(|mut query| Paging::take(&mut query))
+        Attributes::of_query(query).and_then(|mut query| Paging::take(&mut query, &IDS))
     }
 
     fn respond(query: &str, lines: &str) -> Response {

@@ -1,35 +1,45 @@
 //! The route table on one screen: method and path to endpoint; 404, 405 with `Allow`, HEAD as GET. Pure.
 
 use crate::{
-    auth::Scope::{self, ConversationsRead, ConversationsWrite},
+    auth::Scope::{self, ConversationsRead, ConversationsWrite, MessagesRead, MessagesWrite},
     call::Call,
     conversations,
     error::{Code, Error},
+    messages,
     request::{Head, Request},
 };
 
-/// Bodies up to 16 KiB. Contract, "Requests".
+/// Bytes of a body. Contract, "Requests".
 const SMALL: usize = 16 * 1024;
+/// Bytes of a body in which a message's text travels.
+const LARGE: usize = 64 * 1024;
 
 type Handler = fn(Request) -> Result<Call, Error>;
-
 type Verb = (&'static str, Scope, Handler);
 
-/// Every endpoint of the API: its path, its verbs, the scope each needs, and what it does.
-const TABLE: &[(&str, &[Verb])] = &[
-    (
-        "/v1/conversations",
-        &[("GET", ConversationsRead, conversations::list), ("POST", ConversationsWrite, conversations::create)],
-    ),
-    (
-        "/v1/conversations/:id",
-        &[
-            ("GET", ConversationsRead, conversations::retrieve),
-            ("PUT", ConversationsWrite, conversations::update),
-            ("PATCH", ConversationsWrite, conversations::update),
-            ("DELETE", ConversationsWrite, conversations::delete),
-        ],
-    ),
+/// Every endpoint of the API: its path, the largest body, and for each verb the scope it needs and what it does.
+#[rustfmt::skip]
+const TABLE: &[(&str, usize, &[Verb])] = &[
+    ("/v1/conversations", SMALL, &[
+        ("GET",    ConversationsRead,  conversations::list),
+        ("POST",   ConversationsWrite, conversations::create),
+    ]),
+    ("/v1/conversations/:id", SMALL, &[
+        ("GET",    ConversationsRead,  conversations::retrieve),
+        ("PUT",    ConversationsWrite, conversations::update),
+        ("PATCH",  ConversationsWrite, conversations::update),
+        ("DELETE", ConversationsWrite, conversations::delete),
+    ]),
+    ("/v1/messages", LARGE, &[
+        ("GET",    MessagesRead,       messages::list),
+        ("POST",   MessagesWrite,      messages::create),
+    ]),
+    ("/v1/messages/:id", LARGE, &[
+        ("GET",    MessagesRead,       messages::retrieve),
+        ("PUT",    MessagesWrite,      messages::update),
+        ("PATCH",  MessagesWrite,      messages::update),
+        ("DELETE", MessagesWrite,      messages::delete),
+    ]),
 ];
 
 /// One verb of one path.
@@ -70,19 +80,19 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
             _ => options_or_refusal(method, ["GET"].into_iter()),
         };
     }
-    let (id, verbs) = TABLE
+    let (id, body_limit, verbs) = TABLE
         .iter()
-        .find_map(|(pattern, verbs)| matches(pattern, &head.path).map(|id| (id, verbs)))
+        .find_map(|(pattern, limit, verbs)| matches(pattern, &head.path).map(|id| (id, *limit, verbs)))
         .ok_or_else(|| {
             Error::new(
                 Code::PathUnknown,
-                "There is nothing at this path. The API lives under /v1/conversations, without a trailing slash.",
+                "There is nothing at this path. The API lives under /v1/conversations and /v1/messages, without a trailing slash.",
             )
         })?;
     let wanted = if method == "HEAD" { "GET" } else { method };
     match verbs.iter().find(|(verb, ..)| *verb == wanted) {
         Some(&(_, scope, handler)) => {
-            Ok(Destination::Endpoint(Endpoint { id: id.to_owned(), scope, body_limit: SMALL, handler }))
+            Ok(Destination::Endpoint(Endpoint { id: id.to_owned(), scope, body_limit, handler }))
         }
         None => options_or_refusal(method, verbs.iter().map(|(verb, ..)| *verb)),
     }

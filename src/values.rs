@@ -40,6 +40,24 @@ impl fmt::Display for Reference {
     }
 }
 
+/// A message's text: 1 to 10,000 characters (Unicode scalar values), none of them NUL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(String);
+
+impl Text {
+    /// None when the text is empty, too long, or has a NUL, which SQLite takes for its end.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=10_000).contains(&text.chars().count()) && !text.contains('\0');
+        fits.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +76,15 @@ mod tests {
         assert!(Reference::parse(&"a".repeat(64)).is_some());
         for bad in ["", "a b", "a/b", "é", "a\0", "'; --", &"a".repeat(65)] {
             assert_eq!(Reference::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_1_to_10_000_characters_whatever_their_bytes() {
+        assert!(Text::parse(&"😀".repeat(10_000)).is_some());
+        assert!(Text::parse("two\nlines\tand a tab").is_some());
+        for bad in ["", "a\0b", &"😀".repeat(10_001)] {
+            assert_eq!(Text::parse(bad), None);
         }
     }
 }

@@ -12,16 +12,20 @@ use crate::{
 };
 
 /// The attributes that an update may send.
-const UPDATABLE: &[&str] = &["pinned_message_id", "is_pinned", "is_muted", "archived_at"];
+const UPDATABLE: &[&str] = &["pinned_message_id", "is_pinned", "is_muted", "archived_at", "last_opened_at"];
+
+const A_MESSAGE: &str = "the id of a message of this conversation, or null";
 
 /// `GET /v1/conversations`
 pub fn list(mut request: Request) -> Result<Call, Error> {
     let query = &mut request.query;
-    let paging = Paging::take(query)?;
+    let sort = query.parsed("sort", "created_at or last_active_at", sql::Sort::parse)?.unwrap_or_default();
+    let paging = Paging::take(query, &sort.positions())?;
     let filter = sql::Filter {
         pinned: query.bool("pinned")?,
         muted: query.bool("muted")?,
         archived: query.bool("archived")?,
+        unread: query.bool("unread")?,
         contact_id: query.reference("contact_id")?,
         group_id: query.reference("group_id")?,
     };
@@ -34,10 +38,14 @@ pub fn list(mut request: Request) -> Result<Call, Error> {
         "pinned",
         "group_id",
         "contact_id",
+        "unread",
+        "sort",
     ])?;
     request.body.finish(&[])?;
-    let kept = filter.parameters();
-    Ok(Call::read(sql::list(&paging, &filter), move |lines| Ok(paging.response(lines.as_deref(), &request.url, &kept))))
+    let kept: Vec<String> = filter.parameters().into_iter().chain(sort.parameter()).collect();
+    Ok(Call::read(sql::list(&paging, sort, &filter), move |lines| {
+        Ok(paging.response(lines.as_deref(), &request.url, &kept))
+    }))
 }
 
 /// `POST /v1/conversations`
@@ -69,7 +77,7 @@ pub fn create(mut request: Request) -> Result<Call, Error> {
     }
     let id = Id::new(request.now).ok_or_else(|| Error::internal("the platform has no randomness"))?;
     let (insert, answer) = sql::create(&id, contact_id, group_id, distinct);
-    Ok(Call::write(insert, answer, |answer| {
+    Ok(Call::write([insert], answer, |answer| {
         let (outcome, object) = outcome(answer)?;
         let status = if outcome == "created" { 201 } else { 200 };
         let id = object.get(7..23).unwrap_or_default().to_owned();
@@ -82,33 +90,35 @@ pub fn retrieve(request: Request) -> Result<Call, Error> {
     let id = conversation_id(&request)?;
     request.query.finish(&[])?;
     request.body.finish(&[])?;
-    Ok(Call::read(sql::retrieve(&id), |object| Ok(Response::json(200, object.ok_or_else(missing)?))))
+    Ok(show(&id))
+}
+
+fn show(id: &Id) -> Call {
+    Call::read(sql::retrieve(id), |object| Ok(Response::json(200, object.ok_or_else(missing)?)))
 }
 
 /// `PUT` and `PATCH /v1/conversations/:id`
 pub fn update(mut request: Request) -> Result<Call, Error> {
     let id = conversation_id(&request)?;
     let changes = sql::Changes {
-        pinned_message_id: request.body.nullable_parsed(
-            "pinned_message_id",
-            "the id of a message of this conversation, or null",
-            Id::parse,
-        )?,
+        pinned_message_id: request.body.nullable_parsed("pinned_message_id", A_MESSAGE, Id::parse)?,
         is_pinned: request.body.bool("is_pinned")?,
         is_muted: request.body.bool("is_muted")?,
         archived_at: request.body.nullable_timestamp("archived_at")?,
+        last_opened_at: request.body.nullable_timestamp("last_opened_at")?,
     };
     request.body.refuse(
-        &["id", "contact_id", "group_id", "last_active_at", "last_opened_at", "created_at"],
-        "can't be changed. pinned_message_id, is_pinned, is_muted and archived_at can.",
+        &["id", "contact_id", "group_id", "last_active_at", "created_at"],
+        "can't be changed. pinned_message_id, is_pinned, is_muted, archived_at and last_opened_at can.",
     )?;
     request.body.finish(UPDATABLE)?;
     request.query.finish(&[])?;
+    if changes == sql::Changes::default() {
+        return Ok(show(&id));
+    }
     let (update, answer) = sql::update(&id, &changes);
-    Ok(Call::write(update, answer, |answer| match outcome(answer)? {
-        (outcome, _) if outcome == "foreign_pin" => {
-            Err(Error::invalid("pinned_message_id", "the id of a message of this conversation, or null"))
-        }
+    Ok(Call::write([update], answer, |answer| match outcome(answer)? {
+        (outcome, _) if outcome == "foreign_pin" => Err(Error::invalid("pinned_message_id", A_MESSAGE)),
         (_, object) => Ok(Response::json(200, object)),
     }))
 }

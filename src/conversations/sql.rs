@@ -5,7 +5,7 @@ use crate::{
     attributes::Field,
     call::{Parameter, Statement},
     id::Id,
-    page::{Cursor, Paging},
+    page::{self, Paging, Positions},
     values::{Reference, Timestamp},
 };
 
@@ -18,6 +18,8 @@ pub struct Filter {
     pub muted: Option<bool>,
     /// Only the archived ones, or only the others.
     pub archived: Option<bool>,
+    /// Only the unread ones, or only the others.
+    pub unread: Option<bool>,
     /// Only those with this contact.
     pub contact_id: Option<Reference>,
     /// Only those of this group.
@@ -27,23 +29,67 @@ pub struct Filter {
 impl Filter {
     /// The query parameters that ask for this filter.
     pub fn parameters(&self) -> Vec<String> {
-        let flags = [("muted", self.muted), ("archived", self.archived), ("pinned", self.pinned)];
+        let flags =
+            [("muted", self.muted), ("archived", self.archived), ("pinned", self.pinned), ("unread", self.unread)];
         let flags = flags.into_iter().filter_map(|(name, flag)| flag.map(|flag| format!("{name}={flag}")));
         let references = [("group_id", &self.group_id), ("contact_id", &self.contact_id)];
         let references = references.into_iter().filter_map(|(name, id)| id.as_ref().map(|id| format!("{name}={id}")));
         flags.chain(references).collect()
     }
 
-    /// The values of `conversations.state` that the flags allow; all eight when none is given.
-    fn states(&self) -> Vec<i64> {
-        let allows = |flag: Option<bool>, state: i64, bit: i64| flag.is_none_or(|wanted| wanted == (state & bit != 0));
-        (0..8)
-            .filter(|&state| {
-                allows(self.pinned, state, 1) && allows(self.muted, state, 2) && allows(self.archived, state, 4)
-            })
-            .collect()
+    /// Those of the first `all` values of `conversations.inbox_state` that the flags allow; the first eight are the
+    /// values of `state` too.
+    fn states(&self, all: i64) -> Vec<i64> {
+        let flags = [(self.pinned, 1), (self.muted, 2), (self.archived, 4), (self.unread, 8)];
+        let allowed =
+            |state: &i64| flags.iter().all(|(flag, bit)| flag.is_none_or(|wanted| wanted == (state & bit != 0)));
+        (0..all).filter(allowed).collect()
     }
 }
+
+/// The order of a list, and what its positions are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Newest first; an id is a position.
+    #[default]
+    CreatedAt,
+    /// Most recent activity first, those never active after the others, newest first; see `conversations.recency`.
+    LastActiveAt,
+}
+
+impl Sort {
+    /// None for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "created_at" => Some(Self::CreatedAt),
+            "last_active_at" => Some(Self::LastActiveAt),
+            _ => None,
+        }
+    }
+
+    /// The query parameter that asks for this order, unless it is the default.
+    pub fn parameter(self) -> Option<String> {
+        (self == Self::LastActiveAt).then(|| "sort=last_active_at".to_owned())
+    }
+
+    /// How this order writes its positions.
+    pub fn positions(self) -> Positions {
+        match self {
+            Self::CreatedAt => page::IDS,
+            Self::LastActiveAt => Positions {
+                right: "a position of this order: with sort=last_active_at take it from the Link header, an id alone is none",
+                parse: |text| {
+                    let (activity, id) = text.split_at_checked(RECENCY_DIGITS)?;
+                    let well_formed = activity.bytes().all(|byte| byte.is_ascii_digit()) && Id::parse(id).is_some();
+                    well_formed.then(|| text.to_owned())
+                },
+            },
+        }
+    }
+}
+
+/// How many digits of activity `conversations.recency` begins with.
+const RECENCY_DIGITS: usize = 12;
 
 /// A page in order of creation, all states: one range of one index. Reads limit + 2 rows at most.
 /// `?4` the rows wanted, `?5` the position, `?6` the contact, `?7` the group.
@@ -87,45 +133,70 @@ SELECT
 FROM tokens AS caller
 WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
-/// A page of conversations, newest first; `ending_before` walks the other way and the page is turned round afterwards.
-pub fn list(paging: &Paging, filter: &Filter) -> Statement {
-    let by_state = filter.pinned.or(filter.muted).or(filter.archived).is_some();
-    let (index, narrow) = match (filter.contact_id.is_some(), filter.group_id.is_some(), by_state) {
+/// A page of up to sixteen states in any order: each state is a range of the index, and the recursion is their merge.
+/// Its queue holds the next line of every range; what comes out first is the next line of the page, and the one behind
+/// it in its range goes in. (D1 takes no compound SELECT of more than five terms.) Reads 2 * limit + 18 rows at most.
+/// `?4` the rows wanted, `?5` the position, `?6` the contact, `?7` the group, `?8` to `?23` the states, or null.
+const LIST_MERGED: &str = "\
+SELECT
+  caller.scopes & ?3 AS allowed,
+  iif(caller.scopes & ?3, (
+    WITH RECURSIVE merged (wanted, line) AS (
+      SELECT column1, (
+        SELECT {POSITION} || char(9) || object FROM conversations {INDEX}
+        WHERE account_id = caller.account_id AND {NARROW} AND inbox_state = column1 AND {POSITION} {PAST} ?5
+        ORDER BY {POSITION} {ORDER} LIMIT 1
+      )
+      FROM (VALUES (?8), (?9), (?10), (?11), (?12), (?13), (?14), (?15), (?16), (?17), (?18), (?19), (?20), (?21), (?22), (?23))
+      UNION ALL
+      SELECT wanted, (
+        SELECT {POSITION} || char(9) || object FROM conversations {INDEX}
+        WHERE account_id = caller.account_id AND {NARROW} AND inbox_state = merged.wanted
+          AND {POSITION} {PAST} substr(merged.line, 1, instr(merged.line, char(9)) - 1)
+        ORDER BY {POSITION} {ORDER} LIMIT 1
+      )
+      FROM merged WHERE line IS NOT NULL
+      ORDER BY 2 {ORDER} NULLS LAST
+      LIMIT ?4
+    )
+    SELECT group_concat(line, char(10)) FROM merged
+  ), NULL) AS answer
+FROM tokens AS caller
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+
+/// A page of conversations; `ending_before` walks the other way and the page is turned round afterwards.
+pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
+    let (by, narrow) = match (filter.contact_id.is_some(), filter.group_id.is_some()) {
+        (false, false) => ("", "?6 IS NULL AND ?7 IS NULL"),
+        (true, false) => ("_contact", "contact_id = ?6 AND ?7 IS NULL"),
+        (false, true) => ("_group", "?6 IS NULL AND group_id = ?7"),
+        (true, true) => ("_contact_and_group", "contact_id = ?6 AND group_id = ?7"),
+    };
+    let flagged = filter.pinned.or(filter.muted).or(filter.archived).is_some();
+    let (template, family, position, ranges, states) = match (sort, filter.unread.is_some(), flagged) {
+        (Sort::CreatedAt, false, false) => (LIST, "", "id", 0, Vec::new()),
+        (Sort::CreatedAt, false, true) => (LIST_OF_STATES, "_state", "id", 4, filter.states(8)),
+        (Sort::CreatedAt, true, _) => (LIST_MERGED, "_inbox", "id", 16, filter.states(16)),
+        (Sort::LastActiveAt, ..) => (LIST_MERGED, "_recency", "recency", 16, filter.states(16)),
+    };
+    let index = match (by, family) {
         // The table itself is clustered by (account_id, id).
-        (false, false, false) => ("", "?6 IS NULL AND ?7 IS NULL"),
-        (false, false, true) => ("INDEXED BY conversations_by_state", "?6 IS NULL AND ?7 IS NULL"),
-        (true, false, false) => ("INDEXED BY conversations_by_contact", "contact_id = ?6 AND ?7 IS NULL"),
-        (true, false, true) => ("INDEXED BY conversations_by_contact_state", "contact_id = ?6 AND ?7 IS NULL"),
-        (false, true, false) => ("INDEXED BY conversations_by_group", "?6 IS NULL AND group_id = ?7"),
-        (false, true, true) => ("INDEXED BY conversations_by_group_state", "?6 IS NULL AND group_id = ?7"),
-        (true, true, false) => ("INDEXED BY conversations_by_contact_and_group", "contact_id = ?6 AND group_id = ?7"),
-        (true, true, true) => {
-            ("INDEXED BY conversations_by_contact_and_group_state", "contact_id = ?6 AND group_id = ?7")
-        }
+        ("", "") => String::new(),
+        (by, family) => format!("INDEXED BY conversations_by{by}{family}"),
     };
-    // Every id is greater than '' and less than '{': no cursor is a cursor beyond them all.
-    let (past, order, position) = match &paging.cursor {
-        Cursor::Start => ("<", "DESC", "{".to_owned()),
-        Cursor::After(id) => ("<", "DESC", id.to_string()),
-        Cursor::Before(id) => (">", "ASC", id.to_string()),
-    };
-    let template = if by_state { LIST_OF_STATES } else { LIST };
-    let sql = template
-        .replace("{INDEX}", index)
+    let sql = paging
+        .directed(template)
+        .replace("{INDEX}", &index)
         .replace("{NARROW}", narrow)
-        .replace("{PAST}", past)
-        .replace("{ORDER}", order);
+        .replace("{POSITION}", position);
     let reference = |id: &Option<Reference>| id.as_ref().map(Reference::to_string).into();
     let mut parameters: Vec<Parameter> = vec![
         paging.limit.and_one_more().into(),
-        position.into(),
+        paging.position().into(),
         reference(&filter.contact_id),
         reference(&filter.group_id),
     ];
-    if by_state {
-        let states = filter.states();
-        parameters.extend((0..4).map(|at| states.get(at).copied().into()));
-    }
+    parameters.extend((0..ranges).map(|range| Parameter::from(states.get(range).copied())));
     Statement::new(sql, parameters)
 }
 
@@ -206,7 +277,7 @@ pub fn retrieve(id: &Id) -> Statement {
 }
 
 /// What an update changes; what it doesn't send stays as it is.
-#[derive(Debug)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// A message of this conversation, or none.
     pub pinned_message_id: Field<Id>,
@@ -216,19 +287,22 @@ pub struct Changes {
     pub is_muted: Option<bool>,
     /// Archives or un-archives it.
     pub archived_at: Field<Timestamp>,
+    /// Marks it read, or unread.
+    pub last_opened_at: Field<Timestamp>,
 }
 
 /// Changes the attributes that were sent and no others, all or none of them: a message that isn't of this
 /// conversation is not pinned, and then nothing changes.
 /// `?4` the id, `?5` `?6` pinned_message_id sent and its value, `?7` is_pinned, `?8` is_muted, `?9` `?10` archived_at
-/// sent and its value.
+/// sent and its value, `?11` `?12` last_opened_at sent and its value.
 const UPDATE: &str = "\
 UPDATE conversations -- PRIMARY KEY (account_id, id)
 SET
   pinned_message_id = iif(?5, ?6, pinned_message_id),
   is_pinned = coalesce(?7, is_pinned),
   is_muted = coalesce(?8, is_muted),
-  archived_at = iif(?9, ?10, archived_at)
+  archived_at = iif(?9, ?10, archived_at),
+  last_opened_at = iif(?11, ?12, last_opened_at)
 WHERE account_id = (
     SELECT caller.account_id FROM tokens AS caller
     WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
@@ -263,6 +337,8 @@ pub fn update(id: &Id, changes: &Changes) -> (Statement, Statement) {
         changes.is_muted.into(),
         changes.archived_at.is_sent().into(),
         changes.archived_at.clone().value().map(Timestamp::seconds).into(),
+        changes.last_opened_at.is_sent().into(),
+        changes.last_opened_at.clone().value().map(Timestamp::seconds).into(),
     ];
     (Statement::new(UPDATE, update), Statement::new(UPDATED, [id, pin]))
 }
@@ -299,11 +375,27 @@ mod tests {
 
     #[test]
     fn flags_become_states() {
-        assert_eq!(Filter::default().states(), (0..8).collect::<Vec<_>>());
-        assert_eq!(Filter { muted: Some(true), ..Filter::default() }.states(), [2, 3, 6, 7]);
-        assert_eq!(Filter { archived: Some(false), pinned: Some(false), ..Filter::default() }.states(), [0, 2]);
+        assert_eq!(Filter::default().states(16), (0..16).collect::<Vec<_>>());
+        assert_eq!(Filter { muted: Some(true), ..Filter::default() }.states(8), [2, 3, 6, 7]);
+        assert_eq!(Filter { archived: Some(false), pinned: Some(false), ..Filter::default() }.states(8), [0, 2]);
         let all = Filter { archived: Some(true), pinned: Some(true), muted: Some(true), ..Filter::default() };
-        assert_eq!(all.states(), [7]);
+        assert_eq!(all.states(16), [7, 15]);
+        assert_eq!(Filter { unread: Some(false), ..all }.states(16), [7]);
+    }
+
+    #[test]
+    fn a_position_of_activity_is_twelve_digits_and_an_id() {
+        let positions = Sort::LastActiveAt.positions();
+        assert!((positions.parse)("000705103201xgQQXg3hrtjh7AvZ").is_some());
+        for bad in [
+            "",
+            "xgQQXg3hrtjh7AvZ",
+            "00070510320xxgQQXg3hrtjh7AvZ",
+            "000705103201xgQQXg3hrtjh7Av",
+            "00070510320éxgQQXg3hrtjh7Av",
+        ] {
+            assert_eq!((positions.parse)(bad), None, "{bad}");
+        }
     }
 
     #[test]
