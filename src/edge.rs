@@ -1,14 +1,16 @@
 //! The only file that knows the platform's requests and responses: to and from our own plain types.
 
 use worker::{
-    D1Database, Date, Env,
+    Date, Env,
     js_sys::{Function, Promise, Reflect, Uint8Array},
     wasm_bindgen::{JsCast, JsValue},
     wasm_bindgen_futures::JsFuture,
     web_sys::{self, Headers, ReadableStreamDefaultReader, ReadableStreamReadResult, ResponseInit},
+    worker_sys::types::D1Database,
 };
 
 use crate::{
+    d1::Cost,
     error::{Code, Error},
     id::Id,
     request::Head,
@@ -21,13 +23,15 @@ pub struct Edge {
     pub head: Head,
     /// When it arrived: milliseconds since the Unix epoch.
     pub now: u64,
+    /// What the call to D1 took; nothing while there was none.
+    pub cost: Cost,
     request: worker::Request,
     request_id: String,
     env: Env,
 }
 
 /// What browsers may read of a response besides its body (Fetch standard, CORS protocol).
-const EXPOSED_HEADERS: &str = "Allow, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id";
+const EXPOSED_HEADERS: &str = "Allow, Link, Location, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id";
 
 /// How many bytes of a body that is too large are let through and dropped before the answer: a connection closed on
 /// a caller who is still sending takes the answer with it.
@@ -56,12 +60,16 @@ impl Edge {
             content_encoding: headers.get("content-encoding")?,
             asks_preflight: headers.has("access-control-request-method")?,
         };
-        Ok(Self { head, now, request, request_id, env })
+        Ok(Self { head, now, cost: Cost::default(), request, request_id, env })
     }
 
     /// The database.
     pub fn database(&self) -> Result<D1Database, Error> {
-        self.env.d1("DB").map_err(|error| Error::internal(error.to_string()))
+        let binding = Reflect::get(&self.env, &"DB".into()).unwrap_or_default();
+        if binding.is_undefined() {
+            return Err(Error::internal("wrangler.toml binds no D1 database as DB"));
+        }
+        Ok(binding.unchecked_into())
     }
 
     /// The whole body. Errors when it is larger than `limit` bytes; no more than that is ever held.
@@ -108,6 +116,7 @@ impl Edge {
         headers.set("access-control-allow-origin", "*")?;
         headers.set("access-control-expose-headers", EXPOSED_HEADERS)?;
         headers.set("x-request-id", &self.request_id)?;
+        headers.set("server-timing", &self.cost.server_timing())?;
         if response.is_asset {
             return self.asset(&headers).await;
         }

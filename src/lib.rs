@@ -49,7 +49,8 @@ async fn respond(edge: &mut Edge) -> Result<Response, Error> {
         .and_then(|body| Request::parse(&edge.head, &endpoint, &body, edge.now))
         .and_then(endpoint.handler)
         .unwrap_or_else(Call::refusal);
-    let answer = d1::send(&edge.database()?, &caller, &call.statements, call.answer, edge.now).await?;
+    let (answer, cost) = d1::send(&edge.database()?, &caller, &call.statements, call.answer, edge.now).await?;
+    edge.cost = cost;
     (call.render)(answer.authorized(&caller)?)
 }
 
