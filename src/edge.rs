@@ -105,7 +105,7 @@ impl Edge {
     /// The response that tells of an error. Its cause, if any, goes to the log.
     pub fn describe(&self, error: Error) -> Response {
         if let Some(cause) = &error.cause {
-            worker::console_error!("{} {:?}: {cause}", self.request_id, error.code);
+            worker::console_error!("{} {}: {cause}", self.request_id, error.code.name());
         }
         error.response(&self.head.origin, &self.request_id)
     }

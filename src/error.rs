@@ -1,13 +1,10 @@
 //! The one error type and its one envelope (contract, "Errors"). Pure.
 //! What a caller may read is in `message`; what only the log may hold is in `cause`.
 
-use serde::Serialize;
-
 use crate::response::Response;
 
 /// What went wrong, as a caller's program sees it. The documentation page has a section for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// An attribute that must be there is not.
     ParameterMissing,
@@ -44,6 +41,28 @@ pub enum Code {
 }
 
 impl Code {
+    /// The code as callers see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ParameterMissing => "parameter_missing",
+            Self::ParameterUnknown => "parameter_unknown",
+            Self::ParameterInvalid => "parameter_invalid",
+            Self::ParameterDuplicate => "parameter_duplicate",
+            Self::ParameterImmutable => "parameter_immutable",
+            Self::BodyMalformed => "body_malformed",
+            Self::TokenMissing => "token_missing",
+            Self::TokenInvalid => "token_invalid",
+            Self::ScopeInsufficient => "scope_insufficient",
+            Self::ResourceMissing => "resource_missing",
+            Self::PathUnknown => "path_unknown",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyTooLarge => "body_too_large",
+            Self::MediaTypeUnsupported => "media_type_unsupported",
+            Self::InternalError => "internal_error",
+            Self::DatabaseUnavailable => "database_unavailable",
+        }
+    }
+
     /// The HTTP status that goes with the code.
     pub fn status(self) -> u16 {
         match self {
@@ -133,29 +152,23 @@ impl Error {
 
     /// The envelope. `origin` is the scheme and host that the request was sent to.
     pub fn response(self, origin: &str, request_id: &str) -> Response {
-        #[derive(Serialize)]
-        struct Envelope<'a> {
-            r#type: &'static str,
-            code: Code,
-            message: &'a str,
-            param: Option<&'a str>,
-            documentation_url: String,
-            request_id: &'a str,
-        }
         let status = self.code.status();
-        let code = serde_json::to_string(&self.code).unwrap_or_default();
-        let envelope = Envelope {
-            r#type: if status < 500 { "invalid_request" } else { "api_error" },
-            code: self.code,
-            message: &self.message,
-            param: self.param.as_deref(),
-            documentation_url: format!("{origin}/#{}", code.trim_matches('"')),
-            request_id,
-        };
-        // Serializing strings into a string has no way to fail.
-        let response = Response::json(status, serde_json::to_string(&envelope).unwrap_or_default());
+        let kind = if status < 500 { "invalid_request" } else { "api_error" };
+        let code = self.code.name();
+        let message = json_string(&self.message);
+        let param = self.param.as_deref().map_or_else(|| "null".to_owned(), json_string);
+        let documentation_url = json_string(&format!("{origin}/#{code}"));
+        let body = format!(
+            r#"{{"type":"{kind}","code":"{code}","message":{message},"param":{param},"documentation_url":{documentation_url},"request_id":"{request_id}"}}"#
+        );
+        let response = Response::json(status, body);
         self.header.into_iter().fold(response, |response, (name, value)| response.with(name, value))
     }
+}
+
+/// Serializing text into text has no way to fail.
+fn json_string(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 #[cfg(test)]
