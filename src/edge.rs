@@ -25,7 +25,7 @@ pub struct Edge {
     pub now: u64,
     /// What the call to D1 took; nothing while there was none.
     pub cost: Cost,
-    request: worker::Request,
+    request: web_sys::Request,
     request_id: String,
     env: Env,
 }
@@ -39,26 +39,21 @@ const PATIENCE: usize = 16 * 1024 * 1024;
 
 impl Edge {
     /// Reads the head of a request.
-    pub fn new(request: worker::Request, env: Env) -> worker::Result<Self> {
+    pub fn new(request: web_sys::Request, env: Env) -> worker::Result<Self> {
         let now = Date::now().as_millis();
         let request_id = Id::new(now).map(|id| id.to_string()).unwrap_or_default();
         let headers = request.headers();
-        let url = request.inner().url();
-        let (url, query) = match url.split_once('?') {
-            Some((url, query)) => (url, Some(query.to_owned())),
-            None => (url.as_str(), None),
-        };
-        let path = request.path();
+        let method = request.method();
+        let (origin, path, query) = split(&request.url());
         let head = Head {
-            // `Request::method` takes every verb that it doesn't know for GET.
-            method: request.inner().method(),
-            origin: url.strip_suffix(path.as_str()).unwrap_or_default().to_owned(),
-            path,
-            query,
+            asks_preflight: method == "OPTIONS" && headers.has("access-control-request-method")?,
             authorization: headers.get("authorization")?,
             content_type: headers.get("content-type")?,
             content_encoding: headers.get("content-encoding")?,
-            asks_preflight: headers.has("access-control-request-method")?,
+            method,
+            origin,
+            path,
+            query,
         };
         Ok(Self { head, now, cost: Cost::default(), request, request_id, env })
     }
@@ -74,7 +69,7 @@ impl Edge {
 
     /// The whole body. Errors when it is larger than `limit` bytes; no more than that is ever held.
     pub async fn body(&self, limit: usize) -> Result<Vec<u8>, Error> {
-        let Some(stream) = self.request.inner().body() else {
+        let Some(stream) = self.request.body() else {
             return Ok(Vec::new());
         };
         let lost = |error: JsValue| {
@@ -135,7 +130,7 @@ impl Edge {
     async fn asset(&self, headers: &Headers) -> worker::Result<web_sys::Response> {
         let assets = Reflect::get(&self.env, &"ASSETS".into())?;
         let fetch: Function = Reflect::get(&assets, &"fetch".into())?.unchecked_into();
-        let asked: Promise = fetch.call1(&assets, self.request.inner())?.unchecked_into();
+        let asked: Promise = fetch.call1(&assets, &self.request)?.unchecked_into();
         let file: web_sys::Response = JsFuture::from(asked).await?.unchecked_into();
         for name in ["cache-control", "content-type", "etag"] {
             if let Some(value) = file.headers().get(name)? {
@@ -152,4 +147,34 @@ fn init(status: u16, headers: &Headers) -> ResponseInit {
     init.set_status(status);
     init.set_headers(headers);
     init
+}
+
+/// A URL as the platform writes it, as origin, path and query. The platform has parsed it: there is a path, and no
+/// fragment. (Parsing it again would bring the `url` crate and its tables along, 70 KB of wasm.)
+fn split(url: &str) -> (String, String, Option<String>) {
+    let (url, query) = match url.split_once('?') {
+        Some((url, query)) => (url, Some(query.to_owned())),
+        None => (url, None),
+    };
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    let path = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |path| host + path);
+    let (origin, path) = url.split_at_checked(path).unwrap_or((url, ""));
+    (origin.to_owned(), path.to_owned(), query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_split_at_its_path_and_its_query() {
+        for (url, origin, path, query) in [
+            ("https://api.self.chat/v1/conversations", "https://api.self.chat", "/v1/conversations", None),
+            ("http://127.0.0.1:8787/?", "http://127.0.0.1:8787", "/", Some("")),
+            ("https://h/a?b=/c?d", "https://h", "/a", Some("b=/c?d")),
+            ("https://h//v1/x", "https://h", "//v1/x", None),
+        ] {
+            assert_eq!(split(url), (origin.to_owned(), path.to_owned(), query.map(str::to_owned)), "{url}");
+        }
+    }
 }

@@ -18,15 +18,17 @@ mod response;
 mod routes;
 mod values;
 
+use worker::web_sys;
+
 use crate::{call::Call, edge::Edge, error::Error, request::Request, response::Response, routes::Destination};
 
 /// The fetch event. Every answer, an error's included, leaves through [`Edge::send`].
 #[worker::event(fetch)]
 async fn fetch(
-    request: worker::Request,
+    request: web_sys::Request,
     env: worker::Env,
     _context: worker::Context,
-) -> worker::Result<worker::web_sys::Response> {
+) -> worker::Result<web_sys::Response> {
     let mut edge = Edge::new(request, env)?;
     let response = match respond(&mut edge).await {
         Ok(response) => response,
