@@ -1,0 +1,48 @@
+// What a row takes in the database, indexes included: `node bench/row-sizes.ts`. Fills an empty database with 100,000
+// rows of a kind and divides what D1 says its size has grown by. The figures of docs/SCALING.md.
+import { fileURLToPath } from "node:url";
+
+process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+process.env["WRANGLER_SEND_METRICS"] = "false";
+process.env["WRANGLER_LOG"] = "none";
+const { createTestHarness } = await import("wrangler");
+
+const ROWS = 100_000;
+const root = fileURLToPath(new URL("..", import.meta.url));
+const server = createTestHarness({ root, workers: [{ configPath: "wrangler.toml" }] });
+await server.listen();
+const worker = server.getWorker<{ DB: any }>();
+await worker.applyD1Migrations("DB");
+const { DB } = await worker.getEnv();
+const run = (sql: string, ...params: unknown[]) => DB.prepare(sql).bind(...params).run();
+const bytes = async (): Promise<number> => (await run("SELECT 1")).meta.size_after;
+
+const NUMBERS = `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${ROWS})`;
+/** Random text of hexadecimal digits, as incompressible as an id. */
+const random = (digits: number) => `substr(lower(hex(randomblob(${digits}))), 1, ${digits})`;
+/** An id whose leading characters grow with n, as real ones grow with time. */
+const id = `printf('V%06d', n) || ${random(9)}`;
+
+await run("INSERT INTO accounts (id, name, created_at) VALUES (1, 'measured', 0)");
+
+async function measure(what: string, sql: string): Promise<void> {
+  const before = await bytes();
+  const { meta } = await run(`${NUMBERS} ${sql}`);
+  console.log(`${what}: ${Math.round(((await bytes()) - before) / ROWS)} bytes, ${meta.rows_written / ROWS} rows written`);
+}
+
+const conversation = (contact: string, group: string) =>
+  `INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, last_active_at, last_opened_at)
+   SELECT 1, ${id}, ${contact}, ${group}, 1795387096, 1795387096, 1795387096 FROM numbers`;
+await measure("conversation with a contact", conversation(random(16), "NULL"));
+await measure("conversation with a group", conversation("NULL", random(16)));
+await measure("conversation with both", conversation(random(16), random(16)));
+
+await run("DELETE FROM conversations WHERE id > (SELECT min(id) FROM conversations)");
+const text = (characters: number) =>
+  `INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+   SELECT 1, (SELECT id FROM conversations), ${id}, ${random(characters)}, 1795387096 FROM numbers`;
+await measure("message of 100 characters", text(100));
+await measure("message of 1,000 characters", text(1000));
+
+await server.close();
