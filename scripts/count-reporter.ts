@@ -1,0 +1,15 @@
+// A reporter for node:test that prints nothing but how many tests passed, failed and were skipped, as JSON.
+import type { TestEvent } from "node:test/reporters";
+
+/** Counts single tests; suites and files are only where they stand. */
+export default async function* count(events: AsyncIterable<TestEvent>) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for await (const { type, data } of events) {
+    if (type !== "test:pass" && type !== "test:fail") continue;
+    if (data.details.type === "suite") continue;
+    if (data.skip !== undefined || data.todo !== undefined) counts.skipped++;
+    else if (type === "test:pass") counts.passed++;
+    else counts.failed++;
+  }
+  yield JSON.stringify(counts);
+}

@@ -1,0 +1,87 @@
+// Tokens: what one looks like, and how they are made, listed and revoked in a database. src/auth.rs is the other side.
+import { createHash, randomInt } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { type Database, query, text } from "./d1.ts";
+
+/** The scopes and their bits in a token's row, as src/auth.rs has them. */
+export const SCOPES: Record<string, number> = {
+  "conversations:read": 1,
+  "conversations:write": 2,
+};
+
+/** A token as the operator sees it: everything but the secret. */
+export type Token = {
+  id: string;
+  account: string;
+  name: string;
+  scopes: string[];
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+  state: "active" | "expired" | "revoked";
+};
+
+const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/** A number in base62, most significant digit first, filled up with zeros. */
+const base62 = (value: number, digits: number): string =>
+  digits === 0 ? "" : base62(Math.floor(value / 62), digits - 1) + BASE62[value % 62];
+
+const randomBase62 = (digits: number) => Array.from({ length: digits }, () => BASE62[randomInt(62)]).join("");
+
+/** The six characters that follow the thirty random ones, so that a mistyped token is told from a wrong one. */
+export const checksum = (random: string) => base62(crc32(random), 6);
+
+const newSecret = () => {
+  const random = randomBase62(30);
+  return `self_${random}${checksum(random)}`;
+};
+const newId = (now: number) => base62(now, 7) + randomBase62(9);
+
+/** All that is kept of a token's text. */
+export const hashOf = (secret: string) => createHash("sha256").update(secret).digest("hex");
+
+const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000);
+
+/** Makes a token, and its account when there is none of that name, and gives the token's text. */
+export async function createToken(
+  database: Database,
+  { account, name, scopes, expiresAt }: { account: string; name: string; scopes: string[]; expiresAt: number | null },
+): Promise<string> {
+  const secret = newSecret();
+  const now = Date.now();
+  const bits = scopes.reduce((all, scope) => all | SCOPES[scope], 0);
+  await query(
+    database,
+    `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, ${seconds(now)}) ON CONFLICT (name) DO NOTHING`,
+    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
+     SELECT '${hashOf(secret)}', '${newId(now)}', id, ${text(name)}, ${bits}, ${seconds(now)}, ${expiresAt ?? "NULL"}
+     FROM accounts WHERE name = ${text(account)}`,
+  );
+  return secret;
+}
+
+/** The tokens of an account, or all of them, oldest first. */
+export async function listTokens(database: Database, account: string | undefined): Promise<Token[]> {
+  const [rows] = await query(
+    database,
+    `SELECT tokens.id, accounts.name AS account, tokens.name, scopes, tokens.created_at, expires_at, revoked_at, valid_until
+     FROM tokens JOIN accounts ON accounts.id = tokens.account_id
+     ${account === undefined ? "" : `WHERE accounts.name = ${text(account)}`}
+     ORDER BY accounts.name, tokens.id`,
+  );
+  return rows.map(({ valid_until, scopes, ...row }) => ({
+    ...(row as Omit<Token, "scopes" | "state">),
+    scopes: Object.keys(SCOPES).filter((scope) => Number(scopes) & SCOPES[scope]),
+    state: row.revoked_at !== null ? "revoked" : Number(valid_until) <= seconds(Date.now()) ? "expired" : "active",
+  }));
+}
+
+/** Revokes a token from the next request on; one already revoked stays as it is. False when there is no such token. */
+export async function revokeToken(database: Database, id: string): Promise<boolean> {
+  const [rows] = await query(
+    database,
+    `UPDATE tokens SET revoked_at = coalesce(revoked_at, ${seconds(Date.now())}) WHERE id = ${text(id)} RETURNING id`,
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,89 @@
+// PUT and PATCH /v1/conversations/:id. What is refused: tests/bad_input.test.ts.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { NO_ID, account, assertConversation, assertError, item } from "../harness.ts";
+
+for (const verb of ["put", "patch"] as const) {
+  test(`${verb}: a form and JSON say the same, and the object comes back changed`, async () => {
+    const alice = await account();
+    for (const attributes of ["is_muted=true&archived_at=705103200", { is_muted: true, archived_at: 705103200 }]) {
+      const id = await alice.insert({ last_active_at: 7 });
+      const before = (await alice.get(item(id))).json;
+      const { status, json } = await alice[verb](item(id), attributes);
+      assert.equal(status, 200);
+      assertConversation(json, { ...before, is_muted: true, archived_at: 705103200 });
+      assert.deepEqual((await alice.get(item(id))).json, json);
+    }
+  });
+
+  test(`${verb}: only what is sent changes`, async () => {
+    const alice = await account();
+    const id = await alice.insert({ is_pinned: 1, archived_at: 5, group_id: "team", last_opened_at: 6 });
+    const message = await alice.insertMessage(id);
+    let expected = (await alice.get(item(id))).json;
+    for (const change of [
+      { is_muted: true }, { is_pinned: false }, { pinned_message_id: message }, { archived_at: null },
+      { is_muted: false, is_pinned: true }, { archived_at: 0 }, { pinned_message_id: null }, { archived_at: 253402300799 },
+    ]) {
+      expected = { ...expected, ...change };
+      assertConversation((await alice[verb](item(id), change)).json, expected);
+    }
+    assertConversation((await alice.get(item(id))).json, expected);
+  });
+
+  test(`${verb}: without attributes the object comes back unchanged`, async () => {
+    const alice = await account();
+    const id = await alice.insert({ is_muted: 1 });
+    const before = await alice.get(item(id));
+    for (const attributes of [undefined, "", {}]) {
+      const answer = await alice[verb](item(id), attributes);
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.text, before.text);
+    }
+  });
+
+  test(`${verb}: an id that names nothing is a 404`, async () => {
+    const alice = await account();
+    for (const id of [NO_ID, "x", "%00", "%zz"]) {
+      for (const attributes of [undefined, "is_muted=true"]) {
+        assertError(await alice[verb](item(id), attributes), 404, "resource_missing");
+      }
+    }
+  });
+}
+
+test("null, or an empty value of a form, clears what can be cleared", async () => {
+  const alice = await account();
+  for (const attributes of [{ archived_at: null, pinned_message_id: null }, "archived_at=&pinned_message_id="]) {
+    const id = await alice.insert({ archived_at: 705103200 });
+    const message = await alice.insertMessage(id);
+    assert.equal((await alice.put(item(id), { pinned_message_id: message })).json.pinned_message_id, message);
+    assertConversation((await alice.put(item(id), attributes)).json, { archived_at: null, pinned_message_id: null });
+  }
+});
+
+test("only a message of this very conversation can be pinned", async () => {
+  const alice = await account();
+  const [id, other] = [await alice.insert(), await alice.insert()];
+  const [mine, others] = [await alice.insertMessage(id), await alice.insertMessage(other)];
+  assert.equal((await alice.put(item(id), `pinned_message_id=${mine}`)).json.pinned_message_id, mine);
+  for (const message of [others, NO_ID, id, "x", "x".repeat(65)]) {
+    assertError(await alice.put(item(id), { pinned_message_id: message, is_muted: true }), 400, "parameter_invalid", "pinned_message_id");
+  }
+  assertConversation((await alice.get(item(id))).json, { pinned_message_id: mine, is_muted: false });
+});
+
+test("a message to pin in a conversation that isn't there: the conversation is what is missing", async () => {
+  const alice = await account();
+  const message = await alice.insertMessage(await alice.insert());
+  assertError(await alice.put(item(NO_ID), { pinned_message_id: message }), 404, "resource_missing");
+});
+
+test("the same update twice changes nothing more", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  const first = await alice.put(item(id), "is_pinned=true");
+  const second = await alice.put(item(id), "is_pinned=true");
+  assert.equal(first.text, second.text);
+});

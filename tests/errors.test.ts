@@ -1,0 +1,129 @@
+// The error object: on every answer that isn't a success, and nothing in it that a caller must not see. Its shape is
+// asserted on every answer of every test, in tests/harness.ts.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { COLLECTION, FORM, JSON_TYPE, NO_ID, account, api, assertError, item, newToken, origin, raw, send } from "./harness.ts";
+
+const CODES = [
+  "parameter_missing", "parameter_unknown", "parameter_invalid", "parameter_duplicate", "parameter_immutable", "body_malformed",
+  "token_missing", "token_invalid", "scope_insufficient", "resource_missing", "path_unknown", "method_not_allowed",
+  "body_too_large", "media_type_unsupported", "internal_error", "database_unavailable",
+];
+
+test("each code has its status", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  const reader = await account(1);
+  const form = { "Content-Type": FORM };
+  assertError(await alice.post(COLLECTION), 400, "parameter_missing", "contact_id");
+  assertError(await alice.get(`${COLLECTION}?page=1`), 400, "parameter_unknown", "page");
+  assertError(await alice.get(`${COLLECTION}?limit=0`), 400, "parameter_invalid", "limit");
+  assertError(await alice.get(`${COLLECTION}?limit=1&limit=1`), 400, "parameter_duplicate", "limit");
+  assertError(await alice.put(item(id), "contact_id=bob"), 400, "parameter_immutable", "contact_id");
+  assertError(await alice.send("PUT", item(id), { "Content-Type": JSON_TYPE }, "["), 400, "body_malformed");
+  assertError(await send("GET", COLLECTION), 401, "token_missing");
+  assertError(await api(newToken()).get(COLLECTION), 401, "token_invalid");
+  assertError(await reader.post(COLLECTION, "contact_id=bob"), 403, "scope_insufficient");
+  assertError(await alice.get(item(NO_ID)), 404, "resource_missing");
+  assertError(await alice.get("/v1/nothing"), 404, "path_unknown");
+  assertError(await alice.delete(COLLECTION), 405, "method_not_allowed");
+  assertError(await alice.send("POST", COLLECTION, form, "x".repeat(16_385)), 413, "body_too_large");
+  assertError(await alice.send("POST", COLLECTION, { "Content-Type": "text/plain" }, "x"), 415, "media_type_unsupported");
+  assertError(await alice.get(COLLECTION, undefined, { "x-test-no-d1": "1" }), 500, "internal_error");
+  assertError(await alice.get(COLLECTION, undefined, { "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded." }), 503, "database_unavailable");
+});
+
+test("every code is a section of the documentation page that documentation_url names", async () => {
+  const { documentation_url } = (await send("GET", COLLECTION)).json;
+  assert.equal(documentation_url, `${origin}/#token_missing`);
+  const page = await send("GET", "/");
+  assert.equal(page.status, 200);
+  assert.match(String(page.headers["content-type"]), /^text\/html/);
+  for (const code of CODES) assert.match(page.text, new RegExp(`\\bid="?${code}["\\s>]`), code);
+});
+
+test("documentation_url is of the origin the request was sent to", async () => {
+  const answer = await fetch(`${origin.replace("127.0.0.1", "localhost")}${COLLECTION}`);
+  const { documentation_url } = (await answer.json()) as { documentation_url: string };
+  assert.equal(documentation_url, `${origin.replace("127.0.0.1", "localhost")}/#token_missing`);
+});
+
+test("param names the attribute at fault, and is null where there is none", async () => {
+  const alice = await account();
+  const [named, none] = [await alice.get(`${COLLECTION}?muted=maybe`), await alice.get(item(NO_ID))];
+  assert.equal(named.json.param, "muted");
+  assert.match(named.json.message, /muted/);
+  assert.match(named.json.message, /true|false/, "what would be right");
+  assert.equal(none.json.param, null);
+  assert.ok(none.text.includes('"param":null'));
+});
+
+test("a message says what a limit must be", async () => {
+  const alice = await account();
+  assert.match((await alice.get(`${COLLECTION}?limit=101`)).json.message, /limit.*\b1\b.*\b100\b/);
+});
+
+test("405 says what the path allows", async () => {
+  const alice = await account();
+  for (const verb of ["PUT", "PATCH", "DELETE", "PROPFIND"]) {
+    const { status, headers } = await alice.send(verb, COLLECTION);
+    assert.deepEqual([status, headers["allow"]], [405, "GET, HEAD, POST, OPTIONS"], verb);
+  }
+  for (const verb of ["POST", "PROPFIND"]) {
+    const { status, headers } = await alice.send(verb, item(NO_ID));
+    assert.deepEqual([status, headers["allow"]], [405, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"], verb);
+  }
+});
+
+test("HEAD has the status and the headers of GET's error, and no body", async () => {
+  const alice = await account();
+  for (const [caller, path] of [
+    [alice, `${COLLECTION}?limit=0`], [alice, item(NO_ID)], [alice, "/v1/nothing"], [api("x"), COLLECTION], [api(newToken()), COLLECTION],
+  ] as const) {
+    const [get, head] = [await caller.get(path), await caller.head(path)];
+    assert.equal(head.status, get.status, path);
+    for (const name of ["content-type", "cache-control", "www-authenticate", "allow"]) {
+      assert.equal(head.headers[name], get.headers[name], `${path} ${name}`);
+    }
+  }
+});
+
+test("request ids differ from request to request, and a caller can't choose one", async () => {
+  const alice = await account();
+  const ids = new Set<unknown>();
+  for (let i = 0; i < 20; i += 1) ids.add((await alice.get(COLLECTION, undefined, { "X-Request-Id": "chosen-by-caller" })).headers["x-request-id"]);
+  assert.equal(ids.size, 20);
+  assert.ok(!ids.has("chosen-by-caller"));
+});
+
+test("a fault of the database is told without what it said, on every endpoint", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  const before = await alice.contents();
+  const secret = "near \"SELECT\": secret_table syntax error at offset 17: SQLITE_ERROR";
+  for (const text of [`D1_ERROR: ${secret}`, secret, `D1_ERROR: D1 DB is overloaded. ${secret}`, `Network connection lost. ${secret}`]) {
+    const headers = { "x-test-d1-failure": text };
+    for (const answer of [
+      await alice.get(COLLECTION, undefined, headers), await alice.get(item(id), undefined, headers), await alice.post(COLLECTION, "contact_id=bob", headers),
+      await alice.put(item(id), "is_muted=true", headers), await alice.delete(item(id), undefined, headers),
+    ]) {
+      assertError(answer, 503, "database_unavailable");
+      assert.doesNotMatch(answer.text, /SELECT|secret|SQLITE|D1_ERROR|offset/);
+    }
+  }
+  assert.deepEqual(await alice.contents(), before);
+});
+
+test("nothing secret comes back: not the token, not its hash, not what was sent", async () => {
+  const token = newToken();
+  const answer = await api(token).post(COLLECTION, { contact_id: "private-matter" });
+  assertError(answer, 401, "token_invalid");
+  assert.doesNotMatch(answer.text + JSON.stringify(answer.headers), new RegExp(`${token.slice(5, 20)}|private-matter`));
+});
+
+test("a strange Host does no harm", async () => {
+  const alice = await account();
+  const answer = await raw(`GET ${item(NO_ID)} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\nAuthorization: Bearer ${alice.token}\r\nConnection: close\r\n\r\n`);
+  assertError(answer, 404, "resource_missing");
+});

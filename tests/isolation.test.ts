@@ -1,0 +1,117 @@
+// Two accounts: nothing of one is seen or changed by the other, and a foreign id answers like a missing one.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { type Account, type Answer, COLLECTION, NO_ID, account, idsOf, item, links } from "./harness.ts";
+
+/** An answer without what differs between any two: the request id, the date, the length of neither. */
+function bare({ status, headers, text }: Answer): unknown {
+  const { date, "x-request-id": id, "x-test-d1-rows-read": read, "x-test-d1-rows-written": written, ...rest } = headers;
+  return { status, rest, text: text.replaceAll(String(id), "") };
+}
+
+/** Alice with a little of everything, and Mallory. */
+async function neighbours() {
+  const [alice, mallory] = [await account(), await account()];
+  const id = await alice.insert({ id: "mmmmmmmmmmmmmmmm", contact_id: "bob", group_id: "team", is_muted: 1, is_pinned: 1, archived_at: 5 });
+  const message = await alice.insertMessage(id);
+  await alice.put(item(id), { pinned_message_id: message });
+  await alice.insert({ id: "aaaaaaaaaaaaaaaa", contact_id: "carol" });
+  return { alice, mallory, id, message };
+}
+
+const REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
+  ["GET", (caller, id) => caller.get(item(id))],
+  ["HEAD", (caller, id) => caller.head(item(id))],
+  ["PUT without attributes", (caller, id) => caller.put(item(id))],
+  ["PUT", (caller, id) => caller.put(item(id), "is_muted=false")],
+  ["PUT pinned_message_id=", (caller, id) => caller.put(item(id), "pinned_message_id=")],
+  ["PUT pinned_message_id", (caller, id) => caller.put(item(id), `pinned_message_id=${NO_ID}`)],
+  ["PATCH", (caller, id) => caller.patch(item(id), { archived_at: null })],
+  ["PUT, refused", (caller, id) => caller.put(item(id), "contact_id=mallory")],
+  ["DELETE", (caller, id) => caller.delete(item(id))],
+  ["DELETE, refused", (caller, id) => caller.delete(`${item(id)}?x=1`)],
+];
+
+for (const [name, request] of REQUESTS) {
+  test(`${name}: a foreign id answers byte for byte like one that never existed, and changes nothing`, async () => {
+    const { alice, mallory, id } = await neighbours();
+    const before = await alice.contents();
+    const foreign = bare(await request(mallory, id));
+    assert.deepEqual(await alice.contents(), before);
+    assert.equal((await alice.delete(item(id))).status, 204);
+    assert.deepEqual(foreign, bare(await request(mallory, id)), "once it is gone");
+    assert.deepEqual(foreign, bare(await request(await account(), id)), "to anybody else");
+  });
+}
+
+test("a foreign message can be pinned no more than one that never existed", async () => {
+  const { mallory, message, alice } = await neighbours();
+  const id = await mallory.insert();
+  const foreign = await mallory.put(item(id), { pinned_message_id: message });
+  const missing = await mallory.put(item(id), { pinned_message_id: NO_ID });
+  assert.equal(foreign.status, 400);
+  assert.deepEqual(bare(foreign), bare(missing));
+  assert.equal((await mallory.get(item(id))).json.pinned_message_id, null);
+  assert.equal((await alice.contents()).messages.length, 1);
+});
+
+test("the same ids may exist in two accounts, each its own", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const id = await alice.insert({ contact_id: "a" });
+  await bob.insert({ id, contact_id: "b" });
+  await alice.put(item(id), "is_muted=true");
+  assert.deepEqual([(await alice.get(item(id))).json.is_muted, (await bob.get(item(id))).json.is_muted], [true, false]);
+  await alice.delete(item(id));
+  assert.equal((await bob.get(item(id))).json.contact_id, "b");
+});
+
+test("no filter and no cursor shows anything of another account", async () => {
+  const { mallory } = await neighbours();
+  const flags = ["", "muted=true", "archived=true", "pinned=true", "muted=true&archived=true&pinned=true", "muted=false&archived=false&pinned=false"];
+  const references = ["", "contact_id=bob", "group_id=team", "contact_id=bob&group_id=team", "contact_id=carol"];
+  const cursors = ["", "starting_after=zzzzzzzzzzzzzzzz", "starting_after=mmmmmmmmmmmmmmmm", "ending_before=mmmmmmmmmmmmmmmm", "ending_before=0000000000000000"];
+  for (const query of flags.flatMap((a) => references.flatMap((b) => cursors.map((c) => [a, b, c].filter(Boolean).join("&"))))) {
+    const answer = await mallory.get(`${COLLECTION}?${query}`);
+    assert.equal(answer.text, '{"has_more":false,"data":[]}', query);
+    assert.deepEqual(links(answer), {}, query);
+  }
+});
+
+test("a foreign id as a cursor is a position among one's own", async () => {
+  const { mallory, id } = await neighbours();
+  await mallory.insert({ id: "nnnnnnnnnnnnnnnn" });
+  await mallory.insert({ id: "bbbbbbbbbbbbbbbb" });
+  assert.deepEqual(idsOf(await mallory.get(`${COLLECTION}?starting_after=${id}`)), ["bbbbbbbbbbbbbbbb"]);
+  assert.deepEqual(idsOf(await mallory.get(`${COLLECTION}?ending_before=${id}`)), ["nnnnnnnnnnnnnnnn"]);
+});
+
+test("has_more and Link count one's own conversations only", async () => {
+  const { alice, mallory } = await neighbours();
+  for (let i = 0; i < 20; i += 1) await alice.insert();
+  await mallory.insert();
+  const answer = await mallory.get(`${COLLECTION}?limit=1`);
+  assert.equal(answer.json.has_more, false);
+  assert.deepEqual(links(answer), {});
+});
+
+test("a create goes to the caller's account; distinct looks nowhere else", async () => {
+  const { alice, mallory } = await neighbours();
+  const before = await alice.contents();
+  assert.equal((await mallory.post(COLLECTION, "contact_id=bob&group_id=team&distinct=true")).status, 201);
+  assert.equal((await mallory.post(COLLECTION, "contact_id=carol&distinct=true")).status, 201);
+  assert.equal((await mallory.post(COLLECTION, "contact_id=bob")).status, 201);
+  assert.deepEqual(await alice.contents(), before);
+  assert.equal((await mallory.contents()).conversations.length, 3);
+});
+
+test("no request can name an account", async () => {
+  const { alice, mallory } = await neighbours();
+  for (const name of ["account_id", "account", "user_id"]) {
+    assert.equal((await mallory.get(`${COLLECTION}?${name}=${alice.id}`)).status, 400);
+    assert.equal((await mallory.post(COLLECTION, { contact_id: "bob", [name]: alice.id })).status, 400);
+  }
+  for (const name of ["X-Account-Id", "X-Account", "X-Forwarded-User"]) {
+    assert.deepEqual(idsOf(await mallory.get(COLLECTION, undefined, { [name]: String(alice.id) })), []);
+  }
+});

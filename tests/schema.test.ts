@@ -1,0 +1,170 @@
+// The database refuses bad rows whoever writes them. Each test writes past the Worker.
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import test from "node:test";
+import { type Row, account, insert, sql } from "./harness.ts";
+
+const ID = "0123456789abcdeF";
+const HASH = "0123456789abcdef".repeat(4);
+const BAD_TIMES = [-1, 253402300800, 1.5, "soon", "2026-01-01"];
+const BAD_IDS = [null, "", "short", "0123456789abcde", "0123456789abcdef0", "0123456789abcde-", "0123456789abcdé0", 1];
+const BAD_REFERENCES = ["", "a".repeat(65), "a b", "a.b", "é", "a/b", "a\n", "';--"];
+
+/** Each column's bad values are refused in a row that is otherwise good, in an INSERT and in an UPDATE. */
+async function refuses(table: string, good: Row, bad: Record<string, (string | number | null)[]>): Promise<void> {
+  const count = async () => Number((await sql(`SELECT count(*) AS n FROM ${table}`))[0]?.["n"]);
+  const before = await count();
+  for (const [column, values] of Object.entries(bad)) {
+    for (const value of values) {
+      await assert.rejects(insert(table, { ...good, [column]: value }), /constraint|cannot store|datatype/i, `${table}.${column} = ${value}`);
+    }
+  }
+  assert.equal(await count(), before);
+  await insert(table, good);
+  const rows = async () => JSON.stringify(await sql(`SELECT * FROM ${table}`));
+  const stored = await rows();
+  for (const [column, values] of Object.entries(bad)) {
+    for (const value of values) {
+      await assert.rejects(sql(`UPDATE ${table} SET ${column} = ?`, value), /constraint|cannot store|datatype/i, `${table}.${column} = ${value}`);
+    }
+  }
+  assert.equal(await rows(), stored);
+}
+
+test("migrations: all are applied, in order, and recorded", async () => {
+  const files = readdirSync(new URL("../migrations", import.meta.url)).filter((name) => name.endsWith(".sql")).sort();
+  assert.ok(files.length > 0);
+  assert.deepEqual((await sql("SELECT name FROM d1_migrations ORDER BY id")).map(({ name }) => name), files);
+});
+
+test("every table is STRICT, and nothing is left of what a bad row could hang on", async () => {
+  const tables = await sql("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name IN ('accounts', 'tokens', 'conversations', 'messages')");
+  assert.equal(tables.length, 4);
+  for (const { name, strict } of tables) assert.equal(strict, 1, String(name));
+  assert.deepEqual(await sql("PRAGMA foreign_keys"), [{ foreign_keys: 1 }]);
+});
+
+test("accounts", async () => {
+  await refuses("accounts", { name: "good", created_at: 0 }, {
+    name: [null, "", "a".repeat(65)],
+    created_at: [null, ...BAD_TIMES],
+  });
+  await assert.rejects(insert("accounts", { name: "good", created_at: 0 }), /UNIQUE/);
+});
+
+test("tokens", async () => {
+  const { id } = await account();
+  await sql("DELETE FROM tokens");
+  const good = { hash: HASH, id: ID, account_id: id, name: "good", scopes: 3, created_at: 0, expires_at: null, revoked_at: null };
+  await refuses("tokens", good, {
+    hash: [null, "", HASH.toUpperCase(), HASH.slice(1), `${HASH}0`, `${HASH.slice(1)}g`],
+    id: BAD_IDS,
+    account_id: [null, -1, "x"],
+    name: [null, "", "a".repeat(65)],
+    scopes: [null, 0, -1, 256, 1.5, "conversations:read"],
+    created_at: [null, ...BAD_TIMES],
+    expires_at: BAD_TIMES,
+    revoked_at: BAD_TIMES,
+  });
+  await assert.rejects(insert("tokens", { ...good, id: "another0123456id" }), /UNIQUE/, "the same hash twice");
+  await assert.rejects(insert("tokens", { ...good, hash: HASH.replace("0", "1") }), /UNIQUE/, "the same id twice");
+  await assert.rejects(insert("tokens", { ...good, valid_until: 1 }), /generated/);
+});
+
+test("tokens: valid until they expire or are revoked, whichever is first", async () => {
+  const { id } = await account();
+  for (const [expires_at, revoked_at, valid_until] of [[null, null, 253402300800], [5, null, 5], [null, 5, 5], [5, 9, 5], [9, 5, 5], [0, null, 0]] as const) {
+    await sql("DELETE FROM tokens");
+    await insert("tokens", { hash: HASH, id: ID, account_id: id, name: "t", scopes: 1, created_at: 0, expires_at, revoked_at });
+    assert.deepEqual(await sql("SELECT valid_until FROM tokens"), [{ valid_until }]);
+  }
+});
+
+test("conversations", async () => {
+  const alice = await account();
+  const good = {
+    account_id: alice.id, id: ID, contact_id: "bob", group_id: "team", pinned_message_id: null, is_pinned: 0, is_muted: 1,
+    last_active_at: null, last_opened_at: 0, created_at: 253402300799, archived_at: null,
+  };
+  await refuses("conversations", good, {
+    account_id: [null, -1, "x"],
+    id: BAD_IDS,
+    contact_id: BAD_REFERENCES,
+    group_id: BAD_REFERENCES,
+    pinned_message_id: [ID, "", "no such message", 1],
+    is_pinned: [null, 2, -1, 0.5, "true"],
+    is_muted: [null, 2, -1, 0.5, "false"],
+    last_active_at: BAD_TIMES,
+    last_opened_at: BAD_TIMES,
+    created_at: [null, ...BAD_TIMES],
+    archived_at: BAD_TIMES,
+  });
+  await assert.rejects(insert("conversations", good), /UNIQUE/, "the same id twice");
+  await assert.rejects(insert("conversations", { ...good, id: "another0123456id", contact_id: null, group_id: null }), /CHECK/);
+  await assert.rejects(sql("UPDATE conversations SET contact_id = NULL, group_id = NULL"), /CHECK/);
+  await assert.rejects(insert("conversations", { ...good, id: "another0123456id", state: 1 }), /generated/);
+});
+
+test("conversations: state is the three flags in one number", async () => {
+  const alice = await account();
+  for (let state = 0; state < 8; state += 1) {
+    const id = await alice.insert({ is_pinned: state & 1, is_muted: (state >> 1) & 1, archived_at: state & 4 ? 0 : null });
+    assert.deepEqual(await sql("SELECT state FROM conversations WHERE account_id = ? AND id = ?", alice.id, id), [{ state }]);
+  }
+});
+
+test("messages", async () => {
+  const alice = await account();
+  const conversation_id = await alice.insert();
+  const good = { account_id: alice.id, conversation_id, id: ID, contact_id: null, message: "Hello", read_at: null, created_at: 0, updated_at: 0 };
+  await refuses("messages", good, {
+    account_id: [null, -1],
+    conversation_id: [null, "NoSuchConversat0"],
+    id: BAD_IDS,
+    contact_id: BAD_REFERENCES,
+    message: [null, "", "a".repeat(10_001)],
+    read_at: BAD_TIMES,
+    created_at: [null, ...BAD_TIMES],
+    updated_at: BAD_TIMES,
+  });
+  await assert.rejects(insert("messages", good), /UNIQUE/);
+});
+
+test("a message belongs to a conversation of its own account", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const id = await alice.insert();
+  await assert.rejects(insert("messages", { account_id: bob.id, conversation_id: id, id: ID, message: "Hello", created_at: 0 }), /FOREIGN KEY/);
+});
+
+test("only a message of the conversation itself can be pinned, and it can't go while it is", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const [id, other] = [await alice.insert(), await alice.insert()];
+  const [mine, others] = [await alice.insertMessage(id), await alice.insertMessage(other)];
+  const foreign = await bob.insertMessage(await bob.insert({ id }));
+  const pin = (message: string | null) => sql("UPDATE conversations SET pinned_message_id = ? WHERE account_id = ? AND id = ?", message, alice.id, id);
+  await assert.rejects(pin(others), /FOREIGN KEY/);
+  await assert.rejects(pin(foreign), /FOREIGN KEY/);
+  await pin(mine);
+  await assert.rejects(sql("DELETE FROM messages WHERE account_id = ? AND id = ?", alice.id, mine), /FOREIGN KEY/);
+  await pin(null);
+  await sql("DELETE FROM messages WHERE account_id = ? AND id = ?", alice.id, mine);
+});
+
+test("deleting a conversation deletes its messages, deleting an account all it has", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const id = await alice.insert();
+  const message = await alice.insertMessage(id);
+  await sql("UPDATE conversations SET pinned_message_id = ? WHERE account_id = ?", message, alice.id);
+  const kept = await bob.insert({ id });
+  await bob.insertMessage(kept);
+  await sql("DELETE FROM conversations WHERE account_id = ? AND id = ?", alice.id, id);
+  assert.deepEqual(await alice.contents(), { conversations: [], messages: [] });
+
+  await alice.insertMessage(await alice.insert());
+  await sql("DELETE FROM accounts WHERE id = ?", alice.id);
+  assert.deepEqual(await alice.contents(), { conversations: [], messages: [] });
+  assert.deepEqual(await sql("SELECT * FROM tokens WHERE account_id = ?", alice.id), []);
+  const { conversations, messages } = await bob.contents();
+  assert.deepEqual([conversations.length, messages.length], [1, 1]);
+});

@@ -1,0 +1,88 @@
+// Running the npm scripts as a person does, and cleaning up after them whatever happens.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { root } from "../../scripts/shared.mjs";
+
+/** A state folder that is gone when the scope ends; the space in its name is there on purpose. */
+export function stateFolder(): { path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), "conversations state-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Runs `npm run --silent token` to its end. */
+export async function token(...args: string[]) {
+  const child = spawn("npm", ["run", "--silent", "token", "--", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const output = collect(child);
+  const [code] = await once(child, "close");
+  return { code: code as number, ...output };
+}
+
+/** A running `npm start`, killed with everything it started when the scope ends. */
+export class Server implements AsyncDisposable {
+  readonly output: { stdout: string; stderr: string };
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown[]>;
+
+  constructor(port: number, folder: string) {
+    // A group of its own, so that a signal reaches all of it as a terminal's Ctrl-C does.
+    this.#child = spawn("npm", ["start", "--", "--port", String(port), "--persist-to", folder], {
+      cwd: root,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.output = collect(this.#child);
+    this.#closed = once(this.#child, "close");
+  }
+
+  /** Waits for the greeting and gives it. */
+  async greeting(): Promise<string> {
+    const closed = this.#closed.then(() => true);
+    while (!this.output.stdout.includes("Ctrl-C stops it")) {
+      if (await Promise.race([closed, once(this.#child.stdout!, "data").then(() => false)])) {
+        throw new Error(`npm start ended early:\n${this.output.stdout}\n${this.output.stderr}`);
+      }
+    }
+    return this.output.stdout;
+  }
+
+  /** Sends everything a signal and waits until all of it is gone: the pipes close with the last process. */
+  async signal(signal: NodeJS.Signals): Promise<void> {
+    try {
+      process.kill(-this.#child.pid!, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+    await this.#closed;
+  }
+
+  /** Waits for the end and gives the exit code. */
+  async ended(): Promise<number | null> {
+    return (await this.#closed)[0] as number | null;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.signal("SIGKILL");
+  }
+}
+
+function collect(child: ChildProcess) {
+  const output = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream]!.setEncoding("utf8").on("data", (chunk: string) => (output[stream] += chunk));
+  }
+  return output;
+}

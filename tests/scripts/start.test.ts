@@ -1,0 +1,83 @@
+// `npm start`, in a state folder of its own: one test, because each part goes on where the last one ended.
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Server, freePort, stateFolder } from "./processes.ts";
+
+/** What a printed curl command asks for. */
+function request(command: string): [string, RequestInit] {
+  const [, url] = /(http:\S+)/.exec(command)!;
+  const [, authorization] = /-H "Authorization: (.+?)"/.exec(command)!;
+  const [, data] = / -d (.+)$/m.exec(command)!;
+  const body = data.replaceAll(/['"]/g, "");
+  const headers = { Authorization: authorization };
+  if (command.includes(" -G ")) return [`${url}?${body}`, { headers }];
+  return [url, { method: /-X (\w+)/.exec(command)?.[1] ?? "POST", headers, body: new URLSearchParams(body) }];
+}
+const commands = (greeting: string) => greeting.match(/^curl (.*\\\n)*.*$/gm)!;
+const tokenIn = (greeting: string) => /^Token: (self_\w{36})$/m.exec(greeting)![1];
+async function answer(command: string) {
+  const [url, init] = request(command);
+  const response = await fetch(url, init);
+  return { status: response.status, body: (await response.json()) as any };
+}
+
+test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, async (t) => {
+  using state = stateFolder();
+  const port = await freePort();
+  const assertStopped = async (server: Server) => {
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/`), "something still listens");
+    assert.doesNotMatch(server.output.stderr, /error|\n +at /i);
+  };
+  let token = "";
+  let created: { id: string; is_muted: boolean };
+
+  await t.test("the printed commands work as they are", async (t) => {
+    await using server = new Server(port, state.path);
+    const greeting = await server.greeting();
+    token = tokenIn(greeting);
+    assert.equal(statSync(join(state.path, "local-token")).mode & 0o777, 0o600);
+    const [list, create] = commands(greeting);
+    assert.deepEqual(await answer(list), { status: 200, body: { has_more: false, data: [] } });
+    const creation = await answer(create);
+    assert.equal(creation.status, 201);
+    created = creation.body;
+
+    await t.test("a second server on the same port is told so", async () => {
+      await using second = new Server(port, state.path);
+      assert.equal(await second.ended(), 1);
+      assert.match(second.output.stderr, new RegExp(`Port ${port} is taken.*--port ${port + 1}`));
+    });
+    await server.signal("SIGINT");
+    await assertStopped(server);
+  });
+
+  await t.test("the second start has the same token and the same data, and survives SIGKILL", async () => {
+    await using server = new Server(port, state.path);
+    const greeting = await server.greeting();
+    assert.equal(tokenIn(greeting), token);
+    const [list, , update] = commands(greeting);
+    assert.deepEqual((await answer(list)).body, { has_more: false, data: [created] });
+    created = { ...created, is_muted: true };
+    assert.deepEqual(await answer(update), { status: 200, body: created });
+    await server.signal("SIGKILL");
+    await assert.rejects(fetch(`http://127.0.0.1:${port}/`), "something still listens");
+  });
+
+  await t.test("after SIGKILL everything is still there", async () => {
+    await using server = new Server(port, state.path);
+    const greeting = await server.greeting();
+    assert.equal(tokenIn(greeting), token);
+    assert.deepEqual((await answer(commands(greeting)[0])).body, { has_more: false, data: [created] });
+    await server.signal("SIGTERM");
+    await assertStopped(server);
+  });
+});
+
+test("options that make no sense are refused", async () => {
+  using state = stateFolder();
+  await using server = new Server(99999, state.path);
+  assert.equal(await server.ended(), 2);
+  assert.match(server.output.stderr, /'99999'.*1 to 65535/);
+});

@@ -1,0 +1,117 @@
+// `npm run token`, on a local database of its own.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import { localDatabase, query } from "../../scripts/d1.ts";
+import { checksum, hashOf } from "../../scripts/tokens.ts";
+import { stateFolder, token } from "./processes.ts";
+
+const state = stateFolder();
+after(() => state[Symbol.dispose]());
+const here = ["--persist-to", state.path];
+const rows = async (sql: string) => (await query(localDatabase(state.path), sql))[0];
+
+type Listed = { id: string; account: string; name: string; scopes: string[]; expires_at: number | null; state: string };
+const list = async (...args: string[]): Promise<Listed[]> => JSON.parse((await token("list", "--json", ...args, ...here)).stdout);
+
+test("the checksum is the CRC32 in base62, filled up with zeros", () => {
+  // Worked out apart from this code, with another implementation of CRC32.
+  assert.equal(checksum("0".repeat(30)), "2C8GjS");
+  assert.equal(checksum("abcdefghijklmnopqrstuvwxyz0123"), "2LolCm");
+  assert.equal(checksum("000000000000000000000000000405"), "00azb7");
+});
+
+test("create prints one token and nothing else", async () => {
+  const { code, stdout } = await token("create", "--account", "Plain", ...here);
+  assert.equal(code, 0);
+  assert.match(stdout, /^self_[0-9A-Za-z]{36}\n$/);
+  const text = stdout.trim();
+  assert.equal(text.slice(-6), checksum(text.slice(5, 35)));
+
+  const [row] = await rows(`SELECT * FROM tokens WHERE hash = '${hashOf(text)}'`);
+  assert.match(String(row.id), /^[0-9A-Za-z]{16}$/);
+  assert.equal(row.scopes, 3);
+  assert.equal(row.expires_at, null);
+  assert.ok(!JSON.stringify(row).includes(text.slice(5, 35)), "the secret is in the row");
+});
+
+test("any name can be given, and reads back as it was", async () => {
+  const names = [
+    [`O'Brien "x"; DROP TABLE tokens; --`, "/* $$ \\ %s ${HOME} `ls` */ BEGIN TRANSACTION"],
+    ["日本語 🦀", "𝄞".repeat(64)],
+    ["--account", "'"],
+  ];
+  for (const [account, name] of names) {
+    const { code, stderr } = await token("create", `--account=${account}`, `--name=${name}`, ...here);
+    assert.equal(code, 0, stderr);
+  }
+  const listed = (await list()).map(({ account, name }) => [account, name]);
+  for (const pair of names) assert.ok(listed.some((other) => isDeepStrictEqual(other, pair)), pair.join());
+  assert.equal((await list(`--account=${names[0][0]}`)).length, 1);
+});
+
+test("a second token of an account leaves the account and the first one alone", async () => {
+  await token("create", "--account", "Twice", "--name", "first", ...here);
+  await token("create", "--account", "Twice", "--name", "second", "--scopes", "conversations:read", ...here);
+  const listed = await list("--account", "Twice");
+  assert.deepEqual(listed.map(({ name, scopes }) => [name, scopes]), [
+    ["first", ["conversations:read", "conversations:write"]],
+    ["second", ["conversations:read"]],
+  ]);
+  assert.equal((await rows("SELECT count(*) AS n FROM accounts WHERE name = 'Twice'"))[0].n, 1);
+});
+
+test("a token can expire", async () => {
+  const before = Math.floor(Date.now() / 1000);
+  await token("create", "--account", "Mortal", "--expires-in", "30d", ...here);
+  await token("create", "--account", "Mortal", "--expires-at", "1", ...here);
+  const [later, past] = await list("--account", "Mortal");
+  assert.equal(later.state, "active");
+  assert.ok(later.expires_at! >= before + 30 * 86400 && later.expires_at! <= before + 30 * 86400 + 60);
+  assert.deepEqual([past.expires_at, past.state], [1, "expired"]);
+});
+
+test("revoke takes the token's id; the table shows the state and no secret", async () => {
+  const text = (await token("create", "--account", "Revoked", ...here)).stdout.trim();
+  const [{ id }] = await list("--account", "Revoked");
+  assert.equal((await token("revoke", id, ...here)).code, 0);
+  const [row] = await rows(`SELECT revoked_at FROM tokens WHERE id = '${id}'`);
+  assert.equal((await token("revoke", id, ...here)).code, 0, "a second time changes nothing");
+  assert.deepEqual(await rows(`SELECT revoked_at FROM tokens WHERE id = '${id}'`), [row]);
+
+  const { stdout } = await token("list", "--account", "Revoked", ...here);
+  const [head, line] = stdout.split("\n");
+  assert.match(head, /^id +account +name +scopes +created +expires +revoked +state$/);
+  assert.match(line, new RegExp(`^${id} +Revoked .* revoked$`));
+  assert.ok(!stdout.includes(text.slice(5)) && !stdout.includes(hashOf(text)));
+});
+
+test("what makes no sense is refused with a reason, on stderr alone", async () => {
+  const refusals: [number, RegExp, ...string[]][] = [
+    [2, /command is missing/],
+    [2, /Unknown command 'mint'/, "mint"],
+    [2, /--account is missing/, "create"],
+    [2, /--colour/, "create", "--account", "A", "--colour", "red"],
+    [2, /TOKEN_ID is missing/, "revoke"],
+    [2, /exclude each other/, "create", "--account", "A", "--expires-in", "1d", "--expires-at", "9999999999"],
+    [2, /--persist-to/, "list", "--remote", ...here],
+    [1, /'everything'/, "create", "--account", "A", "--scopes", "conversations:read everything"],
+    [1, /--scopes is empty/, "create", "--account", "A", "--scopes", " "],
+    [1, /'soon'/, "create", "--account", "A", "--expires-in", "soon"],
+    [1, /'0d'/, "create", "--account", "A", "--expires-in", "0d"],
+    [1, /'999999999w'/, "create", "--account", "A", "--expires-in", "999999999w"],
+    [1, /'253402300800'/, "create", "--account", "A", "--expires-at", "253402300800"],
+    [1, /line break/, "create", "--account", "A\nB"],
+    [1, /--account is empty/, "create", "--account", ""],
+    [1, /64/, "create", "--account", "x".repeat(65)],
+    [1, /not a token id/, "revoke", "' OR 1=1"],
+    [1, /no token with the id/, "revoke", "0000000000000000", ...here],
+  ];
+  for (const [code, reason, ...args] of refusals) {
+    const answer = await token(...args);
+    assert.equal(answer.code, code, args.join(" "));
+    assert.match(answer.stderr, reason);
+    assert.doesNotMatch(answer.stderr, /\n +at /, "a stack trace");
+    assert.equal(answer.stdout, "");
+  }
+});
