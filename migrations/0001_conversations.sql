@@ -14,7 +14,7 @@ CREATE TABLE tokens (
   id          TEXT    NOT NULL UNIQUE CHECK (length(id) = 16 AND id NOT GLOB '*[^0-9A-Za-z]*'),
   account_id  INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
   name        TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 64),
-  -- One bit a scope, the list is in src/auth.rs: 1 conversations:read, 2 conversations:write.
+  -- One bit a scope: 1 conversations:read, 2 conversations:write; the whole list is in src/auth.rs.
   scopes      INTEGER NOT NULL CHECK (scopes BETWEEN 1 AND 255),
   created_at  INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 253402300799),
   expires_at  INTEGER CHECK (expires_at BETWEEN 0 AND 253402300799),

@@ -7,6 +7,8 @@ import { type Database, query, text } from "./d1.ts";
 export const SCOPES: Record<string, number> = {
   "conversations:read": 1,
   "conversations:write": 2,
+  "messages:read": 4,
+  "messages:write": 8,
 };
 
 /** A token as the operator sees it: everything but the secret. */

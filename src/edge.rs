@@ -29,6 +29,10 @@ pub struct Edge {
 /// What browsers may read of a response besides its body (Fetch standard, CORS protocol).
 const EXPOSED_HEADERS: &str = "Allow, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id";
 
+/// How many bytes of a body that is too large are let through and dropped before the answer: a connection closed on
+/// a caller who is still sending takes the answer with it.
+const PATIENCE: usize = 16 * 1024 * 1024;
+
 impl Edge {
     /// Reads the head of a request.
     pub fn new(request: worker::Request, env: Env) -> worker::Result<Self> {
@@ -71,18 +75,22 @@ impl Edge {
         };
         let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
         let mut body = Vec::new();
+        let mut length = 0;
         loop {
             let chunk: ReadableStreamReadResult = JsFuture::from(reader.read()).await.map_err(lost)?.unchecked_into();
-            if chunk.get_done().unwrap_or_default() {
+            let done = chunk.get_done().unwrap_or_default();
+            if done && length <= limit {
                 return Ok(body);
             }
-            let bytes: Uint8Array = chunk.get_value().unchecked_into();
-            if body.len() + bytes.length() as usize > limit {
-                // The rest is not waited for: a caller who sends too much may send for ever.
+            if done || length > PATIENCE {
                 let _ = reader.cancel();
                 return Err(Error::new(Code::BodyTooLarge, format!("The body must be at most {limit} bytes.")));
             }
-            body.extend(bytes.to_vec());
+            let bytes: Uint8Array = chunk.get_value().unchecked_into();
+            length += bytes.length() as usize;
+            if length <= limit {
+                body.extend(bytes.to_vec());
+            }
         }
     }
 
