@@ -1,0 +1,95 @@
+// The figures besides time: the size of the wasm, what starting the Worker costs, its memory over many requests.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { arch, cpus, platform } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { CASES, TOKEN_HASH } from "./cases.ts";
+import { fill } from "./data.ts";
+import { clock, start } from "./world.ts";
+import { root } from "../scripts/shared.mjs";
+
+/** Sizes, versions and the machine in general words. */
+export async function figures() {
+  const wasm = readFileSync(join(root, "build/index_bg.wasm"));
+  const version = (name: string): string =>
+    JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")).version;
+  return {
+    wasm: { bytes: wasm.length, gzip: gzipSync(wasm, { level: 9 }).length },
+    machine: `${platform()} ${arch()}, ${cpus().length} cores (${cpus()[0]?.model.trim() || "unknown"})`,
+    commit: git("rev-parse", "--short", "HEAD"),
+    versions: Object.fromEntries(["wrangler", "workerd", "hono", "drizzle-orm", "zod"].map((name) => [name, version(name)])),
+  };
+}
+
+function git(...args: string[]): string {
+  try {
+    return execFileSync("git", args, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  } catch {
+    return "";
+  }
+}
+
+const COPIES = 16;
+
+/** CPU milliseconds to start an isolate with the Worker, beyond what one with an empty Worker takes: compiling,
+ * instantiating, running its top level. From workerd starting with many copies of one or of the other. */
+export async function startUp(ours: string, empty: string, rounds: number): Promise<number> {
+  const cost = async (main: string) => {
+    const world = await start(Array.from({ length: COPIES }, (_, at) => ({ name: `copy${at}`, main })));
+    try {
+      return clock().cpu();
+    } finally {
+      await world.close();
+    }
+  };
+  const differences: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const first = await cost(round % 2 === 0 ? empty : ours);
+    const second = await cost(round % 2 === 0 ? ours : empty);
+    differences.push((round % 2 === 0 ? second - first : first - second) / COPIES / 1000);
+  }
+  return median(differences);
+}
+
+export interface Memory {
+  requests: number;
+  /** Bytes of the isolate's wasm memory. */
+  wasm: number;
+  /** Resident bytes of the whole process, driver and database included. */
+  resident: number;
+}
+
+/** The memory now and then while the Worker answers many requests of all reading kinds, updates and refusals. */
+export async function memory(ours: string, requests: number, onLine: (line: string) => void): Promise<Memory[]> {
+  const world = await start([{ name: "ours", main: ours, database: "thousand" }]);
+  try {
+    await fill(world.sql("thousand"), 1000, TOKEN_HASH);
+    const kinds = CASES.filter((one) => one.database === "thousand" && one.status !== 201);
+    for (const { key, requests } of kinds) await world.plan(key, requests);
+    await world.plan("size", [{ method: "GET", path: "/bench-memory", headers: {} }]);
+    const time = clock();
+    const samples: Memory[] = [];
+    const block = 500;
+    for (let done = 0, next = 1000, turn = 0; done < requests; turn += 1) {
+      const { key, status } = kinds[turn % kinds.length]!;
+      await world.run("ours", key, block, turn * block, status);
+      done += block;
+      onLine(`${done.toLocaleString("en")} requests`);
+      if (done >= next || done >= requests) {
+        const wasm = Number((await world.answers("ours", "size"))[0]!.body);
+        samples.push({ requests: done, wasm, resident: time.memory() });
+        next = done < 10_000 ? 10_000 : done + Math.max(10_000, Math.floor(requests / 10));
+      }
+    }
+    return samples;
+  } finally {
+    await world.close();
+  }
+}
+
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,12 @@
+// This project's Worker as it is, and at one path the size of its wasm memory in bytes.
+import module from "../../build/index_bg.wasm";
+import { initSync } from "../../build/index.js";
+import worker from "../../src/entry.js";
+
+export default {
+  fetch(request, env, ctx) {
+    if (!request.url.endsWith("/bench-memory")) return worker.fetch(request, env, ctx);
+    // Already instantiated by entry.js: this gives the same instance.
+    return Response.json(initSync({ module }).memory.buffer.byteLength);
+  },
+};

@@ -1,0 +1,5 @@
+// This project's Worker with its D1 calls on show.
+import worker from "../../src/entry.js";
+import { observe } from "./observe.js";
+
+export default observe(worker);

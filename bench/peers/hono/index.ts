@@ -1,0 +1,36 @@
+// The same API as a TypeScript team would write it: Hono for the routes, zod for what requests hold, Drizzle for the
+// database. Kept honest: nothing here is slower than it has to be in such a project, and what it answers is checked
+// against this project's Worker before every measurement.
+import { drizzle } from "drizzle-orm/d1";
+import { Hono } from "hono";
+import { cors } from "hono/cors";
+import { requestId } from "hono/request-id";
+import conversations from "./conversations.ts";
+import { ApiError, onError } from "./errors.ts";
+import messages from "./messages.ts";
+
+type Database = ReturnType<typeof drizzle>;
+
+/** What the handlers find in their context. */
+export interface App {
+  Bindings: { DB: Parameters<typeof drizzle>[0] };
+  Variables: { db: Database; accountId: number; requestId: string };
+}
+
+const app = new Hono<App>();
+
+app.use(requestId());
+app.use(cors({ origin: "*", exposeHeaders: ["Allow", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id"] }));
+app.use(async (c, next) => {
+  c.set("db", drizzle(c.env.DB));
+  c.header("Cache-Control", "private, no-cache");
+  await next();
+});
+app.route("/v1/conversations", conversations);
+app.route("/v1/messages", messages);
+app.notFound(() => {
+  throw new ApiError(404, "path_unknown", "There is nothing at this path.");
+});
+app.onError(onError);
+
+export default app;

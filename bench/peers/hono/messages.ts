@@ -1,0 +1,69 @@
+// /v1/messages
+import { and, asc, desc, eq, gt, lt } from "drizzle-orm";
+import { Hono } from "hono";
+import { authenticate } from "./auth.ts";
+import { ApiError, missing } from "./errors.ts";
+import { newId } from "./ids.ts";
+import type { App } from "./index.ts";
+import { respond } from "./paging.ts";
+import { conversations, messageColumns, messages } from "./schema.ts";
+import { body, messagesQuery, newMessage, query } from "./validation.ts";
+
+export default new Hono<App>()
+  .get("/", authenticate("messages:read"), async (c) => {
+    const page = query(c, messagesQuery);
+    const rows = await c.get("db")
+      .select(messageColumns)
+      .from(messages)
+      .where(
+        and(
+          eq(messages.accountId, c.get("accountId")),
+          page.conversation_id === undefined ? undefined : eq(messages.conversationId, page.conversation_id),
+          page.starting_after === undefined ? undefined : lt(messages.id, page.starting_after),
+          page.ending_before === undefined ? undefined : gt(messages.id, page.ending_before),
+        ),
+      )
+      .orderBy(page.ending_before === undefined ? desc(messages.id) : asc(messages.id))
+      .limit(page.limit + 1);
+    return respond(c, page, rows);
+  })
+
+  // The message and what it means for its conversation, in one transaction. A conversation that isn't there (any more)
+  // is refused by the foreign key.
+  .post("/", authenticate("messages:write"), async (c) => {
+    const { conversation_id, contact_id, message } = await body(c, newMessage);
+    const accountId = c.get("accountId");
+    const now = Math.floor(Date.now() / 1000);
+    const db = c.get("db");
+    const [[created]] = await db
+      .batch([
+        db
+          .insert(messages)
+          .values({ accountId, conversationId: conversation_id, id: newId(), contactId: contact_id ?? null, message, createdAt: now })
+          .returning(messageColumns),
+        db
+          .update(conversations)
+          .set({ lastActiveAt: now, lastOpenedAt: contact_id == null ? now : undefined })
+          .where(and(eq(conversations.accountId, accountId), eq(conversations.id, conversation_id))),
+      ])
+      .catch((error: unknown) => {
+        if (!/FOREIGN KEY/.test(String((error as Error).cause ?? error))) throw error;
+        throw new ApiError(
+          404,
+          "resource_missing",
+          "conversation_id must name a conversation that exists; it may have been deleted.",
+          "conversation_id",
+        );
+      });
+    return c.json(created, 201, { Location: `/v1/messages/${created!.id}` });
+  })
+
+  .get("/:id", authenticate("messages:read"), async (c) => {
+    const message = await c.get("db")
+      .select(messageColumns)
+      .from(messages)
+      .where(and(eq(messages.accountId, c.get("accountId")), eq(messages.id, c.req.param("id"))))
+      .get();
+    if (!message) throw missing("message");
+    return c.json(message);
+  });

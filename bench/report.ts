@@ -1,0 +1,140 @@
+// From measurements to what people read: the table, results.json, results.svg and the table in README.md.
+import { readFileSync, writeFileSync } from "node:fs";
+import { CASES, GROWTH } from "./cases.ts";
+import { chart } from "./chart.ts";
+import { type Memory, median } from "./figures.ts";
+
+/** Microseconds a request, of every round. */
+export interface Times {
+  cpu: number[];
+  wall: number[];
+  /** Requests in a round. */
+  count: number;
+}
+export interface Measured {
+  key: string;
+  title: string;
+  workers: Record<string, Times>;
+}
+export interface Results {
+  measuredAt: string;
+  quick: boolean;
+  sizes: Record<string, number>;
+  rounds: number;
+  clock: string;
+  cases: Measured[];
+  d1Calls: Record<string, number>;
+  wasm: { bytes: number; gzip: number };
+  machine: string;
+  commit: string;
+  versions: Record<string, string>;
+  startUpMs: number;
+  memory: Memory[];
+}
+
+const here = new URL("./", import.meta.url);
+const BEGIN = "<!-- results: written by npm run bench -->";
+const END = "<!-- end of results -->";
+
+/** The middle of the rounds' ratios: each round's two blocks ran within a second of each other. */
+function ratio(one: Times | undefined, other: Times | undefined): number | undefined {
+  if (one === undefined || other === undefined) return undefined;
+  return median(one.cpu.map((cpu, round) => cpu / other.cpu[round]!));
+}
+
+const verdict = (value: number | undefined, limit: number | undefined): string =>
+  value === undefined || limit === undefined ? "" : value <= limit ? " ✓" : " ✗";
+
+/** The results as Markdown tables, which are legible as they are. */
+function tables(results: Results): string {
+  const micro = (times: Times | undefined) => (times ? Math.round(median(times.cpu)).toLocaleString("en") : "");
+  const shown = (value: number | undefined, limit?: number) =>
+    value === undefined ? "" : `${value.toFixed(2)}${verdict(value, limit)}`;
+  const rows = results.cases.map(({ key, title, workers: { ours, floor, hono, empty } }) => {
+    const goal = CASES.find((one) => one.key === key)?.goal ?? {};
+    return [
+      title, micro(ours), micro(floor), micro(hono),
+      shown(ratio(ours, floor), goal.floor), shown(ratio(ours, hono), goal.peer),
+      empty ? `${shown(ratio(ours, empty), goal.empty)} × empty (${micro(empty)})` : "",
+      ours ? Math.round(median(ours.wall)).toLocaleString("en") : "",
+    ];
+  });
+  const goals: string[][] = [];
+  for (const { title, small, large, goal } of GROWTH) {
+    const find = (key: string) => results.cases.find((one) => one.key === key)?.workers ?? {};
+    const ours = ratio(find(large)["ours"], find(small)["ours"]);
+    if (ours === undefined) continue;
+    const others = ["floor", "hono"].map((name) => `${name} ${ratio(find(large)[name], find(small)[name])?.toFixed(2)}`);
+    goals.push([title, `${ours.toFixed(2)} (${others.join(", ")})`, `at most ${goal}`, verdict(ours, goal)]);
+  }
+  const calls = Object.values(results.d1Calls);
+  const most = Math.max(...calls);
+  goals.push([`D1 calls a request, ${calls.length} endpoints and variants`, `${Math.min(...calls)} to ${most}`, "1", verdict(most, 1)]);
+  goals.push(["wasm, gzipped", kilobytes(results.wasm.gzip), "at most 80 kB", verdict(results.wasm.gzip, 80_000)]);
+  goals.push(["Start-up, CPU beyond an empty Worker's", `${results.startUpMs.toFixed(1)} ms`, "at most 5 ms", verdict(results.startUpMs, 5)]);
+  const early = results.memory.find(({ requests }) => requests >= 10_000);
+  const late = results.memory.at(-1);
+  if (early && late) {
+    const times = `after ${early.requests.toLocaleString("en")} and ${late.requests.toLocaleString("en")} requests`;
+    goals.push([`wasm memory ${times}`, `${kilobytes(early.wasm)}, ${kilobytes(late.wasm)}`, "no growth", verdict(late.wasm, early.wasm)]);
+    goals.push([`Resident set of workerd, all in it, ${times}`, `${megabytes(early.resident)}, ${megabytes(late.resident)}`, "", ""]);
+  }
+  const header = ["CPU µs a request", "ours", "floor", "Hono+Drizzle", "ours : floor", "ours : Hono", "401", "wall µs, ours"];
+  return `${table([header, ...rows], "lrrrrrlr")}\n\n${table([["", "measured", "goal", "met"], ...goals], "lllc")}`;
+}
+
+const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
+const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
+
+/** A Markdown table whose columns line up; `align` has a letter for each. */
+function table(rows: string[][], align: string): string {
+  const widths = rows[0]!.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
+  const line = (row: string[]) =>
+    `| ${row.map((cell, column) => (align[column] === "r" ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join(" | ")} |`;
+  const rule = widths.map((width, column) => {
+    const dashes = "-".repeat(width - 1);
+    return align[column] === "r" ? `${dashes}:` : align[column] === "c" ? `:${dashes.slice(1)}:` : `${dashes}-`;
+  });
+  return [line(rows[0]!), `| ${rule.join(" | ")} |`, ...rows.slice(1).map(line)].join("\n");
+}
+
+/** Prints the results; keeps them in bench/ when they are of a full run. */
+export function publish(results: Results, keep: boolean): void {
+  const text = tables(results);
+  console.log(`\n${text}\n`);
+  const { machine, rounds, clock, quick } = results;
+  console.log(`${clock}; median of ${rounds} rounds, ratios within rounds; ${machine}${quick ? "; quick: rough figures" : ""}`);
+  if (!keep) {
+    console.log("Nothing was written: only a full run's results are kept.");
+    return;
+  }
+  writeFileSync(new URL("results.json", here), `${json(results)}\n`);
+  writeFileSync(new URL("results.svg", here), chart(results));
+  const readme = new URL("README.md", here);
+  const [before, rest = ""] = readFileSync(readme, "utf8").split(BEGIN);
+  const after = rest.split(END)[1] ?? "\n";
+  const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  const about = `${results.measuredAt.slice(0, 10)}, commit ${results.commit}; ${machine}; ${versions}. ${clock}, median of ${rounds} rounds.`;
+  writeFileSync(readme, `${before}${BEGIN}\n\n${text}\n\n${about}\n\n${END}${after}`);
+}
+
+/** Medians, and the quarters around them, instead of every round. */
+function json(results: Results): string {
+  const round = (value: number | undefined) => (value === undefined ? undefined : Math.round(value * 100) / 100);
+  const quartile = (values: number[], part: number) =>
+    Math.round(values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * part)]!);
+  const cases = results.cases.map(({ key, title, workers }) => ({
+    key,
+    title,
+    cpu_us: Object.fromEntries(
+      Object.entries(workers).map(([name, { cpu, wall, count }]) => [
+        name,
+        { median: Math.round(median(cpu)), quartiles: [quartile(cpu, 0.25), quartile(cpu, 0.75)], wall: Math.round(median(wall)), requests_a_round: count },
+      ]),
+    ),
+    ratio_to_floor: round(ratio(workers["ours"], workers["floor"])),
+    ratio_to_hono: round(ratio(workers["ours"], workers["hono"])),
+    ratio_to_empty: round(ratio(workers["ours"], workers["empty"])),
+  }));
+  return JSON.stringify({ ...results, startUpMs: round(results.startUpMs), cases }, null, 2);
+}

@@ -1,0 +1,123 @@
+// `npm run bench`: measures this project's Worker beside the floor and the peer, prints the results, and writes
+// results.json, results.svg and the table in README.md. Says on stderr how far it is.
+import { parseArgs } from "node:util";
+import { join } from "node:path";
+import { CASES, TOKEN, TOKEN_HASH, type Case, type Database } from "./cases.ts";
+import { fill } from "./data.ts";
+import { figures, memory, startUp } from "./figures.ts";
+import { type Measured, type Results, publish } from "./report.ts";
+import { checkFloor, checkSame } from "./same.ts";
+import { CLOCK, type World, bundle, clock, start } from "./world.ts";
+import { root, step } from "../scripts/shared.mjs";
+
+const { values } = parseArgs({ options: { quick: { type: "boolean" }, requests: { type: "string" }, only: { type: "string" } } });
+const quick = values.quick ?? false;
+const SIZES: Record<Database, number> = { thousand: 1000, million: quick ? 100_000 : 1_000_000 };
+const ROUNDS = quick ? 7 : 25;
+const BLOCK_MS = quick ? 80 : 200;
+const WARM_UP_MS = quick ? 300 : 1200;
+const MEMORY_REQUESTS = Number(values.requests ?? (quick ? 20_000 : 60_000));
+
+const at = (...path: string[]) => join(root, ...path);
+const [ours, hono, observedOurs, observedFloor, observedMemory] = await step("bundle the Workers", async () => [
+  await bundle("ours", at("wrangler.toml")),
+  await bundle("hono", at("bench/peers/hono/wrangler.toml")),
+  await bundle("observed-ours", at("wrangler.toml"), "bench/observed/ours.js"),
+  await bundle("observed-floor", at("wrangler.toml"), "bench/observed/floor.js"),
+  await bundle("observed-memory", at("wrangler.toml"), "bench/observed/memory.js"),
+]);
+const floor = at("bench/floor/worker.js");
+const empty = at("bench/empty/worker.js");
+const FLOOR_VARS = { TOKEN_HASH, TOKEN_END: TOKEN.slice(-6) };
+
+const { statements, d1Calls } = await step("compare the floor's statements with ours", () =>
+  checkFloor(observedOurs!, observedFloor!, FLOOR_VARS),
+);
+
+const contenders = { ours: ours!, floor, hono: hono! };
+const databases: Database[] = ["thousand", "million"];
+const world = await start([
+  ...Object.entries(contenders).flatMap(([name, main]) =>
+    databases.map((database) => ({
+      name: `${name}_${database}`,
+      main,
+      database,
+      ...(name === "floor" ? { vars: { ...FLOOR_VARS, STATEMENTS: statements } } : {}),
+    })),
+  ),
+  { name: "empty", main: empty },
+]);
+const measured: Measured[] = [];
+try {
+  for (const database of databases) {
+    await step(`make ${SIZES[database].toLocaleString("en")} conversations`, () => fill(world.sql(database), SIZES[database], TOKEN_HASH));
+  }
+  const cases = CASES.filter(({ key }) => values.only === undefined || key.startsWith(values.only));
+  for (const { key, requests } of cases) await world.plan(key, requests);
+  await step("compare the answers", () => checkSame(world, cases, Object.keys(contenders)));
+  // Cases that are compared with one another take their turns in the same rounds.
+  for (const [group, members] of Map.groupBy(cases, ({ key }) => key.replace(/-1[km]$/, ""))) {
+    await step(`measure ${group}`, async (onLine) => void measured.push(...(await measure(world, members, onLine))));
+  }
+} finally {
+  await world.close();
+}
+
+const results: Results = {
+  measuredAt: new Date().toISOString(),
+  quick,
+  sizes: SIZES,
+  rounds: ROUNDS,
+  clock: CLOCK,
+  cases: measured,
+  d1Calls,
+  ...(await figures()),
+  startUpMs: await step("start-up", () => startUp(ours!, empty, quick ? 3 : 7)),
+  memory: await step(`memory over ${MEMORY_REQUESTS.toLocaleString("en")} requests`, (onLine) =>
+    memory(observedMemory!, MEMORY_REQUESTS, onLine),
+  ),
+};
+publish(results, values.only === undefined && !quick);
+
+/** CPU and wall time of each case on each Worker, in microseconds a request, of each round. */
+async function measure(world: World, cases: Case[], onLine: (line: string) => void): Promise<Measured[]> {
+  const runners = cases.flatMap((one) => {
+    const workers = Object.keys(contenders).map((name) => ({ name, worker: `${name}_${one.database}`, status: one.status }));
+    if (one.goal?.empty !== undefined) workers.push({ name: "empty", worker: "empty", status: 200 });
+    return workers.map((worker) => ({ ...worker, key: one.key, sent: 0, count: 0, cpu: [] as number[], wall: [] as number[] }));
+  });
+  const time = clock();
+  const block = async (runner: (typeof runners)[number], count: number) => {
+    const [cpu, wall] = [time.cpu(), performance.now()];
+    await world.run(runner.worker, runner.key, count, runner.sent, runner.status);
+    runner.sent += count;
+    return { cpu: (time.cpu() - cpu) / count, wall: (1000 * (performance.now() - wall)) / count };
+  };
+
+  for (const runner of runners) {
+    onLine(`warm-up: ${runner.key} ${runner.name}`);
+    const end = performance.now() + WARM_UP_MS;
+    let last = { cpu: 0, wall: 0 };
+    // Even counts, so that what an update sets, it also takes back.
+    for (let count = 2; runner.sent < 10 || performance.now() < end; count = Math.min(100, count * 2)) {
+      last = await block(runner, count);
+      if (last.wall * count > 1000 * WARM_UP_MS) break;
+    }
+    runner.count = Math.min(1000, Math.max(2, 2 * Math.round((BLOCK_MS * 500) / last.cpu)));
+  }
+  for (let round = 0; round < ROUNDS; round += 1) {
+    onLine(`round ${round + 1} of ${ROUNDS}`);
+    for (const runner of round % 2 === 0 ? runners : runners.toReversed()) {
+      const { cpu, wall } = await block(runner, runner.count);
+      runner.cpu.push(cpu);
+      runner.wall.push(wall);
+    }
+  }
+  return cases.map(({ key, title }) => ({
+    key,
+    title,
+    workers: Object.fromEntries(
+      runners.filter((runner) => runner.key === key).map(({ name, cpu, wall, count }) => [name, { cpu, wall, count }]),
+    ),
+  }));
+}

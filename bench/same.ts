@@ -1,0 +1,100 @@
+// Makes sure that what is measured is the same work: the floor sends the statements that this project's Worker sends,
+// and all Workers give the same answers.
+import assert from "node:assert/strict";
+import { CASES, ENDPOINTS, TOKEN_HASH, type Case, type Request } from "./cases.ts";
+import { fill } from "./data.ts";
+import { type Answer, type World, start } from "./world.ts";
+
+type Calls = { sql: string; params: unknown[] }[][];
+
+/** The name under which the floor has a case's statements. */
+const STATEMENTS: Record<string, string> = { list10: "list", list100: "list", "sparse-1k": "sparse", "deep-1k": "list" };
+
+/** The SQL of each case as this project's Worker sends it, after making sure that the floor would send the same with the
+ * same parameters; and how many D1 calls each endpoint makes. */
+export async function checkFloor(ours: string, floor: string, vars: Record<string, unknown>) {
+  const world = await start([
+    { name: "ours", main: ours, database: "thousand" },
+    { name: "floor", main: floor, database: "thousand", vars },
+  ]);
+  try {
+    await fill(world.sql("thousand"), 1000, TOKEN_HASH);
+    const calls = async (worker: string, request: Request): Promise<{ answer: Answer; calls: Calls }> => {
+      await world.plan("one", [request]);
+      const answer = (await world.answers(worker, "one"))[0]!;
+      const seen: string | undefined = answer.headers["x-bench-d1"];
+      if (seen === undefined) throw new Error(`${worker}: ${answer.status} ${answer.body}`);
+      return { answer, calls: JSON.parse(decodeURIComponent(seen)) };
+    };
+
+    const statements: Record<string, string[]> = {};
+    for (const { key, database, requests } of CASES.filter((one) => one.database === "thousand")) {
+      const request = requests[0]!;
+      const sent = (await calls("ours", request)).calls;
+      const name = STATEMENTS[key] ?? key;
+      statements[name] = (sent[0] ?? []).map(({ sql }) => sql);
+      const headers = { ...request.headers, "x-bench-statements": encodeURIComponent(JSON.stringify(statements)) };
+      const floors = (await calls("floor", { ...request, headers })).calls;
+      assert.deepEqual(
+        floors.map(normal),
+        sent.map(normal),
+        `bench/floor/worker.js no longer does what src/ does in the case ${key} (${database}); bring it up to date`,
+      );
+    }
+
+    const d1Calls: Record<string, number> = {};
+    let created = "";
+    for (const endpoint of ENDPOINTS) {
+      const { answer, calls: made } = await calls("ours", { ...endpoint, path: endpoint.path.replace("{id}", created) });
+      assert.ok(answer.status < 300, `${endpoint.method} ${endpoint.path}: ${answer.status} ${answer.body}`);
+      created = /\/(\w+)$/.exec(answer.headers["location"] ?? "")?.[1] ?? created;
+      d1Calls[`${endpoint.method} ${endpoint.path.replace(/\/[UV]\w{15}$/, "/{id}").replace(/=U\w{15}$/, "={id}")}`] = made.length;
+    }
+    return { statements, d1Calls };
+  } finally {
+    await world.close();
+  }
+}
+
+/** Statements without what differs from one request to the next: new ids, the time. */
+function normal(call: Calls[number]): Calls[number] {
+  const now = Date.now() / 1000;
+  return call.map(({ sql, params }) => ({
+    sql,
+    params: params.map((value) => {
+      if (typeof value === "string" && /^[V-Z]\w{15}$/.test(value)) return "(new id)";
+      return typeof value === "number" && Math.abs(value - now) < 60 ? "(now)" : value;
+    }),
+  }));
+}
+
+/** The requests of every case, to every Worker: the same status, the same body, the same links. */
+export async function checkSame(world: World, cases: Case[], workers: string[]): Promise<void> {
+  for (const { key, status, database, requests } of cases) {
+    // What is created stays, so of that only little.
+    await world.plan("check", status === 201 ? requests.slice(0, 2) : requests);
+    const all: Answer[][] = [];
+    for (const worker of workers) all.push(await world.answers(`${worker}_${database}`, "check"));
+    const [expected, ...others] = all;
+    others.forEach((answers, which) => {
+      answers.forEach((answer, at) => {
+        assert.equal(answer.status, status, `${key}, ${workers[which + 1]}: ${answer.body}`);
+        assert.deepEqual(essence(answer), essence(expected![at]!), `${key}: ${workers[which + 1]} answers differently`);
+      });
+    });
+  }
+}
+
+/** An answer without the ids and times of what was created just now. */
+function essence({ status, headers, body }: Answer) {
+  const json = JSON.parse(body);
+  const made = status === 201 ? { id: "", created_at: 0 } : status === 401 ? { request_id: "" } : {};
+  if (status === 201) json.created_at -= json.created_at % 60;
+  return {
+    status,
+    json: { ...json, ...made },
+    link: headers["link"],
+    authenticate: headers["www-authenticate"],
+    location: headers["location"]?.replace(/\w{16}$/, ""),
+  };
+}

@@ -1,0 +1,165 @@
+// Where measurements happen: Workers built as `wrangler deploy` builds them, run side by side in workerd by wrangler's
+// own harness, a driver Worker that calls them, and the clock: the CPU time of the workerd process.
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Database, Request } from "./cases.ts";
+import { node, root, wranglerScript } from "../scripts/shared.mjs";
+
+process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+process.env["WRANGLER_SEND_METRICS"] = "false";
+process.env["WRANGLER_LOG"] = "none";
+// wrangler's local traces and explorer record every call between Workers and to D1: two thirds of all CPU time.
+process.env["X_LOCAL_OBSERVABILITY"] = "false";
+process.env["X_LOCAL_EXPLORER"] = "false";
+const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
+
+const scratch = join(root, ".wrangler", "bench");
+const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
+
+/** A Worker of the world: the one file it consists of (and wasm beside it), and what it is bound to. */
+export interface Inhabitant {
+  name: string;
+  main: string;
+  database?: Database;
+  vars?: Record<string, unknown>;
+}
+
+/** Bundles a Worker as it would be deployed and gives the file; without `main`, the one the configuration names. */
+export async function bundle(name: string, config: string, main?: string): Promise<string> {
+  const outdir = join(scratch, name);
+  mkdirSync(outdir, { recursive: true });
+  const args = [wranglerScript, "deploy", ...(main ? [main] : []), "--dry-run", "--outdir", outdir, "--config", config];
+  await promisify(execFile)(node, args, { cwd: root });
+  const entry = (main ?? /^main = "(.+)"/m.exec(readFileSync(config, "utf8"))?.[1] ?? "").split("/").at(-1)!;
+  const file = join(outdir, entry.replace(/\.[a-z]+$/, ".js"));
+  if (!existsSync(file)) throw new Error(`wrangler made no ${file}`);
+  return file;
+}
+
+/** Starts workerd with a driver and these Workers. */
+export async function start(inhabitants: Inhabitant[]) {
+  const databases = ["thousand", "million"];
+  const common = { compatibility_date: rawConfig.compatibility_date, no_bundle: true, find_additional_modules: true };
+  const server = createTestHarness({
+    root,
+    workers: [
+      {
+        config: {
+          ...common,
+          name: "driver",
+          main: join(root, "bench/driver/worker.js"),
+          services: inhabitants.map(({ name }) => ({ binding: name, service: name })),
+          d1_databases: databases.map((name) => ({ binding: name, database_name: name, database_id: name })),
+        },
+      },
+      ...inhabitants.map(({ name, main, database, vars }) => ({
+        config: {
+          ...common,
+          name,
+          main,
+          base_dir: join(main, ".."),
+          vars: vars ?? {},
+          d1_databases: database ? [{ binding: "DB", database_name: database, database_id: database }] : [],
+        } as never,
+      })),
+    ],
+  });
+  await server.listen();
+
+  async function order<T>(what: string, details: object): Promise<T> {
+    const response = await server.getWorker("driver").fetch("/", {
+      method: "POST",
+      body: JSON.stringify({ do: what, ...details }),
+    });
+    const answer: any = await response.json();
+    if (response.status !== 200) throw new Error(answer.error);
+    return answer;
+  }
+
+  return {
+    close: () => server.close(),
+    plan: (name: string, requests: Request[]) => order<null>("plan", { name, requests }),
+    run: (worker: string, name: string, count: number, offset: number, status: number) =>
+      order<null>("run", { worker, name, count, offset, status }),
+    answers: (worker: string, name: string) => order<Answer[]>("answers", { worker, name }),
+    sql: (database: Database) => (statements: object[]) => order<Record<string, string>[]>("sql", { database, statements }),
+  };
+}
+export type World = Awaited<ReturnType<typeof start>>;
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+// ----------------------------------------------------------------------------------------------------------- the clock
+
+const linux = existsSync("/proc/self/stat");
+
+/** Says how finely CPU time is read here. */
+export const CLOCK = linux
+  ? "CPU time of workerd's threads from /proc, in nanoseconds"
+  : "CPU time of workerd from ps, in hundredths of a second";
+
+/** The workerd processes that this process started: one runs the Workers, one is wrangler's door to them. */
+function workerds(): number[] {
+  const processes = linux
+    ? readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+        try {
+          const [, name, rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+          return [{ pid: Number(pid), parent: Number(rest.split(" ")[1]), name: name ?? "" }];
+        } catch {
+          return []; // Gone in the meantime.
+        }
+      })
+    : execFileSync("ps", ["-axo", "pid=,ppid=,comm="], { encoding: "utf8" }).trim().split("\n").map((line) => {
+        const [pid, parent, ...name] = line.trim().split(/\s+/);
+        return { pid: Number(pid), parent: Number(parent), name: name.join(" ") };
+      });
+  const mine = new Set([process.pid]);
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const { pid, parent } of processes) {
+      if (mine.has(parent) && !mine.has(pid)) grown = mine.add(pid) && true;
+    }
+  }
+  return processes.filter(({ pid, name }) => mine.has(pid) && name.endsWith("workerd")).map(({ pid }) => pid);
+}
+
+/** Reads the clock of the workerd that is running now. */
+export function clock() {
+  const pids = workerds();
+  const threads = pids.flatMap((pid) => (linux ? readdirSync(`/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}`) : []));
+  if (pids.length === 0) throw new Error("No workerd is running.");
+  return {
+    /** CPU time since its start, in microseconds. */
+    cpu(): number {
+      if (!linux) return pids.reduce((sum, pid) => sum + psTime(pid), 0);
+      return threads.reduce((sum, thread) => {
+        try {
+          return sum + Number(readFileSync(`${thread}/schedstat`, "utf8").split(" ")[0]) / 1000;
+        } catch {
+          return sum; // A thread that has ended.
+        }
+      }, 0);
+    },
+    /** Resident memory in bytes. */
+    memory(): number {
+      return Math.max(
+        ...pids.map((pid) =>
+          linux
+            ? 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1])
+            : 1024 * Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" })),
+        ),
+      );
+    },
+  };
+}
+
+function psTime(pid: number): number {
+  const text = execFileSync("ps", ["-o", "time=", "-p", String(pid)], { encoding: "utf8" }).trim();
+  return 1e6 * text.replace("-", ":").split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+}
