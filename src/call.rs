@@ -49,16 +49,16 @@ impl<T: Into<Self>> From<Option<T>> for Parameter {
 /// One SQL statement and its parameters from `?4` on.
 #[derive(Debug)]
 pub struct Statement {
-    /// The whole statement.
-    pub sql: String,
+    /// The whole statement. Static, so that it crosses to D1's side once an isolate and not with every request.
+    pub sql: &'static str,
     /// `?4` and after.
     pub parameters: Vec<Parameter>,
 }
 
 impl Statement {
     /// A statement with its parameters from `?4` on.
-    pub fn new(sql: impl Into<String>, parameters: impl Into<Vec<Parameter>>) -> Self {
-        Self { sql: sql.into(), parameters: parameters.into() }
+    pub fn new(sql: &'static str, parameters: impl Into<Vec<Parameter>>) -> Self {
+        Self { sql, parameters: parameters.into() }
     }
 }
 

@@ -1,101 +1,129 @@
 //! The only file that knows D1: sends a statement list as one call and maps D1's failures.
 
+use std::{cell::RefCell, collections::BTreeSet, fmt::Write};
+
 use worker::{
-    js_sys::{Array, Error as JsError, JsString, Reflect},
-    wasm_bindgen::{JsCast, JsValue},
+    Env,
+    js_sys::Promise,
+    wasm_bindgen::{self, JsValue, prelude::wasm_bindgen},
     wasm_bindgen_futures::JsFuture,
-    worker_sys::types::D1Database,
 };
 
 use crate::{
     auth::Caller,
-    call::{Answer, Parameter, Statement},
+    call::{Answer, Call, Parameter},
     error::{Code, Error},
 };
 
+#[wasm_bindgen(module = "/src/edge.js")]
+extern "C" {
+    fn define(id: usize, sql: &str);
+    fn send(env: &JsValue, statements: &str, answering: usize) -> Promise;
+}
+
+thread_local! {
+    /// The statements whose text the other side has, for as long as the isolate lives.
+    static DEFINED: RefCell<BTreeSet<usize>> = RefCell::default();
+}
+
+/// The database that `wrangler.toml` binds as `DB`.
+pub struct D1<'a>(pub &'a Env);
+
 /// What a call took of D1, by D1's own account.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Cost {
-    /// Milliseconds that the statements ran.
-    pub duration: f64,
+    /// Microseconds that the statements ran.
+    pub duration: u64,
     /// Rows that they read.
-    pub rows_read: f64,
+    pub rows_read: u64,
     /// Rows that they wrote, index entries included.
-    pub rows_written: f64,
+    pub rows_written: u64,
 }
 
 impl Cost {
     /// The `Server-Timing` header (W3C Server Timing): how long D1 took in milliseconds, and the rows it counted.
     pub fn server_timing(&self) -> String {
-        let microseconds = (self.duration * 1000.0) as u64;
-        let (whole, thousandths) = (microseconds / 1000, microseconds % 1000);
-        let (read, written) = (self.rows_read as u64, self.rows_written as u64);
-        format!(r#"d1;dur={whole}.{thousandths:03};desc="{read} rows read, {written} written""#)
+        let Self { duration, rows_read, rows_written } = self;
+        let (whole, thousandths) = (duration / 1000, duration % 1000);
+        format!(r#"d1;dur={whole}.{thousandths:03};desc="{rows_read} rows read, {rows_written} written""#)
     }
 }
 
-/// Runs the statements in one round trip and one transaction, as the caller, and reads the answer of one of them.
-/// `now` is in milliseconds since the Unix epoch.
-pub async fn send(
-    database: &D1Database,
-    caller: &Caller,
-    statements: &[Statement],
-    answer: usize,
-    now: u64,
-) -> Result<(Answer, Cost), Error> {
-    let caller = [
-        JsValue::from_str(caller.token.as_str()),
-        JsValue::from_f64((now / 1000) as f64),
-        JsValue::from_f64(caller.scope.bit() as f64),
-    ];
-    let bound = Array::new();
-    for statement in statements {
-        let parameters: Array = caller.iter().cloned().chain(statement.parameters.iter().map(to_js)).collect();
-        let prepared =
-            database.prepare(&statement.sql).and_then(|prepared| prepared.bind(parameters)).map_err(failure)?;
-        bound.push(&prepared);
+impl D1<'_> {
+    /// Runs the call's statements in one round trip and one transaction, as the caller, and reads its answer.
+    /// `now` is in milliseconds since the Unix epoch.
+    pub async fn send(self, caller: &Caller, call: &Call, now: u64) -> Result<(Answer, Cost), Error> {
+        let text = JsFuture::from(send(self.0, &statements(caller, call, now), call.answer))
+            .await
+            .map_err(|message| failure(message.as_string()))?
+            .as_string()
+            .unwrap_or_default();
+        Ok(read(&text))
     }
-    let sent = database.batch(bound).map_err(failure)?;
-    let results: Array = JsFuture::from(sent).await.map_err(failure)?.unchecked_into();
-    let mut cost = Cost::default();
-    for result in results.iter() {
-        let meta = get(&result, "meta")?;
-        cost.duration += number(&meta, "duration")?;
-        cost.rows_read += number(&meta, "rows_read")?;
-        cost.rows_written += number(&meta, "rows_written")?;
+}
+
+/// The statements as JSON: a list of `[id, ...parameters]`.
+fn statements(caller: &Caller, call: &Call, now: u64) -> String {
+    let mut json = String::with_capacity(512);
+    for (index, statement) in call.statements.iter().enumerate() {
+        let start = if index == 0 { "[[" } else { ",[" };
+        let (id, hash, seconds, scope) =
+            (defined(statement.sql), caller.token.as_str(), now / 1000, caller.scope.bit());
+        // Writing to a string has no way to fail.
+        let _ = write!(json, r#"{start}{id},"{hash}",{seconds},{scope}"#);
+        for parameter in &statement.parameters {
+            json.push(',');
+            match parameter {
+                Parameter::Null => json.push_str("null"),
+                Parameter::Integer(number) => {
+                    let _ = write!(json, "{number}");
+                }
+                Parameter::Text(text) => push_string(&mut json, text),
+            }
+        }
+        json.push(']');
     }
-    let rows: Array = get(&results.get(answer as u32), "results")?.unchecked_into();
-    let row = rows.get(0);
-    let answer = if row.is_undefined() {
-        Answer::UnknownToken
-    } else if number(&row, "allowed")? == 0.0 {
-        Answer::Forbidden
-    } else {
-        Answer::Found(get(&row, "answer")?.as_string())
+    json.push(']');
+    json
+}
+
+/// The id that stands for a statement on the other side, which learns its text the first time.
+fn defined(sql: &'static str) -> usize {
+    let id = sql.as_ptr().addr();
+    if DEFINED.with_borrow_mut(|known| known.insert(id)) {
+        define(id, sql);
+    }
+    id
+}
+
+fn push_string(json: &mut String, text: &str) {
+    json.push_str(&serde_json::to_string(text).unwrap_or_default());
+}
+
+/// What `send` in `edge.js` gives: `duration read written [allowed]`, and the answer on the lines after it.
+fn read(text: &str) -> (Answer, Cost) {
+    let (account, answer) = match text.split_once('\n') {
+        Some((account, answer)) => (account, Some(answer.to_owned())),
+        None => (text, None),
     };
-    Ok((answer, cost))
-}
-
-fn get(object: &JsValue, name: &str) -> Result<JsValue, Error> {
-    Reflect::get(object, &JsString::from(name)).map_err(failure)
-}
-
-fn number(object: &JsValue, name: &str) -> Result<f64, Error> {
-    Ok(get(object, name)?.as_f64().unwrap_or_default())
-}
-
-fn to_js(parameter: &Parameter) -> JsValue {
-    match parameter {
-        Parameter::Null => JsValue::NULL,
-        Parameter::Integer(number) => JsValue::from_f64(*number as f64),
-        Parameter::Text(text) => JsValue::from_str(text),
-    }
+    let mut numbers = account.split(' ').map(|number| number.parse::<u64>().unwrap_or_default());
+    let mut next = || numbers.next();
+    let cost = Cost {
+        duration: next().unwrap_or_default(),
+        rows_read: next().unwrap_or_default(),
+        rows_written: next().unwrap_or_default(),
+    };
+    let answer = match next() {
+        None => Answer::UnknownToken,
+        Some(0) => Answer::Forbidden,
+        Some(_) => Answer::Found(answer),
+    };
+    (answer, cost)
 }
 
 /// Everything that D1 refuses at run time is a fault of the connection or the service: input was checked before.
-fn failure(error: JsValue) -> Error {
-    let cause = error.dyn_into::<JsError>().map_or_else(|_| "unknown".to_owned(), |error| error.message().into());
+fn failure(message: Option<String>) -> Error {
     Error::new(Code::DatabaseUnavailable, "The database did not answer. Try again shortly.")
         .with_header("retry-after", "1")
-        .with_cause(cause)
+        .with_cause(message.unwrap_or_default())
 }

@@ -29,7 +29,7 @@ async fn fetch(
     env: worker::Env,
     _context: worker::Context,
 ) -> worker::Result<web_sys::Response> {
-    let mut edge = Edge::new(request, env)?;
+    let mut edge = Edge::new(request, env);
     let response = match respond(&mut edge).await {
         Ok(response) => response,
         Err(error) => edge.describe(error),
@@ -51,7 +51,7 @@ async fn respond(edge: &mut Edge) -> Result<Response, Error> {
         .and_then(|body| Request::parse(&edge.head, &endpoint, &body, edge.now))
         .and_then(endpoint.handler)
         .unwrap_or_else(Call::refusal);
-    let (answer, cost) = d1::send(&edge.database()?, &caller, &call.statements, call.answer, edge.now).await?;
+    let (answer, cost) = edge.database().send(&caller, &call, edge.now).await?;
     edge.cost = cost;
     (call.render)(answer.authorized(&caller)?)
 }

@@ -75,13 +75,12 @@ impl Paging {
         Ok(Self { limit, cursor })
     }
 
-    /// The statement's text for this direction of travel: `{PAST}` and `{ORDER}` filled in.
-    pub fn directed(&self, template: &str) -> String {
-        let (past, order) = match self.cursor {
-            Cursor::Start | Cursor::After(_) => ("<", "DESC"),
-            Cursor::Before(_) => (">", "ASC"),
-        };
-        template.replace("{PAST}", past).replace("{ORDER}", order)
+    /// Of two statements, the one for this direction of travel: from newer to older, or back.
+    pub fn directed<T>(&self, forwards: T, backwards: T) -> T {
+        match self.cursor {
+            Cursor::Start | Cursor::After(_) => forwards,
+            Cursor::Before(_) => backwards,
+        }
     }
 
     /// The position that the page lies past. Every position is less than `{`: no cursor is a cursor beyond them all.

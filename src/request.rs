@@ -21,6 +21,44 @@ pub struct Head {
     pub content_encoding: Option<String>,
     /// Whether `Access-Control-Request-Method` is there: with `OPTIONS`, a browser's preflight.
     pub asks_preflight: bool,
+    /// Whether there is a body, be it empty.
+    pub has_body: bool,
+}
+
+impl Head {
+    /// Reads the lines of `head` in `edge.js`. A header that is absent and one that is empty are the same.
+    pub fn parse(lines: &str) -> Self {
+        let mut lines = lines.split('\n');
+        let mut next = || lines.next().unwrap_or_default();
+        let method = next().to_owned();
+        let (origin, path, query) = split(next());
+        let has_body = !next().is_empty();
+        let mut header = || Some(next().to_owned()).filter(|value| !value.is_empty());
+        Self {
+            method,
+            origin,
+            path,
+            query,
+            has_body,
+            authorization: header(),
+            content_type: header(),
+            content_encoding: header(),
+            asks_preflight: header().is_some(),
+        }
+    }
+}
+
+/// A URL as the platform writes it, as origin, path and query. The platform has parsed it: there is a path, and no
+/// fragment. (Parsing it again would bring the `url` crate and its tables along, 70 KB of wasm.)
+fn split(url: &str) -> (String, String, Option<String>) {
+    let (url, query) = match url.split_once('?') {
+        Some((url, query)) => (url, Some(query.to_owned())),
+        None => (url, None),
+    };
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    let path = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |path| host + path);
+    let (origin, path) = url.split_at_checked(path).unwrap_or((url, ""));
+    (origin.to_owned(), path.to_owned(), query)
 }
 
 /// A request whose form has been checked; what its attributes mean is the handler's to say.
@@ -48,5 +86,30 @@ impl Request {
             body: body::parse(head, body)?,
             now,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_split_at_its_path_and_its_query() {
+        for (url, origin, path, query) in [
+            ("https://api.self.chat/v1/conversations", "https://api.self.chat", "/v1/conversations", None),
+            ("http://127.0.0.1:8787/?", "http://127.0.0.1:8787", "/", Some("")),
+            ("https://h/a?b=/c?d", "https://h", "/a", Some("b=/c?d")),
+            ("https://h//v1/x", "https://h", "//v1/x", None),
+        ] {
+            assert_eq!(split(url), (origin.to_owned(), path.to_owned(), query.map(str::to_owned)), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_absent_header_is_none() {
+        let head = Head::parse("POST\nhttps://h/a\nbody\n\napplication/json\n\n");
+        assert_eq!((head.method.as_str(), head.path.as_str()), ("POST", "/a"));
+        assert_eq!((head.authorization, head.content_type.as_deref()), (None, Some("application/json")));
+        assert!(head.has_body && !head.asks_preflight && head.query.is_none());
     }
 }
