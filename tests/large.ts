@@ -57,13 +57,13 @@ export async function fill(holder: Account, count: number): Promise<void> {
   );
 }
 
-/** Stores messages in a conversation: ids sort by their number, from 1. */
-export async function fillMessages(holder: Account, conversation: string, count: number): Promise<void> {
+/** Stores messages in a conversation: ids are numbers from `first` on. */
+export async function fillMessages(holder: Account, conversation: string, count: number, first = 1): Promise<void> {
   await sql(
-    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?3)
+    `WITH RECURSIVE numbers (n) AS (SELECT ?4 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?4 + ?3)
      INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at)
      SELECT ?1, ?2, printf('%016d', n), iif(n % 2, 'someone', NULL), 'Message ' || n, 692233200 + n FROM numbers`,
-    holder.id, conversation, count,
+    holder.id, conversation, count, first,
   );
 }
 
