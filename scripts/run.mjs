@@ -17,6 +17,7 @@ const COMMANDS = {
   build: { needs: ["packages", "build"] },
   deploy: { needs: ["packages", "build"], file: "deploy.ts" },
   token: { needs: ["packages"], file: "token.ts" },
+  seed: { needs: ["packages"], file: "seed.ts" },
 };
 
 /** wrangler on its own business only: no telemetry, no banner, no prompts about other products, no look-up of where
