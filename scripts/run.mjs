@@ -17,6 +17,7 @@ const COMMANDS = {
   build: { needs: ["packages", "build"] },
   deploy: { needs: ["packages", "build"], file: "deploy.ts" },
   token: { needs: ["packages"], file: "token.ts" },
+  seed: { needs: ["packages"], file: "seed.ts" },
   bench: { needs: ["packages", "build"], file: "../bench/run.ts" },
 };
 

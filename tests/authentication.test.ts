@@ -4,13 +4,17 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, NO_ID, READ, WRITE, account, api, assertError, grant, hashOf, item, newToken,
+  type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, MESSAGES, MESSAGES_READ, MESSAGES_WRITE, NO_ID, READ, WRITE, account, api, assertError,
+  grant, hashOf, item, messageItem, newToken,
   origin, raw, send, sql,
 } from "./harness.ts";
 
-const ENDPOINTS = [["GET", COLLECTION], ["HEAD", COLLECTION], ["POST", COLLECTION]].concat(
-  ["GET", "HEAD", "PUT", "PATCH", "DELETE"].map((verb) => [verb, item(NO_ID)]),
-) as [string, string][];
+/** Every endpoint, and the scope that it needs. */
+const endpoints = (collection: string, read: number, write: number): [string, string, number][] => [
+  ["GET", collection, read], ["HEAD", collection, read], ["POST", collection, write],
+  ...["GET", "HEAD", "PUT", "PATCH", "DELETE"].map((verb): [string, string, number] => [verb, `${collection}/${NO_ID}`, verb === "GET" || verb === "HEAD" ? read : write]),
+];
+const ENDPOINTS = [...endpoints(COLLECTION, READ, WRITE), ...endpoints(MESSAGES, MESSAGES_READ, MESSAGES_WRITE)];
 
 const challenge = (answer: Answer): string => String(answer.headers["www-authenticate"]);
 
@@ -104,7 +108,7 @@ test("what is stored opens nothing: only the token does, not its hash", async ()
 test("an expired or revoked token opens nothing and changes nothing", async () => {
   const alice = await account();
   const id = await alice.insert();
-  await alice.insertMessage(id);
+  const message = await alice.insertMessage(id);
   const before = await alice.contents();
   const now = Math.floor(Date.now() / 1000);
   for (const ending of [{ expires_at: 0 }, { expires_at: now }, { revoked_at: 0 }, { revoked_at: now }, { expires_at: 253402300799, revoked_at: now }]) {
@@ -112,6 +116,8 @@ test("an expired or revoked token opens nothing and changes nothing", async () =
     for (const answer of [
       await late.get(COLLECTION), await late.get(item(id)), await late.post(COLLECTION, "contact_id=bob"), await late.post(COLLECTION, "contact_id=someone&distinct=true"),
       await late.put(item(id), "is_muted=true"), await late.put(item(id)), await late.patch(item(id), "is_pinned=true"), await late.delete(item(id)),
+      await late.get(MESSAGES), await late.get(messageItem(message)), await late.post(MESSAGES, `conversation_id=${id}&message=Hello`),
+      await late.put(messageItem(message), "message=Hi"), await late.put(messageItem(message)), await late.delete(messageItem(message)),
     ]) {
       assertUnauthorized(answer, "token_invalid", 1, JSON.stringify(ending));
     }
@@ -175,9 +181,57 @@ test("a token for reading writes nothing, one for writing reads nothing", async 
   assert.equal((await writer.delete(item(id))).status, 204);
 });
 
-test("a scope of another kind opens nothing here", async () => {
-  const other = await account(4);
-  for (const [method, path] of ENDPOINTS) assert.equal((await other.send(method, path)).status, 403, `${method} ${path}`);
+test("a token for reading messages writes none, one for writing reads none", async () => {
+  const owner = await account();
+  const id = await owner.insert();
+  const message = await owner.insertMessage(id);
+  const before = await owner.contents();
+  const [reader, writer] = [api(await grant(owner.id, { scopes: MESSAGES_READ })), api(await grant(owner.id, { scopes: MESSAGES_WRITE }))];
+  assert.equal((await reader.get(MESSAGES)).status, 200);
+  assert.equal((await reader.get(messageItem(message))).status, 200);
+  for (const answer of [
+    await reader.post(MESSAGES, { conversation_id: id, message: "Hello" }), await reader.put(messageItem(message), "message=Hi"), await reader.put(messageItem(message)),
+    await reader.patch(messageItem(message), "read_at=5"), await reader.delete(messageItem(message)), await reader.delete(messageItem(NO_ID)),
+  ]) {
+    assertError(answer, 403, "scope_insufficient");
+    assert.match(challenge(answer), /^Bearer realm="[^"]+", error="insufficient_scope"/);
+  }
+  assert.deepEqual(await owner.contents(), before);
+  for (const answer of [await writer.get(MESSAGES), await writer.get(messageItem(message)), await writer.get(messageItem(NO_ID))]) {
+    assertError(answer, 403, "scope_insufficient");
+  }
+  assert.equal((await writer.put(messageItem(message), "message=Hi")).status, 200);
+  assert.equal((await writer.delete(messageItem(message))).status, 204);
+  assert.equal((await writer.post(MESSAGES, { conversation_id: id, message: "Hello" })).status, 201, "though it sends in a conversation");
+});
+
+test("each endpoint needs its one scope: without it 403 that names it, with it alone none", async () => {
+  const names: Record<number, string> = { [READ]: "conversations:read", [WRITE]: "conversations:write", [MESSAGES_READ]: "messages:read", [MESSAGES_WRITE]: "messages:write" };
+  const owner = await account();
+  const narrow = new Map<number, ReturnType<typeof api>>();
+  for (let scopes = 1; scopes < 16; scopes += 1) narrow.set(scopes, api(await grant(owner.id, { scopes })));
+  for (const [method, path, needed] of ENDPOINTS) {
+    for (const [scopes, caller] of narrow) {
+      const answer = await caller.send(method, path);
+      const what = `${method} ${path} with scopes ${scopes}`;
+      assert.equal(answer.status === 403, (scopes & needed) === 0, what);
+      if (answer.status !== 403) continue;
+      assert.ok(challenge(answer).includes(`scope="${names[needed]}"`), `${what}: ${challenge(answer)}`);
+    }
+  }
+});
+
+test("a token made before there were messages keeps what it had, and opens none of them", async () => {
+  const before = await account(READ | WRITE);
+  const id = (await before.post(COLLECTION, "contact_id=bob")).json.id;
+  assert.equal((await before.put(item(id), "last_opened_at=5")).status, 200);
+  for (const answer of [
+    await before.get(MESSAGES), await before.get(`${MESSAGES}?conversation_id=${id}`), await before.post(MESSAGES, { conversation_id: id, message: "Hello" }),
+    await before.get(messageItem(NO_ID)), await before.put(messageItem(NO_ID)), await before.delete(messageItem(NO_ID)),
+  ]) {
+    assertError(answer, 403, "scope_insufficient");
+  }
+  assert.equal((await before.delete(item(id))).status, 204);
 });
 
 test("what else is wrong with a request is told only to a caller whose token is good", async () => {
@@ -195,6 +249,12 @@ test("what else is wrong with a request is told only to a caller whose token is 
     ["PUT", item(id), { "Content-Type": FORM }, "contact_id=bob"],
     ["PUT", item(id), { "Content-Type": FORM }, `pinned_message_id=${NO_ID}`],
     ["DELETE", `${item(id)}?x=1`, {}],
+    ["GET", `${COLLECTION}?sort=last_active_at&starting_after=${NO_ID}`, {}],
+    ["GET", `${MESSAGES}?conversation_id=x`, {}],
+    ["POST", MESSAGES, { "Content-Type": JSON_TYPE }, `{"conversation_id":"${id}","message":""}`],
+    ["POST", MESSAGES, { "Content-Type": FORM }, `conversation_id=${NO_ID}&message=Hello`],
+    ["POST", MESSAGES, { "Content-Type": FORM }, "x".repeat(70_000)],
+    ["PUT", messageItem(NO_ID), { "Content-Type": FORM }, "contact_id=bob"],
   ];
   for (const [method, path, headers, body] of bad) {
     const what = `${method} ${path} ${body?.slice(0, 40)}`;
@@ -203,7 +263,8 @@ test("what else is wrong with a request is told only to a caller whose token is 
     for (const token of [newToken(), await grant(alice.id, { expires_at: 1 })]) {
       assertUnauthorized(await api(token).send(method, path, headers, body), "token_invalid", 1, what);
     }
-    const narrow = api(await grant(alice.id, { scopes: method === "GET" ? WRITE : READ }));
+    const [mayRead, mayWrite] = path.startsWith(MESSAGES) ? [MESSAGES_READ, MESSAGES_WRITE] : [READ, WRITE];
+    const narrow = api(await grant(alice.id, { scopes: 15 & ~(method === "GET" ? mayRead : mayWrite) }));
     assertError(await narrow.send(method, path, headers, body), 403, "scope_insufficient");
     const told = await alice.send(method, path, headers, body);
     assert.ok(told.status >= 400 && told.status !== 401 && told.status !== 403, what);

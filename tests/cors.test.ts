@@ -3,13 +3,13 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, NO_ID, account, assertError, item, send } from "./harness.ts";
+import { COLLECTION, MESSAGES, NO_ID, account, assertError, item, messageItem, send } from "./harness.ts";
 
 const ORIGIN = { Origin: "https://app.example" };
 const words = (header: unknown): string[] => String(header).split(/, */).map((word) => word.toLowerCase());
 
 test("a preflight is allowed for every verb and header the API takes, on any path", async () => {
-  for (const path of [COLLECTION, item(NO_ID), "/v1/nothing", "/"]) {
+  for (const path of [COLLECTION, item(NO_ID), MESSAGES, messageItem(NO_ID), "/v1/nothing", "/"]) {
     for (const verb of ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"]) {
       const { status, headers, cost } = await send("OPTIONS", path, {
         ...ORIGIN, "Access-Control-Request-Method": verb, "Access-Control-Request-Headers": "authorization,content-type",
@@ -31,17 +31,21 @@ test("OPTIONS that is no preflight says what a path allows", async () => {
   };
   assert.deepEqual(await allowed(COLLECTION), [204, "GET, HEAD, POST, OPTIONS"]);
   assert.deepEqual(await allowed(item(NO_ID)), [204, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"]);
+  assert.deepEqual(await allowed(MESSAGES), [204, "GET, HEAD, POST, OPTIONS"]);
+  assert.deepEqual(await allowed(messageItem(NO_ID)), [204, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"]);
   assertError(await send("OPTIONS", "/v1/nothing"), 404, "path_unknown");
 });
 
 test("what a page may read: the answer and its useful headers, of successes and errors alike", async () => {
   const alice = await account();
+  const id = await alice.insert();
   const answers = [
+    await alice.post(MESSAGES, `conversation_id=${id}&message=Hello`, ORIGIN), await alice.get(MESSAGES, undefined, ORIGIN),
     await alice.post(COLLECTION, "contact_id=bob", ORIGIN), await alice.get(COLLECTION, undefined, ORIGIN), await alice.get(item(NO_ID), undefined, ORIGIN),
     await send("GET", COLLECTION, ORIGIN), await alice.delete(COLLECTION, undefined, ORIGIN), await alice.get("/v1/nothing", undefined, ORIGIN),
     await alice.get(COLLECTION, undefined, { ...ORIGIN, "x-test-d1-failure": "D1_ERROR: x" }),
   ];
-  assert.deepEqual(answers.map(({ status }) => status), [201, 200, 404, 401, 405, 404, 503]);
+  assert.deepEqual(answers.map(({ status }) => status), [201, 200, 201, 200, 404, 401, 405, 404, 503]);
   for (const { headers } of answers) {
     assert.equal(headers["access-control-allow-origin"], "*");
     const exposed = words(headers["access-control-expose-headers"]);

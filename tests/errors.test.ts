@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, FORM, JSON_TYPE, NO_ID, account, api, assertError, item, newToken, origin, raw, send } from "./harness.ts";
+import { COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, account, api, assertError, item, messageItem, newToken, origin, raw, send } from "./harness.ts";
 
 const CODES = [
   "parameter_missing", "parameter_unknown", "parameter_invalid", "parameter_duplicate", "parameter_immutable", "body_malformed",
@@ -26,6 +26,7 @@ test("each code has its status", async () => {
   assertError(await api(newToken()).get(COLLECTION), 401, "token_invalid");
   assertError(await reader.post(COLLECTION, "contact_id=bob"), 403, "scope_insufficient");
   assertError(await alice.get(item(NO_ID)), 404, "resource_missing");
+  assertError(await alice.post(MESSAGES, { conversation_id: NO_ID, message: "Hello" }), 404, "resource_missing", "conversation_id");
   assertError(await alice.get("/v1/nothing"), 404, "path_unknown");
   assertError(await alice.delete(COLLECTION), 405, "method_not_allowed");
   assertError(await alice.send("POST", COLLECTION, form, "x".repeat(16_385)), 413, "body_too_large");
@@ -64,22 +65,34 @@ test("a message says what a limit must be", async () => {
   assert.match((await alice.get(`${COLLECTION}?limit=101`)).json.message, /limit.*\b1\b.*\b100\b/);
 });
 
+test("what is missing is named for what it is", async () => {
+  const alice = await account();
+  assert.match((await alice.get(item(NO_ID))).json.message, /no such conversation/);
+  assert.match((await alice.get(messageItem(NO_ID))).json.message, /no such message/);
+  assert.match((await alice.post(MESSAGES, { conversation_id: NO_ID, message: "Hello" })).json.message, /conversation_id.*conversation that exists/);
+  assert.match((await alice.post(MESSAGES, { conversation_id: NO_ID, message: "" })).json.message, /message.*\b1\b.*\b10,000\b/);
+});
+
 test("405 says what the path allows", async () => {
   const alice = await account();
-  for (const verb of ["PUT", "PATCH", "DELETE", "PROPFIND"]) {
-    const { status, headers } = await alice.send(verb, COLLECTION);
-    assert.deepEqual([status, headers["allow"]], [405, "GET, HEAD, POST, OPTIONS"], verb);
+  for (const path of [COLLECTION, MESSAGES]) {
+    for (const verb of ["PUT", "PATCH", "DELETE", "PROPFIND"]) {
+      const { status, headers } = await alice.send(verb, path);
+      assert.deepEqual([status, headers["allow"]], [405, "GET, HEAD, POST, OPTIONS"], `${verb} ${path}`);
+    }
   }
-  for (const verb of ["POST", "PROPFIND"]) {
-    const { status, headers } = await alice.send(verb, item(NO_ID));
-    assert.deepEqual([status, headers["allow"]], [405, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"], verb);
+  for (const path of [item(NO_ID), messageItem(NO_ID)]) {
+    for (const verb of ["POST", "PROPFIND"]) {
+      const { status, headers } = await alice.send(verb, path);
+      assert.deepEqual([status, headers["allow"]], [405, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"], `${verb} ${path}`);
+    }
   }
 });
 
 test("HEAD has the status and the headers of GET's error, and no body", async () => {
   const alice = await account();
   for (const [caller, path] of [
-    [alice, `${COLLECTION}?limit=0`], [alice, item(NO_ID)], [alice, "/v1/nothing"], [api("x"), COLLECTION], [api(newToken()), COLLECTION],
+    [alice, `${COLLECTION}?limit=0`], [alice, item(NO_ID)], [alice, `${MESSAGES}?limit=0`], [alice, messageItem(NO_ID)], [alice, "/v1/nothing"], [api("x"), COLLECTION], [api(newToken()), COLLECTION],
   ] as const) {
     const [get, head] = [await caller.get(path), await caller.head(path)];
     assert.equal(head.status, get.status, path);
@@ -100,6 +113,7 @@ test("request ids differ from request to request, and a caller can't choose one"
 test("a fault of the database is told without what it said, on every endpoint", async () => {
   const alice = await account();
   const id = await alice.insert();
+  const message = await alice.insertMessage(id);
   const before = await alice.contents();
   const secret = "near \"SELECT\": secret_table syntax error at offset 17: SQLITE_ERROR";
   for (const text of [`D1_ERROR: ${secret}`, secret, `D1_ERROR: D1 DB is overloaded. ${secret}`, `Network connection lost. ${secret}`]) {
@@ -107,6 +121,9 @@ test("a fault of the database is told without what it said, on every endpoint", 
     for (const answer of [
       await alice.get(COLLECTION, undefined, headers), await alice.get(item(id), undefined, headers), await alice.post(COLLECTION, "contact_id=bob", headers),
       await alice.put(item(id), "is_muted=true", headers), await alice.delete(item(id), undefined, headers),
+      await alice.get(`${COLLECTION}?sort=last_active_at&unread=true`, undefined, headers), await alice.get(MESSAGES, undefined, headers),
+      await alice.get(messageItem(message), undefined, headers), await alice.post(MESSAGES, { conversation_id: id, message: "Hello" }, headers),
+      await alice.put(messageItem(message), "message=Hi", headers), await alice.delete(messageItem(message), undefined, headers),
     ]) {
       assertError(answer, 503, "database_unavailable");
       assert.doesNotMatch(answer.text, /SELECT|secret|SQLITE|D1_ERROR|offset/);

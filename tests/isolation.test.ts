@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Account, type Answer, COLLECTION, NO_ID, account, idsOf, item, links } from "./harness.ts";
+import { type Account, type Answer, COLLECTION, MESSAGES, NO_ID, account, idsOf, item, links, messageItem, position } from "./harness.ts";
 
 /** An answer without what differs between any two: the request id, the date, the length of neither. */
 function bare({ status, headers, text }: Answer): unknown {
@@ -16,7 +16,7 @@ async function neighbours() {
   const id = await alice.insert({ id: "mmmmmmmmmmmmmmmm", contact_id: "bob", group_id: "team", is_muted: 1, is_pinned: 1, archived_at: 5 });
   const message = await alice.insertMessage(id);
   await alice.put(item(id), { pinned_message_id: message });
-  await alice.insert({ id: "aaaaaaaaaaaaaaaa", contact_id: "carol" });
+  await alice.insert({ id: "aaaaaaaaaaaaaaaa", contact_id: "carol", last_active_at: 5 });
   return { alice, mallory, id, message };
 }
 
@@ -31,6 +31,10 @@ const REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
   ["PUT, refused", (caller, id) => caller.put(item(id), "contact_id=mallory")],
   ["DELETE", (caller, id) => caller.delete(item(id))],
   ["DELETE, refused", (caller, id) => caller.delete(`${item(id)}?x=1`)],
+  ["PUT last_opened_at", (caller, id) => caller.put(item(id), "last_opened_at=5")],
+  ["POST a message", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello" })],
+  ["POST a message of a contact", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello", contact_id: "bob" })],
+  ["GET its messages", (caller, id) => caller.get(`${MESSAGES}?conversation_id=${id}`)],
 ];
 
 for (const [name, request] of REQUESTS) {
@@ -44,6 +48,66 @@ for (const [name, request] of REQUESTS) {
     assert.deepEqual(foreign, bare(await request(await account(), id)), "to anybody else");
   });
 }
+
+const MESSAGE_REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
+  ["GET", (caller, id) => caller.get(messageItem(id))],
+  ["HEAD", (caller, id) => caller.head(messageItem(id))],
+  ["PUT without attributes", (caller, id) => caller.put(messageItem(id))],
+  ["PUT", (caller, id) => caller.put(messageItem(id), "message=mine+now&read_at=5")],
+  ["PATCH", (caller, id) => caller.patch(messageItem(id), { read_at: null })],
+  ["PUT, refused", (caller, id) => caller.put(messageItem(id), "contact_id=mallory")],
+  ["DELETE", (caller, id) => caller.delete(messageItem(id))],
+  ["DELETE, refused", (caller, id) => caller.delete(`${messageItem(id)}?x=1`)],
+];
+
+for (const [name, request] of MESSAGE_REQUESTS) {
+  test(`${name}: a foreign message's id answers byte for byte like one that never existed, and changes nothing`, async () => {
+    const { alice, mallory, message } = await neighbours();
+    await mallory.say(await mallory.insert());
+    const before = await alice.contents();
+    const foreign = bare(await request(mallory, message));
+    assert.deepEqual(await alice.contents(), before);
+    assert.equal((await alice.delete(messageItem(message))).status, 204);
+    assert.deepEqual(foreign, bare(await request(mallory, message)), "once it is gone");
+    assert.deepEqual(foreign, bare(await request(await account(), message)), "to anybody else");
+  });
+}
+
+test("a message to a foreign conversation leaves no trace in either account", async () => {
+  const { alice, mallory, id } = await neighbours();
+  const before = await alice.contents();
+  assert.equal((await mallory.post(MESSAGES, { conversation_id: id, message: "Hello" })).status, 404);
+  assert.deepEqual(await alice.contents(), before);
+  assert.deepEqual(await mallory.contents(), { conversations: [], messages: [] });
+});
+
+test("the same ids of conversation and message in two accounts: each sends, changes, un-pins and deletes its own", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const id = await alice.insert();
+  await bob.insert({ id });
+  const message = await alice.insertMessage(id, { message: "alice's" });
+  await bob.insertMessage(id, { id: message, message: "bob's" });
+  for (const each of [alice, bob]) assert.equal((await each.put(item(id), { pinned_message_id: message })).status, 200);
+  const before = await bob.contents();
+  await alice.put(messageItem(message), "message=changed&read_at=5");
+  await alice.say(id);
+  await alice.delete(messageItem(message));
+  assert.equal((await alice.get(item(id))).json.pinned_message_id, null);
+  assert.deepEqual(await bob.contents(), before);
+  await alice.delete(item(id));
+  assert.deepEqual(await bob.contents(), before);
+});
+
+test("no list of messages and no cursor shows anything of another account", async () => {
+  const { mallory, id, message } = await neighbours();
+  for (const which of ["", `conversation_id=${id}`, `conversation_id=${NO_ID}`]) {
+    for (const cursor of ["", `starting_after=${message}`, `ending_before=${message}`, "starting_after=zzzzzzzzzzzzzzzz", "ending_before=0000000000000000"]) {
+      const answer = await mallory.get(`${MESSAGES}?${[which, cursor].filter(Boolean).join("&")}`);
+      assert.equal(answer.text, '{"has_more":false,"data":[]}', `${which} ${cursor}`);
+      assert.deepEqual(links(answer), {});
+    }
+  }
+});
 
 test("a foreign message can be pinned no more than one that never existed", async () => {
   const { mallory, message, alice } = await neighbours();
@@ -71,7 +135,13 @@ test("no filter and no cursor shows anything of another account", async () => {
   const flags = ["", "muted=true", "archived=true", "pinned=true", "muted=true&archived=true&pinned=true", "muted=false&archived=false&pinned=false"];
   const references = ["", "contact_id=bob", "group_id=team", "contact_id=bob&group_id=team", "contact_id=carol"];
   const cursors = ["", "starting_after=zzzzzzzzzzzzzzzz", "starting_after=mmmmmmmmmmmmmmmm", "ending_before=mmmmmmmmmmmmmmmm", "ending_before=0000000000000000"];
-  for (const query of flags.flatMap((a) => references.flatMap((b) => cursors.map((c) => [a, b, c].filter(Boolean).join("&"))))) {
+  const inOrderOf = (sort: string, unread: string[], positions: string[]) =>
+    flags.flatMap((a) => references.flatMap((b) => positions.flatMap((c) => unread.map((d) => [a, b, c, d, sort].filter(Boolean).join("&")))));
+  const positions = ["", `starting_after=${position("zzzzzzzzzzzzzzzz", 253402300799)}`, `ending_before=${position("0000000000000000", null)}`];
+  const queries = [
+    ...inOrderOf("", ["", "unread=true", "unread=false"], cursors), ...inOrderOf("sort=last_active_at", ["", "unread=true"], positions),
+  ];
+  for (const query of queries) {
     const answer = await mallory.get(`${COLLECTION}?${query}`);
     assert.equal(answer.text, '{"has_more":false,"data":[]}', query);
     assert.deepEqual(links(answer), {}, query);

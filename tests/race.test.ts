@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, account, assertConversation, assertError, idsOf, item } from "./harness.ts";
+import { COLLECTION, MESSAGES, account, assertConversation, assertError, idsOf, item, messageItem } from "./harness.ts";
 
 const times = <T>(count: number, request: (n: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => request(n)));
@@ -79,5 +79,87 @@ test("distinct=true and deletes at once: never two, and the one that answers exi
     assert.ok((tally(answers)[201] ?? 0) <= 1);
     assert.ok((await alice.contents()).conversations.length <= 1);
     id = (await alice.post(COLLECTION, "contact_id=bob&distinct=true")).json.id;
+  }
+});
+
+test("50 simultaneous messages to one conversation are fifty, and the conversation is active as of one of them", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  const answers = await times(50, (n) => alice.post(MESSAGES, { conversation_id: id, message: `Message ${n}`, contact_id: n % 2 ? "bob" : null }));
+  assert.deepEqual(tally(answers), { 201: 50 });
+  answers.forEach(({ json }, n) => assert.equal(json.message, `Message ${n}`));
+  const ids = new Set(answers.map(({ json }) => json.id));
+  assert.equal(ids.size, 50);
+  assert.deepEqual(new Set(idsOf(await alice.get(`${MESSAGES}?conversation_id=${id}&limit=100`))), ids);
+  const created = answers.map(({ json }) => json.created_at);
+  const { last_active_at, last_opened_at } = (await alice.get(item(id))).json;
+  assert.ok(created.includes(last_active_at) && created.includes(last_opened_at));
+});
+
+test("messages and the conversation's deletion at once: a message goes with it or finds it gone, and no orphan stays", async () => {
+  const alice = await account();
+  const kept = await alice.insert();
+  const seen: Record<number, number> = {};
+  for (let round = 0; round < 20; round += 1) {
+    const id = await alice.insert();
+    const say = () => alice.post(MESSAGES, { conversation_id: id, message: "Hello" });
+    const before = Array.from({ length: 5 }, say);
+    const [gone, ...answers] = await Promise.all([alice.delete(item(id)), ...before, ...Array.from({ length: 5 }, say)]);
+    assert.equal(gone.status, 204);
+    for (const answer of answers) {
+      seen[answer.status] = (seen[answer.status] ?? 0) + 1;
+      if (answer.status === 201) assertError(await alice.get(messageItem(answer.json.id)), 404, "resource_missing");
+      else assertError(answer, 404, "resource_missing", "conversation_id");
+    }
+  }
+  assert.ok((seen[201] ?? 0) > 0 && (seen[404] ?? 0) > 0, `both have to happen: ${JSON.stringify(seen)}`);
+  const { conversations, messages } = await alice.contents();
+  assert.deepEqual([conversations.map((row) => row["id"]), messages], [[kept], []]);
+});
+
+test("a message's deletion and its pinning at once: never a pin of what is gone", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  const seen: Record<number, number> = {};
+  for (let round = 0; round < 20; round += 1) {
+    const message = await alice.say(id);
+    const pin = () => alice.put(item(id), { pinned_message_id: message.id });
+    const remove = () => alice.delete(messageItem(message.id));
+    const [gone, ...pins] = round % 2 ? await Promise.all([remove(), pin(), pin(), pin()]) : await Promise.all([pin(), remove(), pin(), pin()]).then(([first, removal, ...rest]) => [removal, first, ...rest]);
+    assert.equal(gone!.status, 204);
+    for (const answer of pins) {
+      seen[answer.status] = (seen[answer.status] ?? 0) + 1;
+      if (answer.status === 200) assert.equal(answer.json.pinned_message_id, message.id);
+      else assertError(answer, 400, "parameter_invalid", "pinned_message_id");
+    }
+    assert.equal((await alice.get(item(id))).json.pinned_message_id, null);
+  }
+  assert.ok((seen[200] ?? 0) > 0 && (seen[400] ?? 0) > 0, `both have to happen: ${JSON.stringify(seen)}`);
+});
+
+test("simultaneous updates of a message all survive, and none brings a deleted one back", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  for (let round = 0; round < 10; round += 1) {
+    const message = await alice.say(id);
+    const path = messageItem(message.id);
+    await Promise.all([alice.put(path, "read_at=5"), alice.put(path, "message=changed")]);
+    const { json } = await alice.get(path);
+    assert.deepEqual([json.read_at, json.message], [5, "changed"]);
+    const [gone, changed] = await Promise.all([alice.delete(path), alice.put(path, "message=again")]);
+    assert.equal(gone.status, 204);
+    assert.ok(changed.status === 200 || changed.status === 404);
+    assertError(await alice.get(path), 404, "resource_missing");
+  }
+});
+
+test("messages, opening and flags at once: none undoes another", async () => {
+  const alice = await account();
+  for (let round = 0; round < 10; round += 1) {
+    const id = await alice.insert({ last_active_at: 5 });
+    const [sent] = await Promise.all([
+      alice.say(id, { contact_id: "bob" }), alice.put(item(id), "last_opened_at=7"), alice.put(item(id), "is_muted=true"), alice.put(item(id), "archived_at=9"),
+    ]);
+    assertConversation((await alice.get(item(id))).json, { last_active_at: sent.created_at, last_opened_at: 7, is_muted: true, archived_at: 9 });
   }
 });

@@ -1,7 +1,8 @@
 // The database refuses bad rows whoever writes them. Each test writes past the Worker.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
 import { type Row, account, insert, sql } from "./harness.ts";
 
@@ -123,12 +124,32 @@ test("messages", async () => {
     conversation_id: [null, "NoSuchConversat0"],
     id: BAD_IDS,
     contact_id: BAD_REFERENCES,
-    message: [null, "", "a".repeat(10_001)],
+    message: [null, "", "a".repeat(10_001), "é".repeat(10_001), "a\0b", "\0"],
     read_at: BAD_TIMES,
     created_at: [null, ...BAD_TIMES],
     updated_at: BAD_TIMES,
   });
   await assert.rejects(insert("messages", good), /UNIQUE/);
+  const other = await alice.insert();
+  await assert.rejects(insert("messages", { ...good, conversation_id: other }), /UNIQUE/, "the same id in another conversation");
+  await insert("messages", { ...good, id: "another0123456id", message: "😀".repeat(10_000) });
+  await assert.rejects(insert("messages", { ...good, id: "third0012345678d", object: "{}" }), /generated/);
+});
+
+test("conversations: inbox_state is state and whether it is unread, recency sorts by activity and id", async () => {
+  const alice = await account();
+  for (const [last_active_at, last_opened_at, unread, digits] of [
+    [null, null, 8, "000000000000"], [5, null, 8, "000000000006"], [null, 5, 0, "000000000000"], [5, 5, 0, "000000000006"], [6, 5, 8, "000000000007"],
+    [5, 6, 0, "000000000006"], [0, 0, 0, "000000000001"], [253402300799, 253402300798, 8, "253402300800"],
+  ] as const) {
+    for (let state = 0; state < 8; state += 1) {
+      const id = await alice.insert({ is_pinned: state & 1, is_muted: (state >> 1) & 1, archived_at: state & 4 ? 0 : null, last_active_at, last_opened_at });
+      assert.deepEqual(
+        await sql("SELECT inbox_state, recency FROM conversations WHERE account_id = ? AND id = ?", alice.id, id),
+        [{ inbox_state: state + unread, recency: digits + id }],
+      );
+    }
+  }
 });
 
 test("a message belongs to a conversation of its own account", async () => {
@@ -137,7 +158,7 @@ test("a message belongs to a conversation of its own account", async () => {
   await assert.rejects(insert("messages", { account_id: bob.id, conversation_id: id, id: ID, message: "Hello", created_at: 0 }), /FOREIGN KEY/);
 });
 
-test("only a message of the conversation itself can be pinned, and it can't go while it is", async () => {
+test("only a message of the conversation itself can be pinned", async () => {
   const [alice, bob] = [await account(), await account()];
   const [id, other] = [await alice.insert(), await alice.insert()];
   const [mine, others] = [await alice.insertMessage(id), await alice.insertMessage(other)];
@@ -146,9 +167,66 @@ test("only a message of the conversation itself can be pinned, and it can't go w
   await assert.rejects(pin(others), /FOREIGN KEY/);
   await assert.rejects(pin(foreign), /FOREIGN KEY/);
   await pin(mine);
-  await assert.rejects(sql("DELETE FROM messages WHERE account_id = ? AND id = ?", alice.id, mine), /FOREIGN KEY/);
-  await pin(null);
-  await sql("DELETE FROM messages WHERE account_id = ? AND id = ?", alice.id, mine);
+  await assert.rejects(sql("UPDATE messages SET conversation_id = ? WHERE account_id = ? AND id = ?", other, alice.id, mine), /FOREIGN KEY/, "nor moved while it is");
+  await assert.rejects(sql("UPDATE messages SET id = ? WHERE account_id = ? AND id = ?", "another0123456id", alice.id, mine), /FOREIGN KEY/);
+});
+
+test("a deleted message is un-pinned by the database, whoever deletes it, and nothing else", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const id = await alice.insert({ is_pinned: 1, last_active_at: 5, last_opened_at: 6 });
+  const other = await alice.insert();
+  await bob.insert({ id });
+  const message = await alice.insertMessage(id);
+  const [others] = [await alice.insertMessage(other), await bob.insertMessage(id, { id: message })];
+  for (const [account_id, conversation, pinned] of [[alice.id, id, message], [alice.id, other, others], [bob.id, id, message]] as const) {
+    await sql("UPDATE conversations SET pinned_message_id = ? WHERE account_id = ? AND id = ?", pinned, account_id, conversation);
+  }
+  const [before, bobs] = [await alice.contents(), await bob.contents()];
+  await sql("DELETE FROM messages WHERE account_id = ? AND id = ?", alice.id, message);
+  const { conversations, messages } = await alice.contents();
+  const unpinned = (row: Row): Row => (row["id"] === id ? { ...row, pinned_message_id: null, object: String(row["object"]).replace(`"${message}"`, "null") } : row);
+  assert.deepEqual(conversations, before.conversations.map(unpinned));
+  assert.deepEqual(messages, before.messages.filter((row) => row["id"] !== message));
+  assert.deepEqual(await bob.contents(), bobs);
+  await sql("DELETE FROM messages WHERE account_id = ?", bob.id);
+  assert.deepEqual((await bob.contents()).conversations.map((row) => row["pinned_message_id"]), [null]);
+});
+
+test("a database of before the messages is brought up to date without loss", async () => {
+  const migrations = readdirSync(new URL("../migrations", import.meta.url)).filter((name) => name.endsWith(".sql")).sort();
+  const [first, ...later] = migrations.map((name) => readFileSync(new URL(`../migrations/${name}`, import.meta.url), "utf8"));
+  // SQLite as Node has it: the same dialect, and a database that has seen nothing but the first migration.
+  using database = new DatabaseSync(":memory:");
+  database.exec(`PRAGMA foreign_keys = ON; ${first}`);
+  database.exec(`
+    INSERT INTO accounts (id, name, created_at) VALUES (1, 'alice', 1), (2, 'bob', 2);
+    INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at) VALUES ('${HASH}', '${ID}', 1, 'old', 3, 1, 9);
+    WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 499)
+    INSERT INTO conversations (account_id, id, contact_id, group_id, is_pinned, is_muted, last_active_at, last_opened_at, created_at, archived_at)
+    SELECT 1 + n % 2, printf('%016d', n), iif(n % 3 = 0, NULL, 'bob'), iif(n % 3 < 2, 'team', NULL), n % 2, n % 5 = 0,
+           iif(n % 4 = 0, NULL, n), iif(n % 7 = 0, NULL, n % 11 * 50), n, iif(n % 6 = 0, n, NULL) FROM numbers;
+    INSERT INTO messages (account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at)
+    SELECT account_id, id, id, contact_id, 'A message to ' || id || char(10) || '😀', archived_at, created_at, last_active_at FROM conversations WHERE is_muted;
+    UPDATE conversations SET pinned_message_id = id WHERE is_muted AND is_pinned;`);
+  const columns = {
+    accounts: "*", tokens: "*", messages: "account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at",
+    conversations: "account_id, id, contact_id, group_id, pinned_message_id, is_pinned, is_muted, last_active_at, last_opened_at, created_at, archived_at, state, object",
+  };
+  const contents = () => Object.entries(columns).map(([table, list]) => database.prepare(`SELECT ${list} FROM ${table} ORDER BY 1, 2, 3`).all());
+  const before = contents();
+  assert.deepEqual(before.map((rows) => rows.length), [2, 1, 100, 500]);
+  for (const migration of later) database.exec(migration);
+  assert.deepEqual(contents(), before);
+  assert.deepEqual(database.prepare("PRAGMA integrity_check").all().map((row) => row["integrity_check"]), ["ok"]);
+  assert.deepEqual(database.prepare("PRAGMA foreign_key_check").all(), []);
+
+  // What is new works on what was there.
+  const unread = database.prepare("SELECT count(*) AS n FROM conversations INDEXED BY conversations_by_inbox WHERE account_id = 1 AND inbox_state >= 8").get();
+  const counted = before[3]!.filter(({ account_id, last_active_at, last_opened_at }) =>
+    account_id === 1 && (last_opened_at === null || (last_active_at !== null && Number(last_active_at) > Number(last_opened_at))));
+  assert.deepEqual(unread?.["n"], counted.length);
+  database.exec("DELETE FROM messages");
+  assert.deepEqual(database.prepare("SELECT count(*) AS n FROM conversations WHERE pinned_message_id IS NOT NULL").get()?.["n"], 0);
 });
 
 test("deleting a conversation deletes its messages, deleting an account all it has", async () => {

@@ -24,11 +24,31 @@ export async function freePort(): Promise<number> {
 }
 
 /** Runs `npm run --silent token` to its end. */
-export async function token(...args: string[]) {
-  const child = spawn("npm", ["run", "--silent", "token", "--", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+export const token = (...args: string[]) => npmRun("token", ...args);
+
+/** Runs an npm script to its end. */
+export async function npmRun(script: string, ...args: string[]) {
+  const child = spawn("npm", ["run", "--silent", script, "--", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   const output = collect(child);
   const [code] = await once(child, "close");
   return { code: code as number, ...output };
+}
+
+/** The token in the greeting of `npm start`. */
+export const tokenIn = (greeting: string) => /^Token: (self_\w{36})$/m.exec(greeting)![1];
+
+/** Sends what a curl command asks for, of the options that the reference uses. */
+export async function curl(command: string): Promise<{ status: number; text: string; body: any }> {
+  const [, url] = /(http:\S+)/.exec(command)!;
+  const [, authorization] = /-H "Authorization: (.+?)"/.exec(command)!;
+  const data = / -d (.+)$/m.exec(command)?.[1].replaceAll(/['"]/g, "");
+  const method = /-X (\w+)/.exec(command)?.[1] ?? (data === undefined ? "GET" : "POST");
+  const headers = { Authorization: authorization };
+  const response = command.includes(" -G ")
+    ? await fetch(`${url}?${data}`, { headers })
+    : await fetch(url, { method, headers, body: data === undefined ? undefined : new URLSearchParams(data) });
+  const text = await response.text();
+  return { status: response.status, text, body: text === "" ? undefined : JSON.parse(text) };
 }
 
 /** A running `npm start`, killed with everything it started when the scope ends. */

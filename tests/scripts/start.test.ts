@@ -3,24 +3,12 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Server, freePort, stateFolder } from "./processes.ts";
+import { Server, curl, freePort, stateFolder, tokenIn } from "./processes.ts";
 
-/** What a printed curl command asks for. */
-function request(command: string): [string, RequestInit] {
-  const [, url] = /(http:\S+)/.exec(command)!;
-  const [, authorization] = /-H "Authorization: (.+?)"/.exec(command)!;
-  const [, data] = / -d (.+)$/m.exec(command)!;
-  const body = data.replaceAll(/['"]/g, "");
-  const headers = { Authorization: authorization };
-  if (command.includes(" -G ")) return [`${url}?${body}`, { headers }];
-  return [url, { method: /-X (\w+)/.exec(command)?.[1] ?? "POST", headers, body: new URLSearchParams(body) }];
-}
 const commands = (greeting: string) => greeting.match(/^curl (.*\\\n)*.*$/gm)!;
-const tokenIn = (greeting: string) => /^Token: (self_\w{36})$/m.exec(greeting)![1];
 async function answer(command: string) {
-  const [url, init] = request(command);
-  const response = await fetch(url, init);
-  return { status: response.status, body: (await response.json()) as any };
+  const { status, body } = await curl(command);
+  return { status, body };
 }
 
 test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, async (t) => {

@@ -30,7 +30,7 @@ test("create prints one token and nothing else", async () => {
 
   const [row] = await rows(`SELECT * FROM tokens WHERE hash = '${hashOf(text)}'`);
   assert.match(String(row.id), /^[0-9A-Za-z]{16}$/);
-  assert.equal(row.scopes, 3);
+  assert.equal(row.scopes, 15);
   assert.equal(row.expires_at, null);
   assert.ok(!JSON.stringify(row).includes(text.slice(5, 35)), "the secret is in the row");
 });
@@ -52,11 +52,11 @@ test("any name can be given, and reads back as it was", async () => {
 
 test("a second token of an account leaves the account and the first one alone", async () => {
   await token("create", "--account", "Twice", "--name", "first", ...here);
-  await token("create", "--account", "Twice", "--name", "second", "--scopes", "conversations:read", ...here);
+  await token("create", "--account", "Twice", "--name", "second", "--scopes", "conversations:read messages:write", ...here);
   const listed = await list("--account", "Twice");
   assert.deepEqual(listed.map(({ name, scopes }) => [name, scopes]), [
-    ["first", ["conversations:read", "conversations:write"]],
-    ["second", ["conversations:read"]],
+    ["first", ["conversations:read", "conversations:write", "messages:read", "messages:write"]],
+    ["second", ["conversations:read", "messages:write"]],
   ]);
   assert.equal((await rows("SELECT count(*) AS n FROM accounts WHERE name = 'Twice'"))[0].n, 1);
 });

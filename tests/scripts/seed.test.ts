@@ -1,0 +1,141 @@
+// `npm run seed`, in a state folder of its own: one test, because each part goes on where the last one ended.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { localDatabase, query } from "../../scripts/d1.ts";
+import { Server, curl, freePort, npmRun, stateFolder, tokenIn } from "./processes.ts";
+
+const EXAMPLE = {
+  id: "xgQQXg3hrtjh7AvZ",
+  contact_id: "WAz8eIbvDR60rouK",
+  group_id: null,
+  pinned_message_id: null,
+  is_pinned: false,
+  is_muted: false,
+  last_active_at: 705103200,
+  last_opened_at: 705103200,
+  created_at: 692233200,
+  archived_at: null,
+};
+
+test("an inbox as the reference shows it, and nothing that was there is touched", { timeout: 180_000 }, async (t) => {
+  using state = stateFolder();
+  const seed = async () => {
+    const { code, stdout, stderr } = await npmRun("seed", "--persist-to", state.path);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /10 conversations, \d+ messages/);
+  };
+  const rows = () => query(
+    localDatabase(state.path), "SELECT * FROM accounts", "SELECT * FROM conversations ORDER BY id DESC", "SELECT * FROM messages ORDER BY id",
+  );
+
+  await seed();
+  const seeded = await rows();
+  const [accounts, conversations, messages] = seeded;
+
+  await t.test("ten conversations of every kind in the local account, some thousand messages", () => {
+    assert.deepEqual(accounts.map(({ name }) => name), ["local"]);
+    assert.equal(conversations.length, 10);
+    assert.ok(messages.length > 1000 && messages.length < 5000, String(messages.length));
+    assert.deepEqual(conversations.slice(0, 2).map(({ id }) => id), ["xgQQXg3hrtjh7AvZ", "hSIhXBhNe8X1d8Et"]);
+    assert.ok(conversations.slice(2).every(({ id }) => String(id) < "V"), "what is created from now on comes before them");
+    for (const [kind, is] of Object.entries<(row: (typeof conversations)[number]) => unknown>({
+      contact: (row) => row.contact_id !== null && row.group_id === null,
+      group: (row) => row.group_id !== null && row.contact_id === null,
+      both: (row) => row.contact_id !== null && row.group_id !== null,
+      pinned: (row) => row.is_pinned,
+      muted: (row) => row.is_muted,
+      archived: (row) => row.archived_at !== null,
+      "with a pinned message": (row) => row.pinned_message_id !== null,
+      unread: (row) => row.last_active_at !== null && Number(row.last_active_at) > Number(row.last_opened_at),
+      read: (row) => row.last_active_at !== null && Number(row.last_active_at) <= Number(row.last_opened_at),
+      "never active": (row) => row.last_active_at === null,
+    })) {
+      const count = conversations.filter(is).length;
+      assert.ok(count > 0 && count < 10, `${kind}: ${count}`);
+    }
+  });
+
+  await t.test("times and ids agree with each other", () => {
+    const created = conversations.map(({ created_at }) => Number(created_at));
+    assert.deepEqual(created, [...new Set(created)].sort((a, b) => b - a));
+    assert.ok(created.at(-1)! >= 662688000, "in 1991");
+    const times = messages.map(({ created_at }) => Number(created_at));
+    assert.deepEqual(times, [...times].sort((a, b) => a - b), "ids sort by time");
+    for (const conversation of conversations) {
+      const own = messages.filter(({ conversation_id }) => conversation_id === conversation.id);
+      assert.equal(own.at(-1)?.created_at ?? null, conversation.last_active_at);
+      for (const message of own) {
+        assert.ok(Number(message.created_at) > Number(conversation.created_at) && Number(message.created_at) <= 705103200);
+        assert.equal(message.read_at === null, Number(message.created_at) > Number(conversation.last_opened_at), "read as far as it was opened");
+        assert.ok(message.contact_id !== null || message.read_at !== null, "one's own messages open the conversation");
+        assert.match(String(message.message), /^[A-Z].+[.!?]$/);
+        assert.doesNotMatch(String(message.message), /[{}]|undefined/);
+      }
+    }
+  });
+
+  await t.test("a second time leaves every row as it is", async () => {
+    await seed();
+    assert.deepEqual(await rows(), seeded);
+  });
+
+  const port = await freePort();
+  await using server = new Server(port, state.path);
+  const token = tokenIn(await server.greeting());
+  const api = `http://127.0.0.1:${port}/v1/conversations`;
+  const authorization = `-H "Authorization: Bearer ${token}"`;
+  const [list, create, retrieve, update, remove] = [
+    `curl -G ${api} \\\n  ${authorization} \\\n  -d limit=10`,
+    `curl ${api} \\\n  ${authorization} \\\n  -d 'contact_id'="WAz8eIbvDR60rouK"`,
+    `curl ${api}/xgQQXg3hrtjh7AvZ \\\n  ${authorization}`,
+    `curl -X PUT ${api}/xgQQXg3hrtjh7AvZ \\\n  ${authorization} \\\n  -d 'is_muted'=true`,
+    `curl -X DELETE ${api}/xgQQXg3hrtjh7AvZ \\\n  ${authorization}`,
+  ];
+
+  await t.test("every curl line of the reference answers as printed there", async () => {
+    const { status, text, body } = await curl(list);
+    assert.equal(status, 200);
+    assert.ok(text.startsWith(`{"has_more":false,"data":[${JSON.stringify(EXAMPLE)},{"id":"hSIhXBhNe8X1d8Et",`), text);
+    assert.equal(body.data.length, 10);
+
+    assert.deepEqual(await curl(retrieve), { status: 200, text: JSON.stringify(EXAMPLE), body: EXAMPLE });
+
+    const created = await curl(create);
+    assert.equal(created.status, 201);
+    const { id, created_at } = created.body;
+    assert.equal(created.text, JSON.stringify({ ...EXAMPLE, id, last_active_at: null, last_opened_at: null, created_at }));
+    assert.deepEqual((await curl(list)).body.data.map((each: { id: string }) => each.id).slice(0, 3), ["xgQQXg3hrtjh7AvZ", "hSIhXBhNe8X1d8Et", id]);
+
+    const muted = { ...EXAMPLE, is_muted: true };
+    assert.deepEqual(await curl(update), { status: 200, text: JSON.stringify(muted), body: muted });
+  });
+
+  await t.test("while the server runs it may be run again: what was changed stays so, what is new stays", async () => {
+    const before = await rows();
+    await seed();
+    assert.deepEqual(await rows(), before);
+    assert.equal((await curl(retrieve)).body.is_muted, true);
+  });
+
+  await t.test("the deletion, and after another seed the example is back, unchanged", async () => {
+    assert.deepEqual(await curl(remove), { status: 204, text: "", body: undefined });
+    assert.equal((await curl(retrieve)).status, 404);
+    const pinned = String(conversations.find((row) => row.pinned_message_id !== null)!.pinned_message_id);
+    const url = `http://127.0.0.1:${port}/v1/messages/${pinned}`;
+    assert.equal((await curl(`curl -X DELETE ${url} \\\n  ${authorization}`)).status, 204);
+    await seed();
+    assert.equal((await curl(retrieve)).text, JSON.stringify(EXAMPLE));
+    assert.deepEqual((await rows())[2], messages, "every message is back");
+    assert.equal((await curl(`curl ${url} \\\n  ${authorization}`)).status, 200);
+    assert.equal((await curl(list)).body.data[1].pinned_message_id, null, "un-pinned by the deletion, and it stays as it is");
+  });
+
+  await server.signal("SIGTERM");
+});
+
+test("options that make no sense are refused", async () => {
+  const { code, stdout, stderr } = await npmRun("seed", "--remote");
+  assert.equal(code, 2);
+  assert.equal(stdout, "");
+  assert.match(stderr, /--remote/);
+});
