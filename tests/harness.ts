@@ -206,6 +206,12 @@ const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 export const READ = 1;
 export const WRITE = 2;
+export const MESSAGES_READ = 4;
+export const MESSAGES_WRITE = 8;
+const ALL = READ | WRITE | MESSAGES_READ | MESSAGES_WRITE;
+
+/** An id of no time at all: sixteen random characters. */
+export const randomId = (): string => base62(16);
 
 function base62(length: number): string {
   return Array.from({ length }, () => BASE62[randomInt(62)]).join("");
@@ -224,13 +230,13 @@ export const hashOf = (token: string): string => createHash("sha256").update(tok
 /** A new token that opens the account. */
 export async function grant(
   account: number,
-  { scopes = READ | WRITE, expires_at = null as number | null, revoked_at = null as number | null } = {},
+  { scopes = ALL, expires_at = null as number | null, revoked_at = null as number | null } = {},
 ): Promise<string> {
   const token = newToken();
   await sql(
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at)
      VALUES (?, ?, ?, 'test', ?, 0, ?, ?)`,
-    hashOf(token), base62(16), account, scopes, expires_at, revoked_at,
+    hashOf(token), randomId(), account, scopes, expires_at, revoked_at,
   );
   return token;
 }
@@ -238,26 +244,34 @@ export async function grant(
 let accounts = 0;
 
 /** A new account, a token that opens it, and the API in its holder's hands. */
-export async function account(scopes = READ | WRITE) {
+export async function account(scopes = ALL) {
   accounts += 1;
   const [row] = await sql("INSERT INTO accounts (name, created_at) VALUES (?, 0) RETURNING id", `account ${accounts}`);
   const id = Number(row?.["id"]);
+  const caller = api(await grant(id, { scopes }));
   return {
     id,
-    ...api(await grant(id, { scopes })),
+    ...caller,
 
     /** Stores a conversation past the API, with whatever columns matter, and returns its id. */
     async insert(columns: Row = {}): Promise<string> {
-      const values = { account_id: id, id: base62(16), contact_id: "someone", created_at: 692233200, ...columns };
+      const values = { account_id: id, id: randomId(), contact_id: "someone", created_at: 692233200, ...columns };
       await insert("conversations", values);
       return String(values.id);
     },
 
     /** Stores a message of one of the account's conversations, and returns its id. */
-    async insertMessage(conversation: string): Promise<string> {
-      const values = { account_id: id, conversation_id: conversation, id: base62(16), message: "Hello", created_at: 0 };
+    async insertMessage(conversation: string, columns: Row = {}): Promise<string> {
+      const values = { account_id: id, conversation_id: conversation, id: randomId(), message: "Hello", created_at: 0, ...columns };
       await insert("messages", values);
-      return values.id;
+      return String(values.id);
+    },
+
+    /** Sends a message through the API, which must take it, and returns it. */
+    async say(conversation: string, attributes: Record<string, unknown> = {}): Promise<any> {
+      const answer = await caller.post(MESSAGES, { conversation_id: conversation, message: "Hello", ...attributes });
+      assert.equal(answer.status, 201, answer.text);
+      return answer.json;
     },
 
     /** All the account holds, to be compared with what it held before. */
@@ -289,10 +303,15 @@ export const FIELDS = [
   "last_active_at", "last_opened_at", "created_at", "archived_at",
 ];
 
+/** Those of a message, in the order of the documentation. */
+export const MESSAGE_FIELDS = ["id", "conversation_id", "contact_id", "message", "read_at", "created_at", "updated_at"];
+
 export const COLLECTION = "/v1/conversations";
 export const item = (id: string): string => `${COLLECTION}/${id}`;
+export const MESSAGES = "/v1/messages";
+export const messageItem = (id: string): string => `${MESSAGES}/${id}`;
 
-/** An id no conversation has. */
+/** An id that names nothing. */
 export const NO_ID = "NoSuchConversat0";
 
 export function assertError(answer: Answer, status: number, code: string, param: string | null = null): void {
@@ -303,16 +322,22 @@ export function assertError(answer: Answer, status: number, code: string, param:
   );
 }
 
-export function assertConversation(json: unknown, expected: Record<string, unknown>): void {
-  assert.equal(JSON.stringify(Object.keys(json as object)), JSON.stringify(FIELDS));
+const assertObject = (fields: string[]) => (json: unknown, expected: Record<string, unknown>): void => {
+  assert.deepEqual(Object.keys(json as object), fields);
   assert.deepEqual(json, { ...(json as object), ...expected });
-}
+};
+export const assertConversation = assertObject(FIELDS);
+export const assertMessage = assertObject(MESSAGE_FIELDS);
 
 /** The ids of a page, in its order. */
 export function idsOf(answer: Answer): string[] {
   assert.equal(answer.status, 200, answer.text);
-  return answer.json.data.map((conversation: { id: string }) => conversation.id);
+  return answer.json.data.map((object: { id: string }) => object.id);
 }
+
+/** The position of an id in order of activity, as the Link header has it: opaque to callers, known here. */
+export const position = (id: string, lastActiveAt: number | null): string =>
+  String(lastActiveAt === null ? 0 : lastActiveAt + 1).padStart(12, "0") + id;
 
 /** The targets of a Link header by their relation: path and query, the origin having been asserted. */
 export function links(answer: Answer): { next?: string; prev?: string } {

@@ -1,0 +1,48 @@
+// DELETE /v1/messages/:id.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { MESSAGES, NO_ID, account, assertConversation, assertError, idsOf, item, messageItem } from "../harness.ts";
+
+test("204 without a body, and the message alone is gone", async () => {
+  const alice = await account();
+  const conversation = await alice.insert();
+  const [gone, kept] = [await alice.insertMessage(conversation), await alice.insertMessage(conversation)];
+  const { status, text, headers } = await alice.delete(messageItem(gone));
+  assert.equal(status, 204);
+  assert.equal(text, "");
+  assert.equal(headers["content-type"], undefined);
+  assertError(await alice.get(messageItem(gone)), 404, "resource_missing");
+  assertError(await alice.put(messageItem(gone), "message=Hi"), 404, "resource_missing");
+  assert.deepEqual(idsOf(await alice.get(MESSAGES)), [kept]);
+});
+
+test("a pinned one is un-pinned; when the conversation was active stays", async () => {
+  const alice = await account();
+  const conversation = await alice.insert({ is_pinned: 1 });
+  const { id } = await alice.say(conversation);
+  const before = (await alice.put(item(conversation), { pinned_message_id: id })).json;
+  assert.equal(before.pinned_message_id, id);
+  assert.equal((await alice.delete(messageItem(id))).status, 204);
+  assertConversation((await alice.get(item(conversation))).json, { ...before, pinned_message_id: null });
+});
+
+test("deleting another one leaves the pin", async () => {
+  const alice = await account();
+  const conversation = await alice.insert();
+  const [pinned, other] = [await alice.say(conversation), await alice.say(conversation)];
+  const { text } = await alice.put(item(conversation), { pinned_message_id: pinned.id });
+  assert.equal((await alice.delete(messageItem(other.id))).status, 204);
+  assert.equal((await alice.get(item(conversation))).text, text);
+});
+
+test("a second time is a 404, and so is an id that names nothing", async () => {
+  const alice = await account();
+  const conversation = await alice.insert();
+  const id = await alice.insertMessage(conversation);
+  assert.equal((await alice.delete(messageItem(id))).status, 204);
+  for (const missing of [id, NO_ID, conversation, "x", "%00", "%zz"]) {
+    assertError(await alice.delete(messageItem(missing)), 404, "resource_missing");
+  }
+  assert.equal((await alice.get(item(conversation))).status, 200);
+});

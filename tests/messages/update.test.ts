@@ -1,0 +1,77 @@
+// PUT and PATCH /v1/messages/:id. What is refused: tests/bad_input.test.ts.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { NO_ID, account, assertError, assertMessage, item, messageItem } from "../harness.ts";
+
+for (const verb of ["put", "patch"] as const) {
+  test(`${verb}: a form and JSON say the same; the object comes back changed, with the time of the update`, async () => {
+    const alice = await account();
+    const conversation = await alice.insert();
+    for (const attributes of ["message=Good+evening&read_at=705103200", { message: "Good evening", read_at: 705103200 }]) {
+      const id = await alice.insertMessage(conversation, { contact_id: "bob" });
+      const before = (await alice.get(messageItem(id))).json;
+      const start = Math.floor(Date.now() / 1000);
+      const { status, json } = await alice[verb](messageItem(id), attributes);
+      assert.equal(status, 200);
+      assertMessage(json, { ...before, message: "Good evening", read_at: 705103200, updated_at: json.updated_at });
+      assert.ok(Number.isInteger(json.updated_at) && start <= json.updated_at && json.updated_at <= Math.floor(Date.now() / 1000));
+      assert.deepEqual((await alice.get(messageItem(id))).json, json);
+    }
+  });
+
+  test(`${verb}: only what is sent changes, and the time of the update`, async () => {
+    const alice = await account();
+    const id = await alice.insertMessage(await alice.insert(), { read_at: 7, updated_at: 8 });
+    let expected = (await alice.get(messageItem(id))).json;
+    for (const change of [{ message: "a" }, { read_at: null }, { read_at: 0 }, { message: "b", read_at: 253402300799 }, { message: "b" }]) {
+      const { json } = await alice[verb](messageItem(id), change);
+      expected = { ...expected, ...change, updated_at: json.updated_at };
+      assert.ok(json.updated_at > 8);
+      assertMessage(json, expected);
+    }
+    assertMessage((await alice.get(messageItem(id))).json, expected);
+  });
+
+  test(`${verb}: without attributes the object comes back unchanged, and nothing is written`, async () => {
+    const alice = await account();
+    const id = await alice.insertMessage(await alice.insert());
+    const before = await alice.get(messageItem(id));
+    for (const attributes of [undefined, "", {}]) {
+      const answer = await alice[verb](messageItem(id), attributes);
+      assert.deepEqual([answer.status, answer.text, answer.cost.rowsWritten], [200, before.text, 0]);
+    }
+  });
+
+  test(`${verb}: an id that names nothing is a 404`, async () => {
+    const alice = await account();
+    for (const id of [NO_ID, await alice.insert(), "x", "%00", "%zz"]) {
+      for (const attributes of [undefined, "message=Hello"]) {
+        assertError(await alice[verb](messageItem(id), attributes), 404, "resource_missing");
+      }
+    }
+  });
+}
+
+test("an empty value of a form makes a message unread again", async () => {
+  const alice = await account();
+  const id = await alice.insertMessage(await alice.insert(), { read_at: 7 });
+  assertMessage((await alice.put(messageItem(id), "read_at=")).json, { read_at: null });
+});
+
+test("10,000 characters fit an update, too", async () => {
+  const alice = await account();
+  const id = await alice.insertMessage(await alice.insert());
+  for (const message of ["😀".repeat(10_000), "x\n\t".repeat(3333)]) {
+    assertMessage((await alice.put(messageItem(id), { message })).json, { message });
+  }
+});
+
+test("a changed message is no activity: the conversation stays as it is, the pin too", async () => {
+  const alice = await account();
+  const conversation = await alice.insert();
+  const { id } = await alice.say(conversation, { contact_id: "bob" });
+  const { text } = await alice.put(item(conversation), { pinned_message_id: id, last_opened_at: 5 });
+  await alice.put(messageItem(id), "message=changed&read_at=9");
+  assert.equal((await alice.get(item(conversation))).text, text);
+});

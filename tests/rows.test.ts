@@ -1,0 +1,124 @@
+// What one request of each kind reads and writes, from D1's own meta, in an account of 50,000 conversations one of which
+// has 200,000 messages. The two tables are the README's, row for row.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test, { before, describe } from "node:test";
+import { type Account, type Answer, COLLECTION, MESSAGES, account, item, messageItem } from "./harness.ts";
+import { COUNT, fill, fillMessages } from "./large.ts";
+
+const LARGE = "0000000000025000";
+
+let alice: Account;
+before(async () => {
+  alice = await account();
+  await fill(alice, COUNT);
+  await fillMessages(alice, LARGE, 200_000);
+});
+
+/** Lists: the rows read for a first page of 10, and of 100, with more behind it. Lists write nothing. */
+const LISTS: [string, string, number, number][] = [
+  ["conversations, all", COLLECTION, 12, 102],
+  ["… of a contact", `${COLLECTION}?contact_id=contact-1`, 12, 102],
+  ["… of a group", `${COLLECTION}?group_id=group-3`, 12, 102],
+  ["… of a contact in a group", `${COLLECTION}?contact_id=contact-2&group_id=group-4`, 12, 102],
+  ["… by one flag", `${COLLECTION}?muted=false`, 15, 105],
+  ["… by two flags", `${COLLECTION}?muted=false&archived=false`, 13, 103],
+  ["… by three flags", `${COLLECTION}?muted=false&archived=false&pinned=false`, 12, 102],
+  ["… of a group, by one flag", `${COLLECTION}?group_id=group-3&muted=false`, 15, 105],
+  ["… unread", `${COLLECTION}?unread=true`, 30, 210],
+  ["… unread, by one flag", `${COLLECTION}?unread=true&archived=false`, 26, 206],
+  ["… unread, by three flags", `${COLLECTION}?unread=true&muted=false&archived=false&pinned=false`, 23, 203],
+  ["`sort=last_active_at`, all", `${COLLECTION}?sort=last_active_at`, 38, 218],
+  ["… of a group", `${COLLECTION}?sort=last_active_at&group_id=group-3`, 38, 218],
+  ["… by one flag", `${COLLECTION}?sort=last_active_at&archived=false`, 30, 210],
+  ["… unread, by one flag", `${COLLECTION}?sort=last_active_at&unread=true&archived=false`, 26, 206],
+  ["… unread, by three flags", `${COLLECTION}?sort=last_active_at&unread=true&muted=false&archived=false&pinned=false`, 23, 203],
+  ["messages, all", MESSAGES, 12, 102],
+  ["… of a conversation", `${MESSAGES}?conversation_id=${LARGE}`, 12, 102],
+];
+
+/** What a request is measured on: a conversation with a message of a contact that was read before. */
+interface Fixture {
+  /** The attributes of a conversation like it. */
+  like: string;
+  conversation: string;
+  message: string;
+}
+
+const put = (attributes: string) => ({ conversation }: Fixture) => alice.put(item(conversation), attributes);
+const post = (attributes: string) => ({ conversation }: Fixture) => alice.post(MESSAGES, `conversation_id=${conversation}&${attributes}`);
+
+/** The others: the rows read, and the rows written where the conversation has a contact or a group, and where both. */
+const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, number][] = [
+  ["retrieve a conversation", ({ conversation }) => alice.get(item(conversation)), 2, 0, 0],
+  ["create one", ({ like }) => alice.post(COLLECTION, like), 4, 9, 16],
+  ["create one, `distinct=true`", ({ like }) => alice.post(COLLECTION, `${like}-new&distinct=true`), 5, 9, 16],
+  ["… that is there already", ({ like }) => alice.post(COLLECTION, `${like}&distinct=true`), 5, 0, 0],
+  ["update `is_pinned`, `is_muted` or `archived_at`", put("is_muted=true"), 4, 7, 13],
+  ["… `last_opened_at`, from read to unread or back", put("last_opened_at="), 4, 5, 9],
+  ["… `last_opened_at` of one that stays read", put("last_opened_at=705103200"), 4, 1, 1],
+  ["… `pinned_message_id`", ({ conversation, message }) => alice.put(item(conversation), `pinned_message_id=${message}`), 5, 1, 1],
+  ["… nothing", put(""), 2, 0, 0],
+  ["delete one without messages", async ({ like }) => alice.delete(item((await alice.post(COLLECTION, like)).json.id)), 5, 1, 1],
+  ["delete one with 1,000 messages", async ({ like }) => {
+    const { id } = (await alice.post(COLLECTION, like)).json;
+    await fillMessages(alice, id, 1000, 1_000_000);
+    return alice.delete(item(id));
+  }, 3006, 1001, 1001],
+  ["retrieve a message", ({ message }) => alice.get(messageItem(message)), 2, 0, 0],
+  ["send one, the conversation becoming unread", post("contact_id=bob&message=Hello"), 6, 7, 11],
+  ["send one of one's own", post("message=Hello"), 6, 5, 7],
+  ["… to a conversation that isn't there", () => alice.post(MESSAGES, "conversation_id=NoSuchConversat0&message=Hello"), 3, 0, 0],
+  ["update one", ({ message }) => alice.put(messageItem(message), "message=Hi&read_at=705103200"), 4, 1, 1],
+  ["… nothing", ({ message }) => alice.put(messageItem(message)), 2, 0, 0],
+  ["delete one", ({ message }) => alice.delete(messageItem(message)), 6, 1, 1],
+  ["delete the pinned one", async ({ conversation, message }) => {
+    await alice.put(item(conversation), `pinned_message_id=${message}`);
+    return alice.delete(messageItem(message));
+  }, 6, 2, 2],
+  ["what names nothing", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
+  ["what is refused with 400", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
+];
+
+/** A line of the README's tables. */
+const line = (...cells: (string | number)[]): string => `| ${cells.join(" | ")} |`;
+const LINES = [
+  line("List", "rows read, 10", "rows read, 100"),
+  ...LISTS.map(([title, , ten, hundred]) => line(title, ten, hundred)),
+  line("Request", "rows read", "rows written", "rows written, contact and group"),
+  ...REQUESTS.map(([title, , read, written, both]) => line(title, read, written, both)),
+];
+
+describe("rows read by a list", () => {
+  for (const [title, path, ten, hundred] of LISTS) {
+    test(`${title}: ${path}`, async () => {
+      const answers = await Promise.all([10, 100].map((limit) => alice.get(`${path}${path.includes("?") ? "&" : "?"}limit=${limit}`)));
+      for (const { json, cost } of answers) assert.deepEqual([json.has_more, cost.calls, cost.rowsWritten], [true, 1, 0]);
+      assert.deepEqual(answers.map(({ cost }) => cost.rowsRead), [ten, hundred]);
+    });
+  }
+});
+
+describe("rows read and written by a request", () => {
+  const KINDS = [{ contact_id: "someone", group_id: null }, { contact_id: null, group_id: "team" }, { contact_id: "someone", group_id: "team" }];
+  for (const [title, request, read, one, both] of REQUESTS) {
+    test(title, async () => {
+      const costs: number[][] = [];
+      for (const references of KINDS) {
+        const like = Object.entries(references).filter(([, value]) => value !== null).map(([name, value]) => `${name}=${value}`).join("&");
+        const conversation = await alice.insert({ ...references, last_active_at: 5, last_opened_at: 5 });
+        const message = await alice.insertMessage(conversation, { contact_id: "someone" });
+        const { cost } = await request({ like, conversation, message });
+        assert.equal(cost.calls, 1);
+        costs.push([cost.rowsRead, cost.rowsWritten]);
+      }
+      assert.deepEqual(costs, [[read, one], [read, one], [read, both]]);
+    });
+  }
+});
+
+test("the README says the same", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8").split("\n");
+  assert.deepEqual(LINES.filter((line) => !readme.includes(line)), []);
+});
