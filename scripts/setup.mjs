@@ -61,7 +61,7 @@ const NEEDS = {
       }
       if (existsSync(bindgen())) return;
       // A debug build of the tool: half the time to make, and fast enough for what it does here.
-      await step(`wasm-bindgen ${bindgenVersion()} (about a minute, once)`, (onLine) =>
+      await step(`wasm-bindgen ${bindgenVersion()} (once, one to three minutes)`, (onLine) =>
         run("cargo", ["install", "--debug", "--locked", "--root", bindgenRoot(), `wasm-bindgen-cli@${bindgenVersion()}`], { onLine }),
       );
     },

@@ -98,6 +98,6 @@ const say = (line) => process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[K" 
 /** One line about everything that is under way: rewritten in place on a terminal, repeated now and then elsewhere. */
 function tick() {
   const line = [...running].map(([title, { started, line }]) => `${title} ${seconds(started)} ${line}`).join(" | ");
-  const plain = line.replace(/\x1b\[[0-9;]*m/g, "").slice(0, (process.stderr.columns ?? 160) - 3);
+  const plain = line.replace(/\x1b\[[0-9;]*m/g, "").slice(0, (process.stderr.columns || 160) - 3);
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K  ${plain}` : `  ${plain}\n`);
 }
