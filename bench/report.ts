@@ -81,14 +81,14 @@ function tables(results: Results): string {
   }
   const calls = Object.values(results.d1Calls);
   const most = Math.max(...calls);
-  goals.push([`D1 calls a request, ${calls.length} endpoints and variants`, `${Math.min(...calls)} to ${most}`, "1", verdict(most, 1)]);
-  goals.push(["wasm, gzipped", kilobytes(results.wasm.gzip), "at most 80 kB", verdict(results.wasm.gzip, 80_000)]);
-  goals.push(["Start-up, CPU beyond an empty Worker's", `${results.startUpMs.toFixed(1)} ms`, "at most 5 ms", verdict(results.startUpMs, 5)]);
+  goals.push([`D1 calls a request, ${calls.length} endpoints and variants`, `${Math.min(...calls)} to ${most}`, "1", verdict(most, 1).trim()]);
+  goals.push(["wasm, gzipped", kilobytes(results.wasm.gzip), "at most 80 kB", verdict(results.wasm.gzip, 80_000).trim()]);
+  goals.push(["Start-up, CPU beyond an empty Worker's", `${results.startUpMs.toFixed(1)} ms`, "at most 5 ms", verdict(results.startUpMs, 5).trim()]);
   const early = results.memory.find(({ requests }) => requests >= 10_000);
   const late = results.memory.at(-1);
   if (early && late) {
     const times = `after ${early.requests.toLocaleString("en")} and ${late.requests.toLocaleString("en")} requests`;
-    goals.push([`wasm memory ${times}`, `${kilobytes(early.wasm)}, ${kilobytes(late.wasm)}`, "no growth", verdict(late.wasm, early.wasm)]);
+    goals.push([`wasm memory ${times}`, `${kilobytes(early.wasm)}, ${kilobytes(late.wasm)}`, "no growth", verdict(late.wasm, early.wasm).trim()]);
     goals.push([`Resident set of workerd, all in it, ${times}`, `${megabytes(early.resident)}, ${megabytes(late.resident)}`, "", ""]);
   }
   const header = ["CPU µs a request", "ours", "floor", "Hono+Drizzle", "ours : floor", "ours : Hono", "wall µs, ours"];
