@@ -123,7 +123,10 @@ fn read(text: &str) -> (Answer, Cost) {
 
 /// Everything that D1 refuses at run time is a fault of the connection or the service: input was checked before.
 fn failure(message: Option<String>) -> Error {
-    Error::new(Code::DatabaseUnavailable, "The database did not answer. Try again shortly.")
-        .with_header("retry-after", "1")
-        .with_cause(message.unwrap_or_default())
+    match message {
+        Some(message) => Error::new(Code::DatabaseUnavailable, "The database did not answer. Try again shortly.")
+            .with_header("retry-after", "1")
+            .with_cause(message),
+        None => Error::internal("wrangler.toml binds no D1 database as DB"),
+    }
 }

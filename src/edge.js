@@ -54,10 +54,11 @@ export function define(id, sql) {
 
 /** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it and the row of the statement
  * that answers, as `duration read written` (the duration in microseconds) and, if there is a row, ` allowed`; then, if there is one, a line break and
- * the answer. Throws D1's message. */
+ * the answer. Throws D1's message, and nothing where there is no database. */
 export async function send(env, statements, answering) {
+  const { DB } = env;
+  if (DB === undefined) throw undefined;
   try {
-    const { DB } = env;
     const results = await DB.batch(JSON.parse(statements).map(([id, ...parameters]) => DB.prepare(SQL.get(id)).bind(...parameters)));
     let duration = 0;
     let read = 0;

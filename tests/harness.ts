@@ -8,18 +8,23 @@ import assert from "node:assert/strict";
 import { createHash, randomInt } from "node:crypto";
 import http from "node:http";
 import net from "node:net";
+import { join } from "node:path";
 import { after } from "node:test";
+import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
 
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 process.env["WRANGLER_SEND_METRICS"] = "false";
 process.env["WRANGLER_LOG"] = "none";
+// Local tracing takes more CPU than the tests themselves.
+process.env["X_LOCAL_OBSERVABILITY"] = "false";
+process.env["X_LOCAL_EXPLORER"] = "false";
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
-const root = new URL("..", import.meta.url);
-const { rawConfig } = experimental_readRawConfig({ config: new URL("wrangler.toml", root).pathname });
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
 const server = createTestHarness({
-  root: root.pathname,
+  root,
   workers: [{ config: { ...rawConfig, main: "tests/workers/observed.js", build: {} } }],
 });
 after(() => server.close());
@@ -55,7 +60,7 @@ export interface Answer {
   cost: { calls: number; rowsRead: number; rowsWritten: number };
 }
 
-const EXPOSED = ["link", "location", "x-request-id", "www-authenticate", "allow"];
+const EXPOSED = ["link", "location", "server-timing", "x-request-id", "www-authenticate", "allow"];
 const ENVELOPE = ["type", "code", "message", "param", "documentation_url", "request_id"];
 
 function audit(method: string, path: string, status: number, headers: http.IncomingHttpHeaders, text: string): Answer {
@@ -73,6 +78,9 @@ function audit(method: string, path: string, status: number, headers: http.Incom
 
   const requestId = headers["x-request-id"];
   assert.match(String(requestId), /^[\w-]{8,64}$/, `no X-Request-Id: ${what}`);
+  // The caller is told what D1 was seen to do.
+  const [, read, written] = /^d1;dur=\d+\.\d{3};desc="(\d+) rows read, (\d+) written"$/.exec(String(headers["server-timing"])) ?? [];
+  if (status < 500) assert.deepEqual([Number(read), Number(written)], [cost.rowsRead, cost.rowsWritten], `Server-Timing: ${what}`);
   assert.equal(headers["access-control-allow-origin"], "*", what);
   assert.equal(headers["access-control-allow-credentials"], undefined, what);
   if (headers["access-control-allow-methods"] === undefined) {
