@@ -5,6 +5,8 @@
 //! answers: a single row of `allowed` (whether the token has the scope) and `answer` (text, or null for nothing
 //! there), and no row at all for a token that opens nothing.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use crate::{
     auth::{self, Caller},
     error::Error,
@@ -46,6 +48,10 @@ impl<T: Into<Self>> From<Option<T>> for Parameter {
     }
 }
 
+thread_local! {
+    static FILLED: RefCell<BTreeMap<(usize, Vec<&'static str>), &'static str>> = RefCell::default();
+}
+
 /// One SQL statement and its parameters from `?4` on.
 #[derive(Debug)]
 pub struct Statement {
@@ -59,6 +65,18 @@ impl Statement {
     /// A statement with its parameters from `?4` on.
     pub fn new(sql: &'static str, parameters: impl Into<Vec<Parameter>>) -> Self {
         Self { sql, parameters: parameters.into() }
+    }
+
+    /// A template with its blanks filled. Templates and what fills them are static, so there are few of these: each is
+    /// made once and kept for as long as the isolate lives.
+    pub fn filled(template: &'static str, blanks: &[(&str, &'static str)], parameters: Vec<Parameter>) -> Self {
+        let key = (template.as_ptr().addr(), blanks.iter().map(|(_, text)| *text).collect());
+        let sql = FILLED.with_borrow_mut(|filled| {
+            *filled.entry(key).or_insert_with(|| {
+                blanks.iter().fold(template.to_owned(), |sql, (blank, text)| sql.replace(blank, text)).leak()
+            })
+        });
+        Self { sql, parameters }
     }
 }
 

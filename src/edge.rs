@@ -86,18 +86,27 @@ impl Edge {
     }
 
     /// The platform's response, with the headers that all of them have.
-    pub async fn send(self, response: Response) -> worker::Result<web_sys::Response> {
-        let mut headers = format!("x-request-id\t{}\nserver-timing\t{}", self.request_id, self.cost.server_timing());
+    pub fn send(&self, response: Response) -> worker::Result<web_sys::Response> {
+        Ok(respond(response.status, &self.headers(&response), response.body.as_deref())?)
+    }
+
+    /// The static file of the request's path.
+    pub async fn asset(&self) -> Result<web_sys::Response, Error> {
+        let file = JsFuture::from(asset(&self.env, &self.request, &self.headers(&Response::no_content())));
+        let file = file.await.map_err(|_| Error::internal("wrangler.toml binds no static files as ASSETS"))?;
+        Ok(file.unchecked_into())
+    }
+
+    /// The headers of a response as lines of `name TAB value`, besides those that `edge.js` adds to every one.
+    fn headers(&self, response: &Response) -> String {
+        let mut lines = format!("x-request-id\t{}\nserver-timing\t{}", self.request_id, self.cost.server_timing());
         if response.body.is_some() {
-            headers.push_str("\ncontent-type\tapplication/json; charset=utf-8");
+            lines.push_str("\ncontent-type\tapplication/json; charset=utf-8");
         }
         for (name, value) in &response.headers {
             // Writing to a string has no way to fail.
-            let _ = write!(headers, "\n{name}\t{value}");
+            let _ = write!(lines, "\n{name}\t{value}");
         }
-        if response.is_asset {
-            return Ok(JsFuture::from(asset(&self.env, &self.request, &headers)).await?.unchecked_into());
-        }
-        Ok(respond(response.status, &headers, response.body.as_deref())?)
+        lines
     }
 }

@@ -20,7 +20,14 @@ mod values;
 
 use worker::web_sys;
 
-use crate::{call::Call, edge::Edge, error::Error, request::Request, response::Response, routes::Destination};
+use crate::{
+    call::Call,
+    edge::Edge,
+    error::Error,
+    request::Request,
+    response::Response,
+    routes::{Destination, Endpoint},
+};
 
 /// The fetch event. Every answer, an error's included, leaves through [`Edge::send`].
 #[worker::event(fetch)]
@@ -30,20 +37,21 @@ async fn fetch(
     _context: worker::Context,
 ) -> worker::Result<web_sys::Response> {
     let mut edge = Edge::new(request, env);
-    let response = match respond(&mut edge).await {
-        Ok(response) => response,
-        Err(error) => edge.describe(error),
+    let answered = match routes::find(&edge.head) {
+        Ok(Destination::Documentation) => match edge.asset().await {
+            Ok(file) => return Ok(file),
+            Err(error) => Err(error),
+        },
+        Ok(Destination::Preflight) => Ok(Response::preflight()),
+        Ok(Destination::Options(allow)) => Ok(Response::options(allow)),
+        Ok(Destination::Endpoint(endpoint)) => respond(&mut edge, endpoint).await,
+        Err(error) => Err(error),
     };
-    edge.send(response).await
+    edge.send(answered.unwrap_or_else(|error| edge.describe(error)))
 }
 
-async fn respond(edge: &mut Edge) -> Result<Response, Error> {
-    let endpoint = match routes::find(&edge.head)? {
-        Destination::Endpoint(endpoint) => endpoint,
-        Destination::Preflight => return Ok(Response::preflight()),
-        Destination::Options(allow) => return Ok(Response::options(allow)),
-        Destination::Documentation => return Ok(Response::asset()),
-    };
+/// The road of a request to the API.
+async fn respond(edge: &mut Edge, endpoint: Endpoint) -> Result<Response, Error> {
     let caller = auth::caller(edge.head.authorization.as_deref(), endpoint.scope)?;
     let body = edge.body(endpoint.body_limit).await;
     // What is wrong with a request is told only to a caller whose token is good, so even a refusal asks D1.

@@ -75,11 +75,11 @@ impl Paging {
         Ok(Self { limit, cursor })
     }
 
-    /// Of two statements, the one for this direction of travel: from newer to older, or back.
-    pub fn directed<T>(&self, forwards: T, backwards: T) -> T {
+    /// The direction of travel in SQL: which positions lie past the cursor, and their order.
+    pub fn direction(&self) -> (&'static str, &'static str) {
         match self.cursor {
-            Cursor::Start | Cursor::After(_) => forwards,
-            Cursor::Before(_) => backwards,
+            Cursor::Start | Cursor::After(_) => ("<", "DESC"),
+            Cursor::Before(_) => (">", "ASC"),
         }
     }
 

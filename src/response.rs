@@ -9,13 +9,11 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// JSON, or nothing at all.
     pub body: Option<String>,
-    /// Whether the body is the static file of the request's path instead.
-    pub is_asset: bool,
 }
 
 impl Response {
     fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: None, is_asset: false }
+        Self { status, headers: Vec::new(), body: None }
     }
 
     /// A JSON body.
@@ -40,11 +38,6 @@ impl Response {
     /// 204 to a plain `OPTIONS`, with the path's verbs.
     pub fn options(allow: String) -> Self {
         Self::no_content().with("allow", allow)
-    }
-
-    /// The static file of the request's path.
-    pub fn asset() -> Self {
-        Self { is_asset: true, ..Self::empty(200) }
     }
 
     /// Adds a header.

@@ -91,199 +91,110 @@ impl Sort {
 /// How many digits of activity `conversations.recency` begins with.
 const RECENCY_DIGITS: usize = 12;
 
-// The three shapes of a list. Which rows it may see is decided by index, so each is a whole statement for every index
-// that it can ride on, and once more for the way back: `$narrow` is what the index leads with after the account,
-// `$position` what it ends with, `$past` and `$order` the direction of travel. `?4` are the rows wanted, `?5` the
-// position, `?6` the contact, `?7` the group.
+// The three shapes of a list, with blanks for what can't be a parameter: `{NARROW}` is what its index leads with after
+// the account and `{FAMILY}` the indexes that do, `{POSITION}` what the index ends with, `{PAST}` and `{ORDER}` the
+// direction of travel. `?4` are the rows wanted, `?5` the position, `?6` the contact, `?7` the group.
 
 /// All states, in order of creation: one range. Reads limit + 2 rows at most.
-macro_rules! list {
-    ($index:expr, $narrow:literal, $past:literal, $order:literal) => {
-        concat!(
-            "\
+const LIST: &str = "\
 SELECT
   caller.scopes & ?3 AS allowed,
   iif(caller.scopes & ?3, (
     SELECT group_concat(id || char(9) || object, char(10))
     FROM (
-      SELECT id, object FROM conversations ",
-            $index,
-            "
-      WHERE account_id = caller.account_id AND ",
-            $narrow,
-            " AND id ",
-            $past,
-            " ?5
-      ORDER BY id ",
-            $order,
-            " LIMIT ?4
+      SELECT id, object FROM conversations {INDEX}
+      WHERE account_id = caller.account_id AND {NARROW} AND id {PAST} ?5
+      ORDER BY id {ORDER} LIMIT ?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2"
-        )
-    };
-}
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
 /// One, two or four states, `?8` to `?11`, in order of creation: each is a range of the index, SQLite merges them as it
 /// reads ("MERGE (UNION ALL)"). A state of NULL is an empty range. Reads limit + 5 rows at most.
-macro_rules! list_of_states {
-    ($index:expr, $narrow:literal, $past:literal, $order:literal) => {
-        concat!(
-            "\
+const LIST_OF_STATES: &str = "\
 SELECT
   caller.scopes & ?3 AS allowed,
   iif(caller.scopes & ?3, (
     SELECT group_concat(id || char(9) || object, char(10))
     FROM (
-      SELECT id, object FROM conversations ",
-            $index,
-            "
-      WHERE account_id = caller.account_id AND ",
-            $narrow,
-            " AND state = ?8 AND id ",
-            $past,
-            " ?5
+      SELECT id, object FROM conversations INDEXED BY conversations_by_{FAMILY}state
+      WHERE account_id = caller.account_id AND {NARROW} AND state = ?8 AND id {PAST} ?5
       UNION ALL
-      SELECT id, object FROM conversations ",
-            $index,
-            "
-      WHERE account_id = caller.account_id AND ",
-            $narrow,
-            " AND state = ?9 AND id ",
-            $past,
-            " ?5
+      SELECT id, object FROM conversations INDEXED BY conversations_by_{FAMILY}state
+      WHERE account_id = caller.account_id AND {NARROW} AND state = ?9 AND id {PAST} ?5
       UNION ALL
-      SELECT id, object FROM conversations ",
-            $index,
-            "
-      WHERE account_id = caller.account_id AND ",
-            $narrow,
-            " AND state = ?10 AND id ",
-            $past,
-            " ?5
+      SELECT id, object FROM conversations INDEXED BY conversations_by_{FAMILY}state
+      WHERE account_id = caller.account_id AND {NARROW} AND state = ?10 AND id {PAST} ?5
       UNION ALL
-      SELECT id, object FROM conversations ",
-            $index,
-            "
-      WHERE account_id = caller.account_id AND ",
-            $narrow,
-            " AND state = ?11 AND id ",
-            $past,
-            " ?5
-      ORDER BY id ",
-            $order,
-            " LIMIT ?4
+      SELECT id, object FROM conversations INDEXED BY conversations_by_{FAMILY}state
+      WHERE account_id = caller.account_id AND {NARROW} AND state = ?11 AND id {PAST} ?5
+      ORDER BY id {ORDER} LIMIT ?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2"
-        )
-    };
-}
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
 /// Up to sixteen states, `?8` to `?23`, in any order: each is a range of the index, and the recursion is their merge.
 /// Its queue holds the next line of every range; what comes out first is the next line of the page, and the one behind
 /// it in its range goes in. (D1 takes no compound SELECT of more than five terms.) Reads 2 * limit + 18 rows at most.
-macro_rules! list_merged {
-    ($index:expr, $narrow:literal, $position:literal, $past:literal, $order:literal) => {
-        concat!(
-            "\
+const LIST_MERGED: &str = "\
 SELECT
   caller.scopes & ?3 AS allowed,
   iif(caller.scopes & ?3, (
     WITH RECURSIVE merged (wanted, line) AS (
       SELECT column1, (
-        SELECT ", $position, " || char(9) || object FROM conversations ", $index, "
-        WHERE account_id = caller.account_id AND ", $narrow, " AND inbox_state = column1 AND ", $position, " ", $past, " ?5
-        ORDER BY ", $position, " ", $order, " LIMIT 1
+        SELECT {POSITION} || char(9) || object FROM conversations INDEXED BY conversations_by_{FAMILY}{KEY}
+        WHERE account_id = caller.account_id AND {NARROW} AND inbox_state = column1 AND {POSITION} {PAST} ?5
+        ORDER BY {POSITION} {ORDER} LIMIT 1
       )
-      FROM (VALUES (?8), (?9), (?10), (?11), (?12), (?13), (?14), (?15), (?16), (?17), (?18), (?19), (?20), (?21), (?22), (?23))
+      FROM (VALUES
+        (?8), (?9), (?10), (?11), (?12), (?13), (?14), (?15), (?16), (?17), (?18), (?19), (?20), (?21), (?22), (?23)
+      )
       UNION ALL
       SELECT wanted, (
-        SELECT ", $position, " || char(9) || object FROM conversations ", $index, "
-        WHERE account_id = caller.account_id AND ", $narrow, " AND inbox_state = merged.wanted
-          AND ", $position, " ", $past, " substr(merged.line, 1, instr(merged.line, char(9)) - 1)
-        ORDER BY ", $position, " ", $order, " LIMIT 1
+        SELECT {POSITION} || char(9) || object FROM conversations INDEXED BY conversations_by_{FAMILY}{KEY}
+        WHERE account_id = caller.account_id AND {NARROW} AND inbox_state = merged.wanted
+          AND {POSITION} {PAST} substr(merged.line, 1, instr(merged.line, char(9)) - 1)
+        ORDER BY {POSITION} {ORDER} LIMIT 1
       )
       FROM merged WHERE line IS NOT NULL
-      ORDER BY 2 ", $order, " NULLS LAST
+      ORDER BY 2 {ORDER} NULLS LAST
       LIMIT ?4
     )
     SELECT group_concat(line, char(10)) FROM merged
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2"
-        )
-    };
-}
-
-/// A statement, and the one for the way back.
-type Pair = (&'static str, &'static str);
-
-/// The statements that narrow a list in one way.
-struct Lists {
-    created: Pair,
-    created_by_state: Pair,
-    created_by_inbox: Pair,
-    active_by_inbox: Pair,
-}
-
-/// The statements on the indexes of one family, `conversations_by_...`.
-macro_rules! lists {
-    ($clustered:literal, $family:literal, $narrow:literal) => {
-        Lists {
-            created: (list!($clustered, $narrow, "<", "DESC"), list!($clustered, $narrow, ">", "ASC")),
-            created_by_state: (
-                list_of_states!(concat!("INDEXED BY conversations_by_", $family, "state"), $narrow, "<", "DESC"),
-                list_of_states!(concat!("INDEXED BY conversations_by_", $family, "state"), $narrow, ">", "ASC"),
-            ),
-            created_by_inbox: (
-                list_merged!(concat!("INDEXED BY conversations_by_", $family, "inbox"), $narrow, "id", "<", "DESC"),
-                list_merged!(concat!("INDEXED BY conversations_by_", $family, "inbox"), $narrow, "id", ">", "ASC"),
-            ),
-            active_by_inbox: (
-                list_merged!(
-                    concat!("INDEXED BY conversations_by_", $family, "recency"),
-                    $narrow,
-                    "recency",
-                    "<",
-                    "DESC"
-                ),
-                list_merged!(
-                    concat!("INDEXED BY conversations_by_", $family, "recency"),
-                    $narrow,
-                    "recency",
-                    ">",
-                    "ASC"
-                ),
-            ),
-        }
-    };
-}
-
-// The table itself is clustered by (account_id, id): all conversations in order of creation need no index.
-static ALL: Lists = lists!("", "", "?6 IS NULL AND ?7 IS NULL");
-static OF_CONTACT: Lists = lists!("INDEXED BY conversations_by_contact", "contact_", "contact_id = ?6 AND ?7 IS NULL");
-static OF_GROUP: Lists = lists!("INDEXED BY conversations_by_group", "group_", "?6 IS NULL AND group_id = ?7");
-static OF_BOTH: Lists =
-    lists!("INDEXED BY conversations_by_contact_and_group", "contact_and_group_", "contact_id = ?6 AND group_id = ?7");
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
 /// A page of conversations; `ending_before` walks the other way and the page is turned round afterwards.
 pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
-    let lists = match (&filter.contact_id, &filter.group_id) {
-        (None, None) => &ALL,
-        (Some(_), None) => &OF_CONTACT,
-        (None, Some(_)) => &OF_GROUP,
-        (Some(_), Some(_)) => &OF_BOTH,
+    let (index, family, narrow) = match (&filter.contact_id, &filter.group_id) {
+        // The table itself is clustered by (account_id, id).
+        (None, None) => ("", "", "?6 IS NULL AND ?7 IS NULL"),
+        (Some(_), None) => ("INDEXED BY conversations_by_contact", "contact_", "contact_id = ?6 AND ?7 IS NULL"),
+        (None, Some(_)) => ("INDEXED BY conversations_by_group", "group_", "?6 IS NULL AND group_id = ?7"),
+        (Some(_), Some(_)) => {
+            ("INDEXED BY conversations_by_contact_and_group", "contact_and_group_", "contact_id = ?6 AND group_id = ?7")
+        }
     };
     let flagged = filter.pinned.or(filter.muted).or(filter.archived).is_some();
-    let ((forwards, backwards), ranges, states) = match (sort, filter.unread.is_some(), flagged) {
-        (Sort::CreatedAt, false, false) => (lists.created, 0, Vec::new()),
-        (Sort::CreatedAt, false, true) => (lists.created_by_state, 4, filter.states(8)),
-        (Sort::CreatedAt, true, _) => (lists.created_by_inbox, 16, filter.states(16)),
-        (Sort::LastActiveAt, ..) => (lists.active_by_inbox, 16, filter.states(16)),
+    let (template, position, key, ranges) = match (sort, filter.unread.is_some(), flagged) {
+        (Sort::CreatedAt, false, false) => (LIST, "id", "", 0),
+        (Sort::CreatedAt, false, true) => (LIST_OF_STATES, "id", "state", 4),
+        (Sort::CreatedAt, true, _) => (LIST_MERGED, "id", "inbox", 16),
+        (Sort::LastActiveAt, ..) => (LIST_MERGED, "recency", "recency", 16),
     };
+    let (past, order) = paging.direction();
+    let blanks = [
+        ("{INDEX}", index),
+        ("{FAMILY}", family),
+        ("{NARROW}", narrow),
+        ("{POSITION}", position),
+        ("{KEY}", key),
+        ("{PAST}", past),
+        ("{ORDER}", order),
+    ];
     let reference = |id: &Option<Reference>| id.as_ref().map(Reference::to_string).into();
     let mut parameters: Vec<Parameter> = vec![
         paging.limit.and_one_more().into(),
@@ -291,8 +202,10 @@ pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
         reference(&filter.contact_id),
         reference(&filter.group_id),
     ];
+    // Where `unread` plays no part, four ranges of the eight values of `state` are enough.
+    let states = filter.states(if ranges == 4 { 8 } else { 16 });
     parameters.extend((0..ranges).map(|range| Parameter::from(states.get(range).copied())));
-    Statement::new(paging.directed(forwards, backwards), parameters)
+    Statement::filled(template, &blanks, parameters)
 }
 
 /// Adds a conversation. `?4` its id, `?5` the contact, `?6` the group.

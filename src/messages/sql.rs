@@ -9,67 +9,46 @@ use crate::{
     values::{Reference, Text, Timestamp},
 };
 
-/// A page of all messages of the account, newest first, and its mirror image for the way back. Reads limit + 2 rows at
-/// most. `?4` the rows wanted, `?5` the position.
-macro_rules! list {
-    ($past:literal, $order:literal) => {
-        concat!(
-            "\
+// `{PAST}` and `{ORDER}` are the direction of travel.
+
+/// A page of all messages of the account. Reads limit + 2 rows at most. `?4` the rows wanted, `?5` the position.
+const LIST: &str = "\
 SELECT
   caller.scopes & ?3 AS allowed,
   iif(caller.scopes & ?3, (
     SELECT group_concat(id || char(9) || object, char(10))
     FROM (
       SELECT id, object FROM messages INDEXED BY messages_by_id
-      WHERE account_id = caller.account_id AND id ",
-            $past,
-            " ?5
-      ORDER BY id ",
-            $order,
-            " LIMIT ?4
+      WHERE account_id = caller.account_id AND id {PAST} ?5
+      ORDER BY id {ORDER} LIMIT ?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2"
-        )
-    };
-}
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
-/// A page of one conversation's messages, newest first, and its mirror image. Reads limit + 2 rows at most.
+/// A page of one conversation's messages. Reads limit + 2 rows at most.
 /// `?4` the rows wanted, `?5` the position, `?6` the conversation.
-macro_rules! list_of_conversation {
-    ($past:literal, $order:literal) => {
-        concat!(
-            "\
+const LIST_OF_CONVERSATION: &str = "\
 SELECT
   caller.scopes & ?3 AS allowed,
   iif(caller.scopes & ?3, (
     SELECT group_concat(id || char(9) || object, char(10))
     FROM (
       SELECT id, object FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-      WHERE account_id = caller.account_id AND conversation_id = ?6 AND id ",
-            $past,
-            " ?5
-      ORDER BY id ",
-            $order,
-            " LIMIT ?4
+      WHERE account_id = caller.account_id AND conversation_id = ?6 AND id {PAST} ?5
+      ORDER BY id {ORDER} LIMIT ?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2"
-        )
-    };
-}
+WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
 /// A page of messages; `ending_before` walks the other way and the page is turned round afterwards.
 pub fn list(paging: &Paging, conversation_id: Option<&Id>) -> Statement {
-    let sql = match conversation_id {
-        Some(_) => paging.directed(list_of_conversation!("<", "DESC"), list_of_conversation!(">", "ASC")),
-        None => paging.directed(list!("<", "DESC"), list!(">", "ASC")),
-    };
+    let template = if conversation_id.is_some() { LIST_OF_CONVERSATION } else { LIST };
+    let (past, order) = paging.direction();
     let mut parameters: Vec<Parameter> = vec![paging.limit.and_one_more().into(), paging.position().into()];
     parameters.extend(conversation_id.map(|id| id.to_string().into()));
-    Statement::new(sql, parameters)
+    Statement::filled(template, &[("{PAST}", past), ("{ORDER}", order)], parameters)
 }
 
 /// Adds a message to a conversation that is there; to one that isn't, nothing.
