@@ -1,13 +1,6 @@
-//! The only file that knows D1: sends a statement list as one call and maps D1's failures.
+//! What D1 is sent and what it gives back, as text: `send` in `edge.js` is the only place that calls it. Pure.
 
-use std::{cell::RefCell, collections::BTreeSet, fmt::Write};
-
-use worker::{
-    Env,
-    js_sys::Promise,
-    wasm_bindgen::{self, JsValue, prelude::wasm_bindgen},
-    wasm_bindgen_futures::JsFuture,
-};
+use std::{cell::RefCell, collections::BTreeMap, fmt::Write};
 
 use crate::{
     auth::Caller,
@@ -15,19 +8,10 @@ use crate::{
     error::{Code, Error},
 };
 
-#[wasm_bindgen(module = "/src/edge.js")]
-extern "C" {
-    fn define(id: usize, sql: &str);
-    fn send(env: &JsValue, statements: &str, answering: usize) -> Promise;
-}
-
 thread_local! {
-    /// The statements whose text the other side has, for as long as the isolate lives.
-    static DEFINED: RefCell<BTreeSet<usize>> = RefCell::default();
+    /// The statements that were sent so far, by the id that stands for each, for as long as the isolate lives.
+    static SENT: RefCell<BTreeMap<usize, &'static str>> = RefCell::default();
 }
-
-/// The database that `wrangler.toml` binds as `DB`.
-pub struct D1<'a>(pub &'a Env);
 
 /// What a call took of D1, by D1's own account.
 #[derive(Debug, Default, PartialEq)]
@@ -49,26 +33,13 @@ impl Cost {
     }
 }
 
-impl D1<'_> {
-    /// Runs the call's statements in one round trip and one transaction, as the caller, and reads its answer.
-    /// `now` is in milliseconds since the Unix epoch.
-    pub async fn send(self, caller: &Caller, call: &Call, now: u64) -> Result<(Answer, Cost), Error> {
-        let text = JsFuture::from(send(self.0, &statements(caller, call, now), call.answer))
-            .await
-            .map_err(|message| failure(message.as_string()))?
-            .as_string()
-            .unwrap_or_default();
-        Ok(read(&text))
-    }
-}
-
-/// The statements as JSON: a list of `[id, ...parameters]`.
-fn statements(caller: &Caller, call: &Call, now: u64) -> String {
+/// The statements of a call as JSON, a list of `[id, ...parameters]`: run in one round trip and one transaction, as the
+/// caller. `now` is in milliseconds since the Unix epoch.
+pub fn statements(caller: &Caller, call: &Call, now: u64) -> String {
     let mut json = String::with_capacity(512);
     for (index, statement) in call.statements.iter().enumerate() {
         let start = if index == 0 { "[[" } else { ",[" };
-        let (id, hash, seconds, scope) =
-            (defined(statement.sql), caller.token.as_str(), now / 1000, caller.scope.bit());
+        let (id, hash, seconds, scope) = (id_of(statement.sql), caller.token.as_str(), now / 1000, caller.scope.bit());
         // Writing to a string has no way to fail.
         let _ = write!(json, r#"{start}{id},"{hash}",{seconds},{scope}"#);
         for parameter in &statement.parameters {
@@ -87,13 +58,16 @@ fn statements(caller: &Caller, call: &Call, now: u64) -> String {
     json
 }
 
-/// The id that stands for a statement on the other side, which learns its text the first time.
-fn defined(sql: &'static str) -> usize {
+/// The id that stands for a statement: its text crosses when it is asked for, once an isolate.
+fn id_of(sql: &'static str) -> usize {
     let id = sql.as_ptr().addr();
-    if DEFINED.with_borrow_mut(|known| known.insert(id)) {
-        define(id, sql);
-    }
+    SENT.with_borrow_mut(|sent| sent.insert(id, sql));
     id
+}
+
+/// The text of the statement that an id stands for.
+pub fn sql(id: usize) -> Option<&'static str> {
+    SENT.with_borrow(|sent| sent.get(&id).copied())
 }
 
 fn push_string(json: &mut String, text: &str) {
@@ -101,7 +75,7 @@ fn push_string(json: &mut String, text: &str) {
 }
 
 /// What `send` in `edge.js` gives: `duration read written [allowed]`, and the answer on the lines after it.
-fn read(text: &str) -> (Answer, Cost) {
+pub fn read(text: &str) -> (Answer, Cost) {
     let (account, answer) = match text.split_once('\n') {
         Some((account, answer)) => (account, Some(answer.to_owned())),
         None => (text, None),
@@ -121,8 +95,9 @@ fn read(text: &str) -> (Answer, Cost) {
     (answer, cost)
 }
 
-/// Everything that D1 refuses at run time is a fault of the connection or the service: input was checked before.
-fn failure(message: Option<String>) -> Error {
+/// What D1 threw; None when there is no D1. Everything that it refuses at run time is a fault of the connection or the
+/// service: input was checked before.
+pub fn failure(message: Option<String>) -> Error {
     match message {
         Some(message) => Error::new(Code::DatabaseUnavailable, "The database did not answer. Try again shortly.")
             .with_header("retry-after", "1")

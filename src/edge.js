@@ -1,5 +1,5 @@
-// The platform's half of edge.rs and d1.rs. Crossing between wasm and JavaScript is what a request costs most of, next
-// to D1 itself: so everything crosses at once, as one text a function. No API logic lives here.
+// The only file, with entry.js, that knows the platform: its requests, its responses, its database. No API logic lives
+// here. What it gives to the wasm and takes from it is text; edge.rs and d1.rs say how it is written.
 
 /** What browsers may read of a response besides its body (Fetch standard, CORS protocol). */
 const EXPOSED = "Allow, Link, Location, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id";
@@ -46,35 +46,29 @@ export async function body(request, limit, patience) {
 }
 
 /** SQL by the id that stands for it, for as long as the isolate lives. */
-const SQL = new Map();
-
-export function define(id, sql) {
-  SQL.set(id, sql);
-}
+const texts = new Map();
 
 /** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it and the row of the statement
- * that answers, as `duration read written` (the duration in microseconds) and, if there is a row, ` allowed`; then, if there is one, a line break and
- * the answer. Throws D1's message, and nothing where there is no database. */
-export async function send(env, statements, answering) {
-  const { DB } = env;
-  if (DB === undefined) throw undefined;
-  try {
-    const results = await DB.batch(JSON.parse(statements).map(([id, ...parameters]) => DB.prepare(SQL.get(id)).bind(...parameters)));
-    let duration = 0;
-    let read = 0;
-    let written = 0;
-    for (const { meta } of results) {
-      duration += meta.duration;
-      read += meta.rows_read;
-      written += meta.rows_written;
-    }
-    const [row] = results[answering].results;
-    const account = `${Math.round(duration * 1000)} ${read} ${written}`;
-    if (row === undefined) return account;
-    return row.answer === null ? `${account} ${row.allowed}` : `${account} ${row.allowed}\n${row.answer}`;
-  } catch (error) {
-    throw String(error?.message ?? error);
+ * that answers, as `duration read written` (the duration in microseconds) and, if there is a row, ` allowed`; then, if
+ * there is one, a line break and the answer. `sql` gives the text of an id that is new. */
+export async function send(DB, statements, answering, sql) {
+  const prepare = (id) => {
+    if (!texts.has(id)) texts.set(id, sql(id));
+    return DB.prepare(texts.get(id));
+  };
+  const results = await DB.batch(JSON.parse(statements).map(([id, ...parameters]) => prepare(id).bind(...parameters)));
+  let duration = 0;
+  let read = 0;
+  let written = 0;
+  for (const { meta } of results) {
+    duration += meta.duration;
+    read += meta.rows_read;
+    written += meta.rows_written;
   }
+  const [row] = results[answering].results;
+  const account = `${Math.round(duration * 1000)} ${read} ${written}`;
+  if (row === undefined) return account;
+  return row.answer === null ? `${account} ${row.allowed}` : `${account} ${row.allowed}\n${row.answer}`;
 }
 
 /** A response; its own headers as lines of `name TAB value`. The runtime leaves the body of an answer to HEAD away. */
@@ -83,10 +77,13 @@ export function respond(status, lines, body) {
 }
 
 /** The static file of the request's path, with the headers of `lines` besides its own. */
-export async function asset(env, request, lines) {
-  const file = await env.ASSETS.fetch(request);
-  const own = Object.fromEntries(["cache-control", "content-type", "etag"].flatMap((name) => file.headers.get(name) === null ? [] : [[name, file.headers.get(name)]]));
-  return new Response(file.body, { status: file.status, headers: { ...headers(lines), ...own } });
+export async function file(assets, request, lines) {
+  const found = await assets.fetch(request);
+  const all = headers(lines);
+  for (const name of ["cache-control", "content-type", "etag"]) {
+    if (found.headers.has(name)) all[name] = found.headers.get(name);
+  }
+  return new Response(found.body, { status: found.status, headers: all });
 }
 
 function headers(lines) {

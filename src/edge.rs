@@ -1,112 +1,72 @@
-//! The only file that knows the platform's requests and responses: to and from our own plain types. Its other half is
-//! `edge.js`, where everything that crosses between wasm and JavaScript crosses at once.
+//! What crosses to `edge.js` and `entry.js`, the only files that know the platform: steps, as text. Pure.
+//! A crossing between wasm and JavaScript is what a request costs most of, next to D1 itself, so a step crosses at once.
 
 use std::fmt::Write;
 
-use worker::{
-    Env,
-    js_sys::{Date, Promise, Uint8Array},
-    wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
-    wasm_bindgen_futures::JsFuture,
-    web_sys,
-};
+use crate::{d1::Cost, response::Response};
 
-use crate::{
-    d1::{Cost, D1},
-    error::{Code, Error},
-    id::Id,
-    request::Head,
-    response::Response,
-};
-
-#[wasm_bindgen(module = "/src/edge.js")]
-extern "C" {
-    fn head(request: &web_sys::Request) -> String;
-    fn body(request: &web_sys::Request, limit: usize, patience: usize) -> Promise;
-    #[wasm_bindgen(catch)]
-    fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
-    fn asset(env: &JsValue, request: &web_sys::Request, headers: &str) -> Promise;
+/// What `entry.js` has to do next.
+pub enum Step {
+    /// Read the body, up to so many bytes.
+    Body(usize),
+    /// Run statements on D1.
+    Call {
+        /// A JSON list of `[id, ...parameters]`.
+        statements: String,
+        /// Which of them answers.
+        answering: usize,
+    },
+    /// Answer with the static file of the request's path and these headers.
+    File(String),
+    /// Answer.
+    Respond {
+        /// The HTTP status.
+        status: u16,
+        /// Lines of `name TAB value`.
+        headers: String,
+        /// The body, if there is one.
+        body: Option<String>,
+    },
 }
 
-/// How many bytes of a body that is too large are let through and dropped before the answer.
-const PATIENCE: usize = 16 * 1024 * 1024;
-
-/// One request at the edge, from its arrival to its answer.
-pub struct Edge {
-    /// What the request says before its body.
-    pub head: Head,
-    /// When it arrived: milliseconds since the Unix epoch.
-    pub now: u64,
-    /// What the call to D1 took; nothing while there was none.
-    pub cost: Cost,
-    request: web_sys::Request,
-    request_id: String,
-    env: Env,
+impl Step {
+    /// One word, its arguments, and on the lines after it what is longer. A response's body follows an empty line.
+    pub fn text(self) -> String {
+        match self {
+            Self::Body(limit) => format!("body {limit}"),
+            Self::Call { statements, answering } => format!("call {answering}\n{statements}"),
+            Self::File(headers) => format!("file \n{headers}"),
+            Self::Respond { status, headers, body: None } => format!("respond {status}\n{headers}"),
+            Self::Respond { status, headers, body: Some(body) } => format!("respond {status}\n{headers}\n\n{body}"),
+        }
+    }
 }
 
-impl Edge {
-    /// Reads the head of a request.
-    pub fn new(request: web_sys::Request, env: Env) -> Self {
-        let now = Date::now() as u64;
-        Self {
-            head: Head::parse(&head(&request)),
-            now,
-            cost: Cost::default(),
-            request,
-            request_id: Id::new(now).map(|id| id.to_string()).unwrap_or_default(),
-            env,
-        }
+/// The headers of a response as lines of `name TAB value`, besides those that `edge.js` adds to every one.
+pub fn headers(request_id: &str, cost: &Cost, response: &Response) -> String {
+    let mut lines = format!("x-request-id\t{request_id}\nserver-timing\t{}", cost.server_timing());
+    if response.body.is_some() {
+        lines.push_str("\ncontent-type\tapplication/json; charset=utf-8");
     }
-
-    /// The database.
-    pub fn database(&self) -> D1<'_> {
-        D1(&self.env)
+    for (name, value) in &response.headers {
+        // Writing to a string has no way to fail.
+        let _ = write!(lines, "\n{name}\t{value}");
     }
+    lines
+}
 
-    /// The whole body. Errors when it is larger than `limit` bytes; no more than that is ever held.
-    pub async fn body(&self, limit: usize) -> Result<Vec<u8>, Error> {
-        if !self.head.has_body {
-            return Ok(Vec::new());
-        }
-        let bytes = JsFuture::from(body(&self.request, limit, PATIENCE))
-            .await
-            .map_err(|_| Error::new(Code::BodyMalformed, "The body did not arrive whole. Send it again."))?;
-        if bytes.is_undefined() {
-            return Err(Error::new(Code::BodyTooLarge, format!("The body must be at most {limit} bytes.")));
-        }
-        Ok(bytes.unchecked_into::<Uint8Array>().to_vec())
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The response that tells of an error. Its cause, if any, goes to the log.
-    pub fn describe(&self, error: Error) -> Response {
-        if let Some(cause) = &error.cause {
-            worker::console_error!("{} {}: {cause}", self.request_id, error.code.name());
-        }
-        error.response(&self.head.origin, &self.request_id)
-    }
-
-    /// The platform's response, with the headers that all of them have.
-    pub fn send(&self, response: Response) -> worker::Result<web_sys::Response> {
-        Ok(respond(response.status, &self.headers(&response), response.body.as_deref())?)
-    }
-
-    /// The static file of the request's path.
-    pub async fn asset(&self) -> Result<web_sys::Response, Error> {
-        let file = JsFuture::from(asset(&self.env, &self.request, &self.headers(&Response::no_content())));
-        let file = file.await.map_err(|_| Error::internal("wrangler.toml binds no static files as ASSETS"))?;
-        Ok(file.unchecked_into())
-    }
-
-    /// The headers of a response as lines of `name TAB value`, besides those that `edge.js` adds to every one.
-    fn headers(&self, response: &Response) -> String {
-        let mut lines = format!("x-request-id\t{}\nserver-timing\t{}", self.request_id, self.cost.server_timing());
-        if response.body.is_some() {
-            lines.push_str("\ncontent-type\tapplication/json; charset=utf-8");
-        }
-        for (name, value) in &response.headers {
-            // Writing to a string has no way to fail.
-            let _ = write!(lines, "\n{name}\t{value}");
-        }
-        lines
+    #[test]
+    fn a_response_is_its_status_its_headers_and_after_an_empty_line_its_body() {
+        let response = Response::json(201, "{}".to_owned()).with("location", "/v1/x");
+        let headers = headers("r1", &Cost::default(), &response);
+        assert_eq!(
+            Step::Respond { status: 201, headers, body: response.body }.text(),
+            "respond 201\nx-request-id\tr1\nserver-timing\td1;dur=0.000;desc=\"0 rows read, 0 written\"\n\
+             content-type\tapplication/json; charset=utf-8\nlocation\t/v1/x\n\n{}"
+        );
     }
 }

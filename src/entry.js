@@ -1,11 +1,49 @@
-// The Worker's module: instantiates the wasm once per isolate and hands it the events. No API logic lives here.
+// The Worker's module: instantiates the wasm once per isolate and takes each request along its road, step by step as
+// lib.rs says, waiting for what has to be waited for. No API logic lives here.
 import module from "../build/index_bg.wasm";
-import { fetch, initSync } from "../build/index.js";
-
-// Rust's futures go on in a microtask. The runtime's own queueMicrotask costs some 20 µs a call, a promise next to nothing.
-const settled = Promise.resolve();
-globalThis.queueMicrotask = (task) => void settled.then(task);
+import { Exchange, initSync, sql } from "../build/index.js";
+import { body, file, head, respond, send } from "./edge.js";
 
 initSync({ module });
 
-export default { fetch };
+/** How many bytes of a body that is too large are let through and dropped before the answer. */
+const PATIENCE = 16 * 1024 * 1024;
+
+export default {
+  async fetch(request, env) {
+    const exchange = new Exchange(head(request), Date.now());
+    try {
+      let [word, argument, text] = read(exchange.begin());
+      if (word === "body") {
+        const bytes = body(request, Number(argument), PATIENCE);
+        [word, argument, text] = read(await bytes.then((bytes) => exchange.body(bytes), () => exchange.body_lost()));
+      }
+      if (word === "call") {
+        const answer = env.DB === undefined ? Promise.reject() : send(env.DB, text, Number(argument), sql);
+        [word, argument, text] = read(
+          await answer.then((answer) => exchange.answer(answer), (error) => exchange.d1_failed(error?.message)),
+        );
+      }
+      if (word === "file") {
+        const found = await file(env.ASSETS, request, text).catch(() => undefined);
+        if (found !== undefined) return found;
+        [word, argument, text] = read(exchange.file_missing());
+      }
+      const end = text.indexOf("\n\n");
+      return end < 0
+        ? respond(Number(argument), text, null)
+        : respond(Number(argument), text.slice(0, end), text.slice(end + 2));
+    } finally {
+      exchange.free();
+    }
+  },
+};
+
+/** A step as `Step::text` in edge.rs writes it: its word, its argument, and what is on the lines after them. */
+function read(step) {
+  const space = step.indexOf(" ");
+  const line = step.indexOf("\n");
+  return line < 0
+    ? [step.slice(0, space), step.slice(space + 1), ""]
+    : [step.slice(0, space), step.slice(space + 1, line), step.slice(line + 1)];
+}
