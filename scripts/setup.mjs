@@ -9,7 +9,9 @@ import { Failure, bin, node, root, run, step } from "./shared.mjs";
 import { withLock } from "./lock.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
-const BINDGEN_FLAGS = ["--target", "web", "--no-typescript", "--out-name", "index"];
+// With a way to instantiate again after a trap, which src/entry.js takes.
+const RESET = ["--experimental-reset-state-function", "--force-enable-abort-handler"];
+const BINDGEN_FLAGS = ["--target", "web", "--no-typescript", "--out-name", "index", ...RESET];
 // What rustc and the runtime both know by now; everything not named here stays out of the module.
 const OPT_FLAGS = [
   "-Oz",

@@ -76,6 +76,21 @@ export function respond(status, lines, body) {
   return new Response(body, { status, headers: headers(lines) });
 }
 
+/** The last resort, when the wasm itself can't answer: the error object of `src/error.rs`, made without it. */
+export function failed(origin) {
+  const request_id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  const body = {
+    type: "api_error",
+    code: "internal_error",
+    message: "Something went wrong here. It is safe to try again; quote the request id if it stays.",
+    param: null,
+    documentation_url: `${origin}/#internal_error`,
+    request_id,
+  };
+  const lines = `x-request-id\t${request_id}\nserver-timing\td1;dur=0.000;desc="0 rows read, 0 written"\ncontent-type\tapplication/json; charset=utf-8`;
+  return respond(500, lines, JSON.stringify(body));
+}
+
 /** The static file of the request's path, with the headers of `lines` besides its own. */
 export async function file(assets, request, lines) {
   const found = await assets.fetch(request);

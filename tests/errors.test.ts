@@ -144,3 +144,20 @@ test("a strange Host does no harm", async () => {
   const answer = await raw(`GET ${item(NO_ID)} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\nAuthorization: Bearer ${alice.token}\r\nConnection: close\r\n\r\n`);
   assertError(answer, 404, "resource_missing");
 });
+
+test("a panic is a 500 with the error object, and no request after it is worse off", async () => {
+  const alice = await account();
+  const { json } = await alice.post(COLLECTION, "contact_id=bob");
+  for (const step of ["begin", "answer"]) {
+    assertError(await alice.get(COLLECTION, undefined, { "X-Test-Trap": step }), 500, "internal_error");
+    for (let i = 0; i < 3; i += 1) assert.equal((await alice.get(item(json.id))).status, 200);
+  }
+});
+
+test("a panic ends the requests beside it with an answer each", async () => {
+  const alice = await account();
+  const beside = Array.from({ length: 20 }, () => alice.get(COLLECTION));
+  const trapped = alice.get(COLLECTION, undefined, { "X-Test-Trap": "answer" });
+  for (const { status } of await Promise.all([...beside, trapped])) assert.ok(status === 200 || status === 500, String(status));
+  assert.equal((await alice.get(COLLECTION)).status, 200);
+});

@@ -1,7 +1,8 @@
 // The Worker as it is deployed, with an eye on its database: every answer also says in test-only headers how many calls
 // to D1 it took and how many rows those read and wrote. Request headers which the Worker itself doesn't know ask for
-// more: `x-test-explain` for the query plans of what was run, `x-test-d1-failure` for calls that fail with that text,
+// more: `x-test-trap` makes the named step of the next request to take it trap, as a panic does, `x-test-explain` for the query plans of what was run, `x-test-d1-failure` for calls that fail with that text,
 // `x-test-no-d1` for a deployment without a database. `x-test-sql` goes past the Worker: its body is a statement to run.
+import { Exchange } from "../../build/index.js";
 import worker from "../../src/entry.js";
 
 export default {
@@ -9,6 +10,7 @@ export default {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
     const failure = request.headers.get("x-test-d1-failure");
+    if (request.headers.has("x-test-trap")) trap(request.headers.get("x-test-trap"));
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure);
     const response = await worker.fetch(request, { ...env, DB }, ctx);
     const observed = new Response(response.body, response);
@@ -22,6 +24,16 @@ export default {
     return observed;
   },
 };
+
+/** Lets the next call of a step read outside the wasm's memory. */
+function trap(step) {
+  const real = Exchange.prototype[step];
+  Exchange.prototype[step] = function (...values) {
+    Exchange.prototype[step] = real;
+    this.__wbg_ptr = 0xfffffff0;
+    return real.apply(this, values);
+  };
+}
 
 function observe(db, seen, failure) {
   const texts = new WeakMap();
