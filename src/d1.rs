@@ -9,7 +9,7 @@ use crate::{
 };
 
 thread_local! {
-    /// The statements that were sent so far, by the id that stands for each, for as long as the isolate lives.
+    /// The statements that were sent so far, by the id that stands for each, for as long as the instance lives.
     static SENT: RefCell<BTreeMap<usize, &'static str>> = RefCell::default();
 }
 

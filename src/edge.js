@@ -45,8 +45,13 @@ export async function body(request, limit, patience) {
   return whole;
 }
 
-/** SQL by the id that stands for it, for as long as the isolate lives. */
+/** SQL by the id that stands for it, for as long as the wasm's instance lives. */
 const texts = new Map();
+
+/** The wasm has a new instance, in which an id may stand for another statement. */
+export function forget() {
+  texts.clear();
+}
 
 /** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it and the row of the statement
  * that answers, as `duration read written` (the duration in microseconds) and, if there is a row, ` allowed`; then, if

@@ -2,7 +2,7 @@
 // lib.rs says, waiting for what has to be waited for. No API logic lives here.
 import module from "../build/index_bg.wasm";
 import { Exchange, __wbg_reset_state as instantiateAgain, initSync, sql } from "../build/index.js";
-import { body, failed, file, head, respond, send } from "./edge.js";
+import { body, failed, file, forget, head, respond, send } from "./edge.js";
 
 initSync({ module });
 
@@ -16,7 +16,10 @@ export default {
     } catch (error) {
       console.error(error);
       // A trap leaves the instance in no state to go on; the requests under way in it end here too, each with a 500.
-      if (error instanceof WebAssembly.RuntimeError) instantiateAgain();
+      if (error instanceof WebAssembly.RuntimeError) {
+        instantiateAgain();
+        forget();
+      }
       return failed(new URL(request.url).origin);
     }
   },

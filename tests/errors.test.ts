@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, account, api, assertError, item, messageItem, newToken, origin, raw, send } from "./harness.ts";
+import { COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, account, api, assertError, idsOf, item, messageItem, newToken, origin, raw, send } from "./harness.ts";
 
 const CODES = [
   "parameter_missing", "parameter_unknown", "parameter_invalid", "parameter_duplicate", "parameter_immutable", "body_malformed",
@@ -160,4 +160,16 @@ test("a panic ends the requests beside it with an answer each", async () => {
   const trapped = alice.get(COLLECTION, undefined, { "X-Test-Trap": "answer" });
   for (const { status } of await Promise.all([...beside, trapped])) assert.ok(status === 200 || status === 500, String(status));
   assert.equal((await alice.get(COLLECTION)).status, 200);
+});
+
+test("after a panic a list is still the list that was asked for", async () => {
+  const alice = await account();
+  const ids = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"];
+  for (const id of ids) await alice.insert({ id });
+  const panic = () => alice.get(COLLECTION, undefined, { "X-Test-Trap": "begin" });
+  // The first list of a new instance takes the place in memory that the first one of the old instance had.
+  for (const [cursor, expected] of [["starting_after", ids[0]], ["ending_before", ids[2]]]) {
+    await panic();
+    assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?${cursor}=${ids[1]}`)), [expected], cursor);
+  }
 });
