@@ -1,10 +1,8 @@
 // What a row takes in the database, indexes included: `node bench/row-sizes.ts`. Fills an empty database with 100,000
 // rows of a kind and divides what D1 says its size has grown by. The figures of docs/SCALING.md.
 import { fileURLToPath } from "node:url";
+import "../tests/quiet.ts";
 
-process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
-process.env["WRANGLER_SEND_METRICS"] = "false";
-process.env["WRANGLER_LOG"] = "none";
 const { createTestHarness } = await import("wrangler");
 
 const ROWS = 100_000;

@@ -6,13 +6,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Database, Request } from "./cases.ts";
 import { node, root, wranglerScript } from "../scripts/shared.mjs";
+import "../tests/quiet.ts";
 
-process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
-process.env["WRANGLER_SEND_METRICS"] = "false";
-process.env["WRANGLER_LOG"] = "none";
-// wrangler's local traces and explorer record every call between Workers and to D1: two thirds of all CPU time.
-process.env["X_LOCAL_OBSERVABILITY"] = "false";
-process.env["X_LOCAL_EXPLORER"] = "false";
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
 const scratch = join(root, ".wrangler", "bench");

@@ -12,13 +12,8 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
+import "./quiet.ts";
 
-process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
-process.env["WRANGLER_SEND_METRICS"] = "false";
-process.env["WRANGLER_LOG"] = "none";
-// Local tracing takes more CPU than the tests themselves.
-process.env["X_LOCAL_OBSERVABILITY"] = "false";
-process.env["X_LOCAL_EXPLORER"] = "false";
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
 const root = fileURLToPath(new URL("..", import.meta.url));

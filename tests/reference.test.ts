@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { EXAMPLE } from "./example.ts";
 import { FIELDS, type Answer, account, origin, raw } from "./harness.ts";
 
 const HOST = origin.slice("http://".length);
@@ -17,19 +18,6 @@ function curl(token: string, path: string, { get = false, verb = "", data = "" }
       `Connection: close\r\n\r\n${body}`,
   );
 }
-
-const EXAMPLE = {
-  id: "xgQQXg3hrtjh7AvZ",
-  contact_id: "WAz8eIbvDR60rouK",
-  group_id: null,
-  pinned_message_id: null,
-  is_pinned: false,
-  is_muted: false,
-  last_active_at: 705103200,
-  last_opened_at: 705103200,
-  created_at: 692233200,
-  archived_at: null,
-};
 
 /** An account that holds the two conversations of the reference's examples. */
 async function example() {

@@ -1,21 +1,9 @@
 // `npm run seed`, in a state folder of its own: one test, because each part goes on where the last one ended.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EXAMPLE } from "../example.ts";
 import { localDatabase, query } from "../../scripts/d1.ts";
 import { Server, curl, freePort, npmRun, stateFolder, tokenIn } from "./processes.ts";
-
-const EXAMPLE = {
-  id: "xgQQXg3hrtjh7AvZ",
-  contact_id: "WAz8eIbvDR60rouK",
-  group_id: null,
-  pinned_message_id: null,
-  is_pinned: false,
-  is_muted: false,
-  last_active_at: 705103200,
-  last_opened_at: 705103200,
-  created_at: 692233200,
-  archived_at: null,
-};
 
 test("an inbox as the reference shows it, and nothing that was there is touched", { timeout: 180_000 }, async (t) => {
   using state = stateFolder();
