@@ -18,6 +18,7 @@ const COMMANDS = {
   deploy: { needs: ["packages", "build"], file: "deploy.ts" },
   token: { needs: ["packages"], file: "token.ts" },
   seed: { needs: ["packages"], file: "seed.ts" },
+  durability: { needs: ["packages", "build"], file: "durability.ts" },
   bench: { needs: ["packages", "build"], file: "../bench/run.ts" },
 };
 
