@@ -95,7 +95,7 @@ const CHECKS: Check[] = [
 async function perform({ title, program, args, count = one, needs }: Check): Promise<Counts & { lack?: string }> {
   const started = Date.now();
   console.log(styleText("bold", `\n── ${title}`));
-  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", needs ? "pipe" : "inherit"] });
+  const child = spawn(program, args, { cwd: root, detached: needs !== undefined, stdio: ["ignore", "pipe", needs ? "pipe" : "inherit"] });
   let output = "";
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream]?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -106,10 +106,8 @@ async function perform({ title, program, args, count = one, needs }: Check): Pro
   let late = false;
   const timer = needs && setTimeout(() => {
     late = true;
-    child.kill();
-    // What it started may hold them open.
-    child.stdout?.destroy();
-    child.stderr?.destroy();
+    // A group of its own, so that nothing it started goes on without it.
+    process.kill(-child.pid!, "SIGKILL");
   }, PATIENCE);
   const ok = await once(child, "close").then(([code]) => code === 0, (error: Error) => {
     console.log(error.message);
