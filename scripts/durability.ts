@@ -19,7 +19,8 @@ const USAGE = `Usage: npm run durability [-- --kills 20] [--seed N] [--lose]
   --lose       takes an acknowledged message out of the database after the last kill, to see it reported`;
 
 const CLIENTS = 8;
-/** What a start of the server and the writes up to its kill may take. All of them together are held to it. */
+/** What a start of the server and the writes up to its kill may take, on a busy machine. All of them together, and one
+ * more, are held to it. */
 const PATIENCE = 30_000;
 
 type Attributes = Record<string, string | number | boolean | null>;
@@ -64,7 +65,7 @@ await command(USAGE, async (args) => {
     void server?.signal("SIGKILL");
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop(`Stopped by ${signal}.`));
-  const bound = PATIENCE * (kills + 1);
+  const bound = PATIENCE * (kills + 2);
   const timer = setTimeout(() => stop(`Not done after ${bound / 1000} seconds.`), bound);
 
   try {
