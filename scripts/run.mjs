@@ -18,6 +18,7 @@ const COMMANDS = {
   deploy: { needs: ["packages", "site"], file: "deploy.ts" },
   token: { needs: ["packages"], file: "token.ts" },
   seed: { needs: ["packages"], file: "seed.ts" },
+  durability: { needs: ["packages", "site"], file: "durability.ts" },
   bench: { needs: ["packages", "site"], file: "../bench/run.ts" },
 };
 
