@@ -72,12 +72,14 @@ fn of_json(bytes: &[u8]) -> Result<Attributes, Error> {
 }
 
 /// A JSON value by its text, so that a number is judged by how it was written: `1.0`, `1e3` and `1e400` are not whole.
+/// Nor is `-0`: it would be a second way to write 0.
 fn json_value(text: &str) -> Value {
     match text.as_bytes().first() {
         Some(b'n') => Value::Null,
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),
         Some(b'"') => serde_json::from_str(text).map_or(Value::Other, Value::Text),
+        _ if text == "-0" => Value::Other,
         _ => text.parse().map_or(Value::Other, Value::Integer),
     }
 }
@@ -142,6 +144,7 @@ mod tests {
             ("true", Value::Bool(true)),
             ("7", Value::Integer(7)),
             (r#""\u0061""#, Value::Text("a".to_owned())),
+            ("-0", Value::Other),
             ("7.0", Value::Other),
             ("7e0", Value::Other),
             ("1e400", Value::Other),
