@@ -19,6 +19,7 @@ const COMMANDS = {
   token: { needs: ["packages"], file: "token.ts" },
   seed: { needs: ["packages"], file: "seed.ts" },
   bench: { needs: ["packages", "build"], file: "../bench/run.ts" },
+  fuzz: { needs: ["packages", "rust"], file: "fuzz.ts" },
 };
 
 /** wrangler on its own business only: no telemetry, no banner, no prompts about other products, no look-up of where

@@ -66,6 +66,7 @@ const CHECKS: Check[] = [
   { title: "clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
   { title: "clippy, wasm", program: "cargo", args: ["clippy", "--locked", ...WASM, "--", "-D", "warnings"] },
   { title: "unit tests", program: "cargo", args: ["test", "--locked"], count: cargoCounts },
+  { title: "fuzzing, replay", program: "cargo", args: ["test", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"], count: cargoCounts },
   { title: "types", program: join(bin, "tsc"), args: ["--noEmit"] },
   build,
   nodeTests("tests/**/*.test.ts"),

@@ -1,0 +1,93 @@
+//! Request headers, one target each.
+//!
+//! A parser of another header gets its target here, the line in `TARGETS` (`lib.rs`) and a corpus
+//! (`corpus/NAME.jsonl`, a first few inputs by hand): `Idempotency-Key`, the lists of `If-Match` and `If-None-Match`.
+
+use sha2::{Digest, Sha256};
+
+use super::{FORM, JSON, attributes, refusal};
+use crate::{
+    auth::{self, Scope},
+    error::Code,
+};
+
+/// `Authorization`. The input is the header as it is or, after a `~`, what to make a genuine one of: random characters,
+/// a space, and as many bytes to change in it.
+pub fn authorization(input: &[u8]) {
+    let header = match input.strip_prefix(b"~") {
+        Some(recipe) => forged(recipe),
+        None => input.to_vec(),
+    };
+    let Ok(header) = str::from_utf8(&header) else { return };
+    // A scheme, a space, a token; there may be more space around them.
+    let parts: Vec<_> = header.split_whitespace().collect();
+    let bearer = parts.first().is_some_and(|scheme| {
+        scheme.to_ascii_lowercase() == "bearer" && header.trim().split(' ').next() == Some(scheme)
+    });
+    let expected = match parts[..] {
+        [_, token] if bearer && genuine(token) => Ok(hexadecimal(token)),
+        [_, _, ..] if bearer => Err(Code::TokenInvalid),
+        _ => Err(Code::TokenMissing),
+    };
+    let caller = auth::caller(Some(header), Scope::MessagesRead);
+    if let Ok(caller) = &caller {
+        let shown = format!("{caller:?}");
+        assert!(!shown.contains("self_") && !shown.contains(caller.token.as_str()), "a secret in {shown}");
+    }
+    assert_eq!(caller.map(|caller| caller.token.as_str().to_owned()).map_err(refusal), expected);
+}
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// `self_`, 30 characters of base62, and the six that write their CRC-32.
+fn genuine(token: &str) -> bool {
+    let Some((random, checksum)) =
+        token.strip_prefix("self_").filter(|rest| rest.len() == 36 && rest.is_ascii()).map(|rest| rest.split_at(30))
+    else {
+        return false;
+    };
+    let value = |text: &str| {
+        let digits = text.bytes().map(|byte| BASE62.iter().position(|digit| *digit == byte));
+        digits.rev().enumerate().try_fold(0, |sum, (at, digit)| Some(sum + digit? as u64 * 62_u64.pow(at as u32)))
+    };
+    random.bytes().all(|byte| BASE62.contains(&byte))
+        && value(checksum) == Some(u64::from(crc32fast::hash(random.as_bytes())))
+}
+
+fn hexadecimal(token: &str) -> String {
+    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn forged(recipe: &[u8]) -> Vec<u8> {
+    let (seed, changes) = recipe.split_at(recipe.iter().position(|byte| *byte == b' ').unwrap_or(recipe.len()));
+    let random: String =
+        seed.iter().chain(&[0; 30]).take(30).map(|byte| char::from(BASE62[usize::from(*byte) % 62])).collect();
+    let checksum = u64::from(crc32fast::hash(random.as_bytes()));
+    let digits = (0..6).rev().map(|at| char::from(BASE62[(checksum / 62_u64.pow(at) % 62) as usize]));
+    let mut header = format!("Bearer self_{random}{}", digits.collect::<String>()).into_bytes();
+    for change in changes.get(1..).unwrap_or_default().chunks_exact(2) {
+        let at = usize::from(change[0]) % (header.len() + 1);
+        match change[0] {
+            128.. => header.insert(at, change[1]),
+            _ if at < header.len() => header[at] = change[1],
+            _ => {}
+        }
+    }
+    header
+}
+
+/// `Content-Type`: a body is a form, or JSON, or refused, but never two of them. This one is both by its bytes.
+pub fn content_type(input: &[u8]) {
+    const BODY: &[u8] = b"{}";
+    let Ok(header) = str::from_utf8(input) else { return };
+    let essence = header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let mut parameters = header.split(';').skip(1).map(|parameter| parameter.trim().to_ascii_lowercase());
+    let utf8 = parameters
+        .all(|parameter| parameter.replace('"', "").strip_prefix("charset=").is_none_or(|charset| charset == "utf-8"));
+    let parsed = attributes(header, BODY);
+    match essence.as_str() {
+        FORM if utf8 => assert_eq!(parsed.map_err(refusal), attributes(FORM, BODY).map_err(refusal)),
+        JSON if utf8 => assert_eq!(parsed.map_err(refusal), attributes(JSON, BODY).map_err(refusal)),
+        _ => assert_eq!(parsed.map_err(refusal), Err(Code::MediaTypeUnsupported)),
+    }
+}
