@@ -11,8 +11,8 @@ use crate::{
     error::Code,
 };
 
-/// `Authorization`. The input is the header as it is or, after a `~`, what to make a genuine one of: random characters,
-/// a space, and as many bytes to change in it.
+/// `Authorization`. The input is the header as it is or, after a `~`, what to make one of whose checksum is right: the
+/// characters before it, a space, and pairs of bytes that say where to change it to what.
 pub fn authorization(input: &[u8]) {
     let header = match input.strip_prefix(b"~") {
         Some(recipe) => forged(recipe),
@@ -21,9 +21,9 @@ pub fn authorization(input: &[u8]) {
     let Ok(header) = str::from_utf8(&header) else { return };
     // A scheme, a space, a token; there may be more space around them.
     let parts: Vec<_> = header.split_whitespace().collect();
-    let bearer = parts.first().is_some_and(|scheme| {
-        scheme.to_ascii_lowercase() == "bearer" && header.trim().split(' ').next() == Some(scheme)
-    });
+    let bearer = parts
+        .first()
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer") && header.trim().split(' ').next() == Some(scheme));
     let expected = match parts[..] {
         [_, token] if bearer && genuine(token) => Ok(hexadecimal(token)),
         [_, _, ..] if bearer => Err(Code::TokenInvalid),
@@ -60,8 +60,8 @@ fn hexadecimal(token: &str) -> String {
 
 fn forged(recipe: &[u8]) -> Vec<u8> {
     let (seed, changes) = recipe.split_at(recipe.iter().position(|byte| *byte == b' ').unwrap_or(recipe.len()));
-    let random: String =
-        seed.iter().chain(&[0; 30]).take(30).map(|byte| char::from(BASE62[usize::from(*byte) % 62])).collect();
+    let character = |byte: &u8| char::from(if byte.is_ascii() { *byte } else { BASE62[usize::from(*byte) % 62] });
+    let random: String = seed.iter().chain(&[b'0'; 30]).take(30).map(character).collect();
     let checksum = u64::from(crc32fast::hash(random.as_bytes()));
     let digits = (0..6).rev().map(|at| char::from(BASE62[(checksum / 62_u64.pow(at) % 62) as usize]));
     let mut header = format!("Bearer self_{random}{}", digits.collect::<String>()).into_bytes();

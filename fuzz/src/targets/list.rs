@@ -25,8 +25,10 @@ pub fn list(input: &[u8]) {
     let (wanted, position, filter) = parts(&page);
     assert!((2..=101).contains(&wanted), "a limit of {}", wanted - 1);
     let (_, query) = url.split_once('?').unwrap_or_default();
-    let recency = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "sort")
-        && form_urlencoded::parse(query.as_bytes()).any(|(_, word)| word == "last_active_at");
+    let asks = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name);
+    let recency = asks("sort").is_some_and(|(_, order)| order == "last_active_at");
+    let backwards = asks("ending_before").is_some();
+    assert!(!backwards || asks("starting_after").is_none(), "a page after one position and before another");
     let digits = if recency { 12 } else { 0 };
     assert!(position == "{" || position.len() == digits + 16, "{position:?} is a position");
 
@@ -42,18 +44,22 @@ pub fn list(input: &[u8]) {
         .collect();
     let lines: Vec<String> = positions.iter().map(|position| format!("{position}\t{{}}")).collect();
     let response = (page.render)(Some(lines.join("\n")).filter(|lines| !lines.is_empty())).expect("a page is found");
+    let mut shown: Vec<&String> = positions.iter().take(usize::try_from(wanted - 1).expect("is small")).collect();
+    if backwards {
+        shown.reverse();
+    }
     let links = response.headers.iter().find(|(name, _)| *name == "link").map_or("", |(_, value)| value);
     for link in links.split(", ").filter(|link| !link.is_empty()) {
         let (target, relation) = link.split_once(">; rel=").expect("is a link");
         let target = target.strip_prefix("<https://example.com").expect("leads here");
         assert!(target.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"".contains(&byte)), "{target} is a URL");
-        let cursor = match relation {
-            r#""next""# => "starting_after=",
-            r#""prev""# => "ending_before=",
+        let (cursor, edge) = match relation {
+            r#""next""# => ("starting_after=", shown.last()),
+            r#""prev""# => ("ending_before=", shown.first()),
             _ => panic!("a link to {relation}"),
         };
-        let (_, expected) = target.rsplit_once(cursor).expect("has the cursor of its relation");
-        assert!(positions.iter().any(|position| position == expected), "{expected} is a row of this page");
+        let expected = *edge.expect("a page without rows leads nowhere");
+        assert!(target.ends_with(&format!("{cursor}{expected}")), "{target} leads on from {expected}");
         let linked = get(target).map_err(refusal).unwrap_or_else(|code| panic!("{target} is refused: {code:?}"));
         assert_eq!(parts(&linked), (wanted, expected.to_owned(), filter.clone()), "{target}");
     }

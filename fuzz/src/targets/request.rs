@@ -1,5 +1,7 @@
 //! Whole requests, up to the statements they become: said in another way, they become the same.
 
+use serde_json::Value;
+
 use super::{FORM, JSON, Kind, NOW, call, json_of, percent_encoded, refusal};
 use crate::{
     call::{Call, Parameter},
@@ -29,9 +31,17 @@ pub fn request(input: &[u8]) {
             .collect();
         assert_eq!(becomes(&format!("{path}?{}", pairs.join("&")), content_type, body), expected);
     }
+    if content_type == JSON
+        && expected.is_ok()
+        && let Ok(Value::Object(members)) = serde_json::from_slice(body)
+    {
+        for (name, value) in members {
+            assert!(is_a(kind(&name), &value), "{name} can't be {value}");
+        }
+    }
     if content_type == FORM && expected.is_ok() {
         let members: Vec<_> = form_urlencoded::parse(body)
-            .map(|(name, word)| format!("{}:{}", serde_json::Value::from(&*name), json_of(&word, kind(&name))))
+            .map(|(name, word)| format!("{}:{}", Value::from(&*name), json_of(&word, kind(&name))))
             .collect();
         let json = format!("{{{}}}", members.join(","));
         assert_eq!(becomes(url, JSON, json.as_bytes()), expected, "{json}");
@@ -44,6 +54,15 @@ fn kind(name: &str) -> Kind {
         "distinct" | "is_pinned" | "is_muted" => Kind::Bool,
         "archived_at" | "last_opened_at" | "read_at" => Kind::Integer,
         _ => Kind::Text,
+    }
+}
+
+/// Whether a value is of the type, or null: a number is not a word, nor a word a number.
+fn is_a(kind: Kind, value: &Value) -> bool {
+    match kind {
+        Kind::Bool => value.is_boolean(),
+        Kind::Integer => value.is_i64() || value.is_null(),
+        Kind::Text => value.is_string() || value.is_null(),
     }
 }
 
