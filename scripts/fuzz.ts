@@ -9,7 +9,7 @@ import { Failure, root, run, step } from "./shared.mjs";
 
 const USAGE = `Usage: npm run fuzz [-- --only TARGET] [--seconds 60] [--keep]
 
-  --only TARGET    only this target: ${"%TARGETS%"}
+  --only TARGET    only this target: %TARGETS%
   --seconds N      how long each target runs (default: 60)
   --keep           adds what reached new code to the corpus`;
 
@@ -105,4 +105,7 @@ It is now the last line of fuzz/corpus/${target}.jsonl, so \`npm test\` fails un
 }
 
 /** What the panic said, out of all that libFuzzer prints. */
-const panicOf = (error: unknown) => /^thread .*? panicked at [^]*?(?=\n(?:note: |==\d+==))/m.exec((error as Error).message)?.[0] ?? (error as Error).message;
+function panicOf(error: unknown) {
+  const output = (error as Error).message;
+  return /^thread .*? panicked at [^]*?(?=\n(?:note: |==\d+==))/m.exec(output)?.[0] ?? output;
+}
