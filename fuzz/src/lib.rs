@@ -14,14 +14,20 @@ mod auth;
 mod body;
 #[path = "../../src/call.rs"]
 mod call;
+#[path = "../../src/conditions.rs"]
+mod conditions;
 #[path = "../../src/conversations/mod.rs"]
 mod conversations;
 #[path = "../../src/error.rs"]
 mod error;
 #[path = "../../src/id.rs"]
 mod id;
+#[path = "../../src/idempotency.rs"]
+mod idempotency;
 #[path = "../../src/messages/mod.rs"]
 mod messages;
+#[path = "../../src/object.rs"]
+mod object;
 #[path = "../../src/page.rs"]
 mod page;
 #[path = "../../src/request.rs"]
@@ -30,6 +36,8 @@ mod request;
 mod response;
 #[path = "../../src/routes.rs"]
 mod routes;
+#[path = "../../src/tokens/mod.rs"]
+mod tokens;
 #[path = "../../src/values.rs"]
 mod values;
 
@@ -50,6 +58,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "json", check: targets::json::json },
     Target { name: "values", check: targets::values::values },
     Target { name: "authorization", check: targets::headers::authorization },
+    Target { name: "idempotency_key", check: targets::headers::idempotency_key },
+    Target { name: "entity_tags", check: targets::headers::entity_tags },
     Target { name: "content_type", check: targets::headers::content_type },
     Target { name: "head", check: targets::head::head },
     Target { name: "route", check: targets::route::route },

@@ -16,6 +16,7 @@ pub fn head(input: &[u8]) {
     assert_eq!([head.origin.as_str(), &head.path, &query].concat(), lines.next().unwrap_or_default());
     assert!(head.path.is_empty() || head.path.starts_with('/'));
     assert!(!head.path.contains('?') && !head.origin.contains('?'));
+    assert_eq!(head.special.as_deref(), lines.nth(2).and_then(|line| line.strip_prefix(':')));
 
     for origin in ["https://example.com", "http://127.0.0.1:8787", "http://[::1]:8787"] {
         let mut url = Url::parse(&format!("{origin}/{text}")).expect("any path will do");

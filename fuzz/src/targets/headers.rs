@@ -1,14 +1,16 @@
 //! Request headers, one target each.
 //!
 //! A parser of another header gets its target here, the line in `TARGETS` (`lib.rs`) and a corpus
-//! (`corpus/NAME.jsonl`, a first few inputs by hand): `Idempotency-Key`, the lists of `If-Match` and `If-None-Match`.
+//! (`corpus/NAME.jsonl`, a first few inputs by hand).
 
 use sha2::{Digest, Sha256};
 
 use super::{FORM, JSON, attributes, refusal};
 use crate::{
     auth::{self, Scope},
+    conditions::Condition,
     error::Code,
+    idempotency::Key,
 };
 
 /// `Authorization`. The input is the header as it is or, after a `~`, what to make one of whose checksum is right: the
@@ -32,9 +34,9 @@ pub fn authorization(input: &[u8]) {
     let caller = auth::caller(Some(header), Scope::MessagesRead);
     if let Ok(caller) = &caller {
         let shown = format!("{caller:?}");
-        assert!(!shown.contains("self_") && !shown.contains(caller.token.as_str()), "a secret in {shown}");
+        assert!(!shown.contains("self_") && !shown.contains(caller.hash.as_str()), "a secret in {shown}");
     }
-    assert_eq!(caller.map(|caller| caller.token.as_str().to_owned()).map_err(refusal), expected);
+    assert_eq!(caller.map(|caller| caller.hash.as_str().to_owned()).map_err(refusal), expected);
 }
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -74,6 +76,71 @@ fn forged(recipe: &[u8]) -> Vec<u8> {
         }
     }
     header
+}
+
+/// `Idempotency-Key`: bare and in quotes it is the same key, and different keys are different.
+pub fn idempotency_key(input: &[u8]) {
+    let Ok(header) = str::from_utf8(input) else { return };
+    let parsed = Key::parse(header).map_err(refusal);
+    let Some(key) = key(header) else { return assert_eq!(parsed, Err(Code::ParameterInvalid)) };
+    assert_eq!(format!("{:?}", parsed.as_ref().expect("is a key")), format!("Key({key:?})"));
+    let quoted = format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""));
+    assert_eq!(Key::parse(&quoted).map_err(refusal), parsed, "{quoted}");
+    if !key.starts_with('"') && key.trim() == key {
+        assert_eq!(Key::parse(&key).map_err(refusal), parsed, "{key}");
+    }
+}
+
+/// The key of a header: 1 to 255 characters of ASCII that can be printed, of a quoted string what is in it.
+fn key(header: &str) -> Option<String> {
+    // What can't be printed stands for what was escaped.
+    let (backslash, quote) = ("\u{1}", "\u{2}");
+    let value = header.trim_matches(' ');
+    if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return None;
+    }
+    let key = match value.strip_prefix('"') {
+        None => value.to_owned(),
+        Some(rest) => {
+            let inner = rest.replace(r"\\", backslash).replace(r#"\""#, quote);
+            let inner = inner.strip_suffix('"').filter(|inner| !inner.contains(['"', '\\']))?;
+            inner.replace(backslash, r"\").replace(quote, "\"")
+        }
+    };
+    (1..=255).contains(&key.len()).then_some(key)
+}
+
+/// `If-Match` and `If-None-Match`: a tag is found in a list when it is one of the list, whole.
+pub fn entity_tags(input: &[u8]) {
+    let Ok(header) = str::from_utf8(input) else { return };
+    let parsed = Condition::parse("If-Match", header).map_err(refusal);
+    if header.trim() == "*" {
+        return assert_eq!(parsed, Ok(Condition::Any));
+    }
+    let Some(tags) = tags(header) else { return assert_eq!(parsed, Err(Code::ParameterInvalid)) };
+    let parsed = parsed.expect("is a list of tags");
+    let again = tags.iter().map(|tag| format!("W/\"{tag}\"")).collect::<Vec<_>>().join(" , ");
+    assert_eq!(Condition::parse("If-Match", &again).map_err(refusal), Ok(parsed.clone()), "{again}");
+    let longer = tags.iter().map(|tag| format!("{tag}x"));
+    let shorter = tags.iter().map(|tag| tag.chars().skip(1).collect());
+    for tag in tags.iter().map(|tag| (*tag).to_owned()).chain(longer).chain(shorter).chain([String::new()]) {
+        assert_eq!(parsed.holds_for(&tag), tags.contains(&tag.as_str()), "{tag}");
+    }
+}
+
+/// The tags of a list: every other piece between the quotes. Before each is nothing or `W/`, between two a comma.
+fn tags(header: &str) -> Option<Vec<&str>> {
+    let pieces: Vec<_> = header.split('"').collect();
+    let ([first, middle @ .., last], true) = (&pieces[..], pieces.len() >= 3 && pieces.len() % 2 == 1) else {
+        return None;
+    };
+    let begins = |text: &str| ["", "W/"].contains(&text.trim_start());
+    let tags: Vec<_> = middle.iter().copied().step_by(2).collect();
+    let separated =
+        middle.iter().skip(1).step_by(2).all(|text| text.trim_start().strip_prefix(',').is_some_and(begins));
+    let sound =
+        tags.iter().all(|tag| !tag.contains(|character: char| character == ' ' || character.is_ascii_control()));
+    (begins(first) && separated && last.trim().is_empty() && sound).then_some(tags)
 }
 
 /// `Content-Type`: a body is a form, or JSON, or refused, but never two of them. This one is both by its bytes.

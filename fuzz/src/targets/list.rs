@@ -11,7 +11,7 @@ pub fn list(input: &[u8]) {
     let (url, seeds) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
     let Ok(url) = str::from_utf8(url) else { return };
     let path = url.split('?').next().unwrap_or_default();
-    if !["/v1/conversations", "/v1/messages"].contains(&path) {
+    if !["/v1/conversations", "/v1/messages", "/v1/tokens"].contains(&path) {
         return;
     }
     let get = |url: &str| call("GET", url, "", b"").expect("a list is a call");

@@ -14,15 +14,20 @@ use serde_json::Value;
 
 use crate::{
     attributes::Attributes,
-    body,
+    auth, body,
     call::Call,
     error::{Code, Error},
+    id::Id,
     request::{Head, Request},
     routes::{self, Destination},
 };
 
-/// The time of every request here, in milliseconds.
-pub const NOW: u64 = 1_790_000_000_000;
+/// The time of every request here, in seconds.
+const NOW: i64 = 1_790_000_000;
+/// The token of every request here.
+const BEARER: &str = "Bearer self_0123456789ABCDEFGHIJabcdefghij4Us3aw";
+/// The id of every request here.
+const REQUEST_ID: &str = "V000000000000000";
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
 pub const JSON: &str = "application/json";
@@ -41,7 +46,9 @@ pub fn call(method: &str, url: &str, content_type: &str, body: &[u8]) -> Option<
     };
     match routes::find(&head) {
         Ok(Destination::Endpoint(endpoint)) if body.len() <= endpoint.body_limit => {
-            Some(Request::parse(&head, &endpoint, body, NOW).and_then(endpoint.handler))
+            let caller = auth::caller(Some(BEARER), endpoint.scope).expect("is a good token");
+            let id = Id::parse(REQUEST_ID).expect("is an id");
+            Some(Request::parse(&head, &endpoint, &caller, body, &id, NOW).and_then(endpoint.handler))
         }
         Ok(_) => None,
         Err(error) => Some(Err(error)),

@@ -11,18 +11,24 @@ use crate::{
 pub fn route(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
     let (method, path) = text.split_once(' ').unwrap_or(("GET", text));
-    let verbs: &[&str] = match path.split('/').collect::<Vec<_>>()[..] {
+    let segments: Vec<_> = path.split('/').collect();
+    let verbs: &[&str] = match segments[..] {
         ["", ""] => &["GET", "HEAD"],
-        ["", "v1", "conversations" | "messages"] => &["GET", "HEAD", "POST"],
-        ["", "v1", "conversations" | "messages", id] if !id.is_empty() => &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
-        _ => return assert_eq!(find(method, path).map_err(refusal).err(), Some(Code::PathUnknown)),
+        ["", "v1", "conversations" | "messages" | "tokens"] => &["GET", "HEAD", "POST"],
+        ["", "v1", _, ""] | ["", "v1", _, "", _] => &[],
+        ["", "v1", "conversations" | "messages", _] => &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
+        ["", "v1", "tokens", _] => &["GET", "HEAD", "DELETE"],
+        ["", "v1", "tokens", _, "rotate"] => &["POST"],
+        _ => &[],
     };
+    if verbs.is_empty() {
+        return assert_eq!(find(method, path).map_err(refusal).err(), Some(Code::PathUnknown));
+    }
     let allow = [verbs, &["OPTIONS"]].concat().join(", ");
     match find(method, path) {
         Ok(Destination::Endpoint(endpoint)) => {
             assert!(verbs.contains(&method));
-            let id = path.strip_prefix("/v1/").and_then(|path| path.split_once('/')).map_or("", |(_, id)| id);
-            assert_eq!(endpoint.id, id);
+            assert_eq!(endpoint.id, segments.get(3).copied().unwrap_or_default());
         }
         Ok(Destination::Documentation) => assert!(path == "/" && verbs.contains(&method)),
         Ok(Destination::Options(listed)) => assert!(method == "OPTIONS" && listed == allow),

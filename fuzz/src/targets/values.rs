@@ -6,9 +6,10 @@ use std::fmt::Display;
 use super::{FORM, JSON, attributes, percent_encoded};
 use crate::{
     attributes::{Attributes, Field},
+    auth::Scope,
     error::Error,
     id::Id,
-    values::{Reference, Text, Timestamp},
+    values::{Name, Reference, Scopes, Text, Timestamp},
 };
 
 pub fn values(input: &[u8]) {
@@ -19,6 +20,18 @@ pub fn values(input: &[u8]) {
     let word = |byte: u8| word(byte) || byte == b'_' || byte == b'-';
     exact(text, Reference::parse(text), (1..=64).contains(&text.len()) && text.bytes().all(word));
     exact(text, Text::parse(text), (1..=10_000).contains(&text.chars().count()) && !text.contains('\0'));
+
+    let breaks = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+    let blank = text.chars().all(char::is_whitespace);
+    exact(text, Name::parse(text), text.chars().count() <= 64 && !text.chars().any(breaks) && !blank);
+
+    // Of scopes the order is free.
+    let mut scopes: Vec<_> =
+        text.split(' ').filter_map(|name| Scope::ALL.into_iter().find(|s| s.name() == name)).collect();
+    scopes.sort_by_key(|scope| scope.bit());
+    scopes.dedup();
+    let bits: i64 = scopes.iter().map(|scope| scope.bit()).sum();
+    assert_eq!(Scopes::parse(text).map(Scopes::bits), (scopes.len() == text.split(' ').count()).then_some(bits));
 
     // Whole numbers by the grammar of the contract: a zero, or digits that don't begin with one, perhaps negative.
     let digits = text.strip_prefix('-').unwrap_or(text);
