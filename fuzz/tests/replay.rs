@@ -21,8 +21,11 @@ fn corpus(target: &Target) -> Vec<Vec<u8>> {
     lines.lines().map(|line| bytes(serde_json::from_str(line).expect("a line is a JSON string"))).collect()
 }
 
+/// An input as a line of the corpus, which is all ASCII.
 fn line(input: &[u8]) -> String {
-    serde_json::Value::from(input.iter().copied().map(char::from).collect::<String>()).to_string()
+    let text: String = input.iter().copied().map(char::from).collect();
+    let escaped = |c: char| if matches!(c, ' '..='~') { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) };
+    serde_json::Value::from(text).to_string().chars().map(escaped).collect()
 }
 
 /// Runs one input. When it fails, says how to keep it.
