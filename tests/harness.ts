@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
+import { assertAcceptable, assertDescribed } from "./description.ts";
 import "./quiet.ts";
 
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
@@ -97,6 +98,7 @@ function audit(method: string, path: string, status: number, headers: http.Incom
     assert.deepEqual(EXPOSED.filter((name) => !exposed.includes(name)), [], `not exposed: ${what}`);
   }
 
+  assertDescribed(method, path, status, headers, text);
   const bodiless = method === "HEAD" || status === 204 || status === 304;
   if (bodiless) assert.equal(text, "", `a body where none belongs: ${what}`);
   if (status !== 204 && !headers["content-type"]?.startsWith("text/html")) {
@@ -145,6 +147,7 @@ export function send(method: string, path: string, headers: Headers = {}, body?:
         response.on("end", () => {
           const text = Buffer.concat(chunks).toString();
           try {
+            assertAcceptable(method, path, headers, body?.toString(), response.statusCode ?? 0);
             resolve(audit(method, path, response.statusCode ?? 0, response.headers, text));
           } catch (error) {
             reject(error);
