@@ -19,6 +19,7 @@ const COMMANDS = {
   token: { needs: ["packages"], file: "token.ts" },
   seed: { needs: ["packages"], file: "seed.ts" },
   durability: { needs: ["packages", "site"], file: "durability.ts" },
+  conformance: { needs: ["packages", "site"], file: "conformance.ts" },
   bench: { needs: ["packages", "site"], file: "../bench/run.ts" },
   fuzz: { needs: ["packages", "rust"], file: "fuzz.ts" },
 };

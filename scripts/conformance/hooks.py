@@ -1,0 +1,1 @@
+"""What openapi.yaml can't say, told to Schemathesis."""
