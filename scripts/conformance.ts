@@ -9,7 +9,7 @@ import { Server, freePort, stateFolder } from "../tests/scripts/processes.ts";
 import { command, misuse, options } from "./cli.ts";
 import { localDatabase } from "./d1.ts";
 import { Failure, root, run, step } from "./shared.mjs";
-import { SCOPES, createToken } from "./tokens.ts";
+import { SCOPES, createToken, listTokens } from "./tokens.ts";
 
 const USAGE = `Usage: npm run conformance [-- --examples 50] [--seed N] [--only OPERATION]
 
@@ -38,19 +38,21 @@ await command(USAGE, async (args) => {
 
   // Of two accounts, neither of which may see anything of the other's.
   const database = localDatabase(state.path);
-  const auth = await Promise.all(["alice", "bob"].map(async (account) => {
+  const auth = [];
+  for (const account of ["alice", "bob"]) {
     const token = await createToken(database, { account, name: "conformance", scopes: Object.keys(SCOPES), expiresAt: null });
-    return { name: account, fixedHeaders: [{ name: "Authorization", value: `Bearer ${token}` }] };
-  }));
+    auth.push({ name: account, fixedHeaders: [{ name: "Authorization", value: `Bearer ${token}` }] });
+  }
   const tokens = join(state.path, "tokens.json");
   writeFileSync(tokens, JSON.stringify({ auth }), { mode: 0o600 });
 
+  const own = (await listTokens(database, undefined)).map(({ id }) => id).join(",");
   const only = values.only === undefined ? [] : ["--include-operation-id", values.only];
   const flags = ["--seed", String(seed), "--max-examples", String(examples), "--generation-database", "none", ...only];
   const schemathesis = spawn(
     join(venv, "bin", "schemathesis"),
     ["--config-file", join(folder, "schemathesis.toml"), "run", `http://127.0.0.1:${port}/openapi.json`, ...flags],
-    { cwd: state.path, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CONFORMANCE_HOOKS: join(folder, "hooks.py"), CONFORMANCE_TOKENS: tokens } },
+    { cwd: state.path, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CONFORMANCE_HOOKS: join(folder, "hooks.py"), CONFORMANCE_TOKENS: tokens, CONFORMANCE_OWN: own } },
   );
   process.exitCode = await endOf(schemathesis);
 });
@@ -70,10 +72,10 @@ async function install() {
   const stamp = join(venv, ".stamp");
   const wanted = readFileSync(requirements, "utf8");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  const python = spawnSync("python3", ["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"], { stdio: "ignore" });
+  const python = spawnSync("python3", ["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"], { stdio: "ignore" });
   if (python.status !== 0) {
     throw new Failure(
-      "Schemathesis needs Python 3.10 or newer with venv and pip, as `python3`: install python3 and python3-venv (Debian, Ubuntu), " +
+      "Schemathesis needs Python 3.11 or newer with venv and pip, as `python3`: install python3 and python3-venv (Debian, Ubuntu), " +
         "or Python from https://www.python.org.",
     );
   }

@@ -24,8 +24,8 @@ const COMMANDS = {
   fuzz: { needs: ["packages", "rust"], file: "fuzz.ts" },
 };
 
-/** wrangler on its own business only: no telemetry, no banner, no prompts about other products, no look-up of where
- * this machine is. */
+/** wrangler, and Redocly, on their own business only: no telemetry, no banner, no prompts about other products, no look-up
+ * of where this machine is. */
 const QUIET = {
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_SEND_ERROR_REPORTS: "false",
@@ -33,6 +33,8 @@ const QUIET = {
   WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
   WRANGLER_WRITE_LOGS: "false",
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  REDOCLY_TELEMETRY: "off",
+  REDOCLY_SUPPRESS_UPDATE_NOTICE: "true",
 };
 
 /** Runs a TypeScript file with the project's own Node and gives its exit code.

@@ -87,6 +87,7 @@ const CHECKS: Check[] = [
     args: ["audit", "--fetch-retries=0"],
     needs: [[/audit endpoint returned an error/, "the npm registry could not be asked"]],
   },
+  { title: "openapi.yaml, linted", program: join(bin, "redocly"), args: ["lint", "openapi.yaml"] },
   { title: "types", program: join(bin, "tsc"), args: ["--noEmit"] },
   build,
   nodeTests("tests/**/*.test.ts"),

@@ -17,7 +17,6 @@ export interface Operation {
   responses: Record<string, Schema>;
 }
 
-/** The description, its references replaced by what they name, except those of schemas. */
 export const description = parse(readFileSync(new URL("../openapi.yaml", import.meta.url), "utf8"), { merge: true });
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
@@ -99,7 +98,7 @@ export function assertDescribed(method: string, target: string, status: number, 
   assert.deepEqual(strangers, [], `headers that are not described: ${what}`);
 
   const type = headers["content-type"]?.toString().split(";")[0];
-  if (content === undefined) return assert.deepEqual([type, text], [undefined, ""], `a body that is not described: ${what}`);
+  if (content === undefined) return assert.ok(text === "" && (type === undefined || status === 304), `a body that is not described: ${what}`);
   assert.ok(type !== undefined && type in content, `a type that is not described: ${what}`);
   if (method !== "HEAD") assert.equal(complaint(content[type].schema, JSON.parse(text)), undefined, what);
 }

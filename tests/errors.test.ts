@@ -3,14 +3,10 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { description } from "./description.ts";
 import { COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, account, api, assertError, idsOf, item, messageItem, newToken, origin, raw, send } from "./harness.ts";
 
-const CODES = [
-  "parameter_missing", "parameter_unknown", "parameter_invalid", "parameter_duplicate", "parameter_immutable", "body_malformed",
-  "token_missing", "token_invalid", "scope_insufficient", "resource_missing", "path_unknown", "method_not_allowed",
-  "precondition_failed", "body_too_large", "media_type_unsupported", "idempotency_key_reused", "rate_limited", "internal_error",
-  "database_unavailable",
-];
+const CODES: string[] = description.components.schemas.Error.properties.code.enum;
 
 test("each code has its status", async () => {
   const alice = await account();
