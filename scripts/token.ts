@@ -8,7 +8,8 @@ const USAGE = `Usage: npm run --silent token -- COMMAND [options]
 
   create --account NAME    print a new token, which is shown this once; makes the account when there is none
       --name LABEL         what the token is for (default: "default")
-      --scopes "..."       what it may do (default: all) ${Object.keys(SCOPES).join(", ")}
+      --scopes "..."       what it may do: ${Object.keys(SCOPES).join(", ")}
+                           (default: all but tokens:write, which makes more of them)
       --expires-in 30d     how long it is good for, in s, m, h, d or w (default: until it is revoked)
       --expires-at SECONDS the same as a Unix time
   list                     show tokens, never their secrets
@@ -29,7 +30,7 @@ await command(USAGE, async ([action = "", ...args]) => {
         ...WHERE,
         account: { type: "string" },
         name: { type: "string", default: "default" },
-        scopes: { type: "string", default: Object.keys(SCOPES).join(" ") },
+        scopes: { type: "string", default: Object.keys(SCOPES).filter((scope) => scope !== "tokens:write").join(" ") },
         "expires-in": { type: "string" },
         "expires-at": { type: "string" },
       });

@@ -9,6 +9,7 @@ export const SCOPES: Record<string, number> = {
   "conversations:write": 2,
   "messages:read": 4,
   "messages:write": 8,
+  "tokens:write": 16,
 };
 
 /** A token as the operator sees it: everything but the secret. */

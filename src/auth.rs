@@ -21,6 +21,8 @@ pub enum Scope {
     MessagesRead = 4,
     /// `messages:write`
     MessagesWrite = 8,
+    /// `tokens:write`
+    TokensWrite = 16,
 }
 
 impl Scope {
@@ -31,13 +33,65 @@ impl Scope {
             Self::ConversationsWrite => "conversations:write",
             Self::MessagesRead => "messages:read",
             Self::MessagesWrite => "messages:write",
+            Self::TokensWrite => "tokens:write",
         }
     }
+
+    /// Every scope there is.
+    pub const ALL: [Self; 5] =
+        [Self::ConversationsRead, Self::ConversationsWrite, Self::MessagesRead, Self::MessagesWrite, Self::TokensWrite];
 
     /// The bit in `tokens.scopes`.
     pub fn bit(self) -> i64 {
         self as i64
     }
+}
+
+/// A well-formed token as sent: the secret itself, which no log, no error and no `Debug` output shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// `self_`, 30 random base62 characters, and their CRC32 as 6 base62 characters: a wrong checksum is refused here,
+    /// without asking the database.
+    pub fn parse(token: &str) -> Option<Self> {
+        let (random, checksum) = token.strip_prefix("self_")?.split_at_checked(30)?;
+        let genuine = random.bytes().all(|byte| byte.is_ascii_alphanumeric()) && checksum == checksum_of(random);
+        genuine.then(|| Self(token.to_owned()))
+    }
+
+    /// A new token for this one's holder, of 178 bits that nobody knows who doesn't have both this token and the salt.
+    /// The same salt gives the same token, so that a repeated request can be answered without its ever being stored.
+    pub fn derive(&self, salt: &str) -> Self {
+        let digest = Sha256::digest(format!("{} {salt}", self.0));
+        let random: String = digest
+            .chunks_exact(8)
+            .zip([8, 8, 7, 7])
+            .map(|(bytes, width)| base62(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)), width))
+            .collect();
+        let checksum = checksum_of(&random);
+        Self(format!("self_{random}{checksum}"))
+    }
+
+    /// What the database knows it by.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(hexadecimal(&Sha256::digest(&self.0)))
+    }
+
+    /// The secret, for the one answer that shows it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(…)")
+    }
+}
+
+fn checksum_of(random: &str) -> String {
+    base62(u64::from(crc32(random.as_bytes())), 6)
 }
 
 /// SHA-256 of a token, in hexadecimal: all that is stored of one.
@@ -60,8 +114,10 @@ impl fmt::Debug for TokenHash {
 /// A caller with a well-formed token, and the scope that the endpoint asks of it.
 #[derive(Debug)]
 pub struct Caller {
-    /// Of the token as sent.
-    pub token: TokenHash,
+    /// The token as sent.
+    pub token: Token,
+    /// What the database knows it by.
+    pub hash: TokenHash,
     /// What the endpoint needs.
     pub scope: Scope,
 }
@@ -72,17 +128,8 @@ pub fn caller(authorization: Option<&str>, scope: Scope) -> Result<Caller, Error
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(token_missing());
     }
-    let token = parse(token.trim()).ok_or_else(token_invalid)?;
-    Ok(Caller { token, scope })
-}
-
-/// `self_`, 30 random base62 characters, and their CRC32 as 6 base62 characters: a wrong checksum is refused here,
-/// without asking the database.
-fn parse(token: &str) -> Option<TokenHash> {
-    let (random, checksum) = token.strip_prefix("self_")?.split_at_checked(30)?;
-    let genuine = random.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        && checksum == base62(u64::from(crc32(random.as_bytes())), 6);
-    genuine.then(|| TokenHash(hexadecimal(&Sha256::digest(token))))
+    let token = Token::parse(token.trim()).ok_or_else(token_invalid)?;
+    Ok(Caller { hash: token.hash(), token, scope })
 }
 
 /// The answer to a request without a bearer token. RFC 6750, section 3: no error code.
@@ -106,6 +153,16 @@ pub fn scope_insufficient(scope: Scope) -> Error {
     )
 }
 
+/// The answer to a good token that asks for another one which may do more, or for longer, than it may itself.
+pub fn scopes_insufficient() -> Error {
+    Error::of(
+        Code::ScopeInsufficient,
+        "scopes",
+        "A token can't be given scopes that the token of this request lacks. Use one that has them all.",
+    )
+    .with_header("www-authenticate", r#"Bearer realm="conversations", error="insufficient_scope""#)
+}
+
 /// CRC-32 as zlib and PNG have it (ISO 3309), a bit at a time: 30 bytes don't earn a table.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
@@ -113,7 +170,8 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Two digits a byte, in lower case.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])
@@ -141,7 +199,7 @@ mod tests {
     fn a_good_token_becomes_its_sha256() {
         let random = "0123456789ABCDEFGHIJabcdefghij";
         let token = format!("self_{random}{}", base62(u64::from(crc32(random.as_bytes())), 6));
-        let hash = parse(&token).map(|hash| hash.0).unwrap_or_default();
+        let hash = Token::parse(&token).map(|token| token.hash().0).unwrap_or_default();
         assert_eq!(hash.len(), 64);
         assert_eq!(hash, hexadecimal(&Sha256::digest(&token)));
         for header in [format!("Bearer {token}"), format!("bearer   {token}")] {
@@ -185,13 +243,25 @@ mod tests {
                 .enumerate()
                 .map(|(at, c)| if at == index { if c == 'x' { 'y' } else { 'x' } } else { c })
                 .collect();
-            assert!(parse(&changed).is_none(), "{changed}");
+            assert!(Token::parse(&changed).is_none(), "{changed}");
         }
     }
 
     #[test]
+    fn a_derived_token_is_well_formed_and_a_matter_of_both_its_parents() {
+        let [one, other] = ["0", "1"].map(|digit| Token(format!("self_{}", digit.repeat(36))));
+        let derived = one.derive("salt");
+        assert!(Token::parse(derived.reveal()).is_some(), "{}", derived.reveal());
+        assert_eq!(derived, one.derive("salt"));
+        assert_ne!(derived, one.derive("pepper"));
+        assert_ne!(derived, other.derive("salt"));
+    }
+
+    #[test]
     fn debug_output_has_no_secret() {
-        let shown = format!("{:?}", caller(Some(&format!("Bearer {GOOD}")), Scope::ConversationsRead));
-        assert!(!shown.contains("self_"));
+        let random = "0123456789ABCDEFGHIJabcdefghij";
+        let header = format!("Bearer self_{random}{}", checksum_of(random));
+        let shown = format!("{:?}", caller(Some(&header), Scope::ConversationsRead));
+        assert!(shown.starts_with("Ok(Caller") && !shown.contains("self_"), "{shown}");
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! Every statement has the caller in its first three parameters and does nothing unless the token is good:
 //! `?1` the token's hash, `?2` the time in seconds, `?3` the bit of the scope that is needed. One of the statements
-//! answers: a single row of `allowed` (whether the token has the scope) and `answer` (text, or null for nothing
-//! there), and no row at all for a token that opens nothing.
+//! answers: a single row of `account` (whose the token is), `allowed` (whether it has the scope) and `answer` (text, or
+//! null for nothing there), and no row at all for a token that opens nothing.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
 use crate::{
     auth::{self, Caller},
+    conditions::Condition,
     error::Error,
+    object::Object,
     response::Response,
 };
 
@@ -110,6 +112,8 @@ pub struct Call {
     pub statements: Vec<Statement>,
     /// Which of them answers.
     pub answer: usize,
+    /// Whether running it twice is the same as running it once.
+    pub repeatable: bool,
     /// Makes the response of the answer's text.
     pub render: Render,
 }
@@ -117,31 +121,44 @@ pub struct Call {
 impl Call {
     /// Only reads.
     pub fn read(answer: Statement, render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static) -> Self {
-        Self { statements: vec![answer], answer: 0, render: Box::new(render) }
+        Self { statements: vec![answer], answer: 0, repeatable: true, render: Box::new(render) }
     }
 
     /// Writes, then answers with what is there afterwards.
-    pub fn write<const WRITES: usize>(
-        writes: [Statement; WRITES],
+    pub fn write(
+        write: Statement,
         answer: Statement,
         render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static,
     ) -> Self {
-        Self { statements: writes.into_iter().chain([answer]).collect(), answer: WRITES, render: Box::new(render) }
+        let statements = vec![write, answer];
+        Self { statements, answer: 1, repeatable: false, render: Box::new(render) }
     }
 
-    /// Answers with what was there, then deletes it.
-    pub fn delete(
-        answer: Statement,
-        delete: Statement,
-        render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static,
-    ) -> Self {
-        Self { statements: vec![answer, delete], answer: 0, render: Box::new(render) }
+    /// Changes nothing, answers with what is there, if it is what the caller has in mind.
+    pub fn unchanged(answer: Statement, condition: Condition, missing: fn() -> Error) -> Self {
+        Self::read(answer, move |found| {
+            let object = Object::read(&found.ok_or_else(missing)?);
+            let meant = condition == Condition::None || condition.holds_for(&object.tag);
+            if meant { Ok(object.response(200)) } else { Err(object.outdated()) }
+        })
+    }
+
+    /// Sees what is there, then deletes it. The answer is `deleted` or `outdated`, TAB, tag, TAB.
+    pub fn delete(answer: Statement, delete: Statement, missing: fn() -> Error) -> Self {
+        let render = move |found: Option<String>| {
+            let found = found.ok_or_else(missing)?;
+            match Object::read_with_outcome(&found) {
+                ("deleted", _) => Ok(Response::no_content()),
+                (_, object) => Err(object.outdated()),
+            }
+        };
+        Self { statements: vec![answer, delete], answer: 0, repeatable: false, render: Box::new(render) }
     }
 
     /// Does nothing but see whether the caller may be told what is wrong.
     pub fn refusal(error: Error) -> Self {
         const AUTHORIZE: &str = "\
-SELECT caller.scopes & ?3 AS allowed, NULL AS answer
+SELECT caller.account_id AS account, caller.scopes & ?3 AS allowed, NULL AS answer
 FROM tokens AS caller -- PRIMARY KEY (hash)
 WHERE caller.hash = ?1 AND caller.valid_until > ?2";
         Self::read(Statement::new(AUTHORIZE, []), |_| Err(error))

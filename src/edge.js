@@ -2,7 +2,10 @@
 // here. What it gives to the wasm and takes from it is text; edge.rs and d1.rs say how it is written.
 
 /** What browsers may read of a response besides its body (Fetch standard, CORS protocol). */
-const EXPOSED = "Allow, Link, Location, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id";
+const EXPOSED = [
+  "Allow", "ETag", "Idempotent-Replayed", "Link", "Location", "RateLimit-Policy", "Retry-After", "Server-Timing",
+  "WWW-Authenticate", "X-Request-Id",
+].join(", ");
 
 /** The headers that every response has. */
 const COMMON = {
@@ -11,18 +14,46 @@ const COMMON = {
   "cache-control": "private, no-cache",
 };
 
+/** The one header besides that matters to a method. */
+const SPECIAL = {
+  GET: "if-none-match",
+  HEAD: "if-none-match",
+  POST: "idempotency-key",
+  PUT: "if-match",
+  PATCH: "if-match",
+  DELETE: "if-match",
+  OPTIONS: "access-control-request-method",
+};
+
 /** What a request says before its body, a line each, in the order in which `Head::parse` reads them. */
 export function head(request) {
-  const { headers } = request;
-  return [
-    request.method,
-    request.url,
-    request.body === null ? "" : "body",
-    headers.get("authorization"),
-    headers.get("content-type"),
-    headers.get("content-encoding"),
-    headers.get("access-control-request-method"),
-  ].join("\n");
+  const { headers, method } = request;
+  const special = method in SPECIAL ? headers.get(SPECIAL[method]) : null;
+  const start = `${method}\n${request.url}`;
+  const middle = `${headers.get("authorization") ?? ""}\n${special === null ? "" : `:${special}`}`;
+  if (request.body === null) return `${start}\n\n${middle}\n\n`;
+  return `${start}\nbody\n${middle}\n${headers.get("content-type") ?? ""}\n${headers.get("content-encoding") ?? ""}`;
+}
+
+/** Whether one more request by this key is within the limit. A limiter that fails or isn't there limits nobody. */
+export async function within(limiter, key) {
+  if (limiter === undefined) return true;
+  return limiter.limit({ key }).then(({ success }) => success, () => true);
+}
+
+/** Who is calling, as far as the network knows: an address, of IPv6 the /64 that one subscriber has. */
+export function address(request) {
+  const address = request.headers.get("cf-connecting-ip") ?? "";
+  if (!address.includes(":")) return address;
+  const [left, right] = address.split("::").map((half) => half.split(":").filter((group) => group !== ""));
+  const groups = right === undefined ? left : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
+  return groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":");
+}
+
+/** Writes a request's line to the log. */
+export function write(status, line) {
+  if (status < 500) console.log(line);
+  else console.error(line);
 }
 
 /** The whole body as bytes, or undefined when it is larger than `limit`. Then up to `patience` bytes are let through and
@@ -54,8 +85,8 @@ export function forget() {
 }
 
 /** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it and the row of the statement
- * that answers, as `duration read written` (the duration in microseconds) and, if there is a row, ` allowed`; then, if
- * there is one, a line break and the answer. `sql` gives the text of an id that is new. */
+ * that answers, as `duration read written` (the duration in microseconds) and, if there is a row, ` account allowed`;
+ * then, if there is one, a line break and the answer. `sql` gives the text of an id that is new. */
 export async function send(DB, statements, answering, sql) {
   const prepare = (id) => {
     if (!texts.has(id)) texts.set(id, sql(id));
@@ -71,34 +102,39 @@ export async function send(DB, statements, answering, sql) {
     written += meta.rows_written;
   }
   const [row] = results[answering].results;
-  const account = `${Math.round(duration * 1000)} ${read} ${written}`;
-  if (row === undefined) return account;
-  return row.answer === null ? `${account} ${row.allowed}` : `${account} ${row.allowed}\n${row.answer}`;
+  const cost = `${Math.round(duration * 1000)} ${read} ${written}`;
+  if (row === undefined) return cost;
+  const line = `${cost} ${row.account} ${row.allowed}`;
+  return row.answer === null ? line : `${line}\n${row.answer}`;
 }
 
-/** A response; its own headers as lines of `name TAB value`. The runtime leaves the body of an answer to HEAD away. */
-export function respond(status, lines, body) {
-  return new Response(body, { status, headers: headers(lines) });
+/** A response of its own headers, as lines of `name TAB value`, and after an empty line the body, if there is one. The
+ * runtime leaves the body of an answer to HEAD away. */
+export function respond(status, text) {
+  const end = text.indexOf("\n\n");
+  if (end < 0) return new Response(null, { status, headers: headers(text) });
+  return new Response(text.slice(end + 2), { status, headers: headers(text.slice(0, end)) });
 }
 
-/** The last resort, when the wasm itself can't answer: the error object of `src/error.rs`, made without it. */
-export function failed(origin) {
+/** The last resort, when the wasm itself can't answer: the error object of `src/error.rs` and the line of `src/log.rs`,
+ * made without it. */
+export function failed({ method, url }, cause) {
   const request_id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   const body = {
     type: "api_error",
     code: "internal_error",
-    message: "Something went wrong here. It is safe to try again; quote the request id if it stays.",
+    message: "Something went wrong here. Quote the request id if it stays; with an Idempotency-Key trying again is safe.",
     param: null,
-    documentation_url: `${origin}/#internal_error`,
+    documentation_url: `${new URL(url).origin}/#internal_error`,
     request_id,
   };
+  write(500, JSON.stringify({ request_id, method, route: null, status: 500, account: null, code: body.code, cause: String(cause?.stack ?? cause) }));
   const lines = `x-request-id\t${request_id}\nserver-timing\td1;dur=0.000;desc="0 rows read, 0 written"\ncontent-type\tapplication/json; charset=utf-8`;
-  return respond(500, lines, JSON.stringify(body));
+  return respond(500, `${lines}\n\n${JSON.stringify(body)}`);
 }
 
-/** The static file of the request's path, with the headers of `lines` besides its own. */
-export async function file(assets, request, lines) {
-  const found = await assets.fetch(request);
+/** A static file, with the headers of `lines` besides its own. */
+export function file(found, lines) {
   const all = headers(lines);
   for (const name of ["cache-control", "content-type", "etag"]) {
     if (found.headers.has(name)) all[name] = found.headers.get(name);

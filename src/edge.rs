@@ -3,25 +3,36 @@
 
 use std::fmt::Write;
 
-use crate::{d1::Cost, response::Response};
+use crate::{auth::TokenHash, d1::Cost, response::Response};
 
 /// What `entry.js` has to do next.
 pub enum Step {
-    /// Read the body, up to so many bytes.
-    Body(usize),
+    /// Read the body.
+    Body {
+        /// Up to so many bytes.
+        limit: usize,
+        /// The hash of the caller's token, by which requests are counted.
+        caller: TokenHash,
+    },
     /// Run statements on D1.
     Call {
-        /// A JSON list of `[id, ...parameters]`.
-        statements: String,
         /// Which of them answers.
         answering: usize,
+        /// The hash of the caller's token, by which requests are counted.
+        caller: TokenHash,
+        /// A JSON list of `[id, ...parameters]`.
+        statements: String,
     },
-    /// Answer with the static file of the request's path and these headers.
-    File(String),
+    /// Run the same statements again, after so many milliseconds.
+    Again(u64),
+    /// Answer with the static file of the request's path.
+    File,
     /// Answer.
     Respond {
         /// The HTTP status.
         status: u16,
+        /// A line for the log.
+        log: String,
         /// Lines of `name TAB value`.
         headers: String,
         /// The body, if there is one.
@@ -30,14 +41,19 @@ pub enum Step {
 }
 
 impl Step {
-    /// One word, its arguments, and on the lines after it what is longer. A response's body follows an empty line.
+    /// One line of words, and on the lines after it what is longer. A response's body follows an empty line.
     pub fn text(self) -> String {
         match self {
-            Self::Body(limit) => format!("body {limit}"),
-            Self::Call { statements, answering } => format!("call {answering}\n{statements}"),
-            Self::File(headers) => format!("file \n{headers}"),
-            Self::Respond { status, headers, body: None } => format!("respond {status}\n{headers}"),
-            Self::Respond { status, headers, body: Some(body) } => format!("respond {status}\n{headers}\n\n{body}"),
+            Self::Body { limit, caller } => format!("body {limit} {}", caller.as_str()),
+            Self::Call { answering, caller, statements } => {
+                format!("call {answering} {}\n{statements}", caller.as_str())
+            }
+            Self::Again(milliseconds) => format!("again {milliseconds} "),
+            Self::File => "file  ".to_owned(),
+            Self::Respond { status, log, headers, body: None } => format!("respond {status} {log}\n{headers}"),
+            Self::Respond { status, log, headers, body: Some(body) } => {
+                format!("respond {status} {log}\n{headers}\n\n{body}")
+            }
         }
     }
 }
@@ -64,8 +80,8 @@ mod tests {
         let response = Response::json(201, "{}".to_owned()).with("location", "/v1/x");
         let headers = headers("r1", &Cost::default(), &response);
         assert_eq!(
-            Step::Respond { status: 201, headers, body: response.body }.text(),
-            "respond 201\nx-request-id\tr1\nserver-timing\td1;dur=0.000;desc=\"0 rows read, 0 written\"\n\
+            Step::Respond { status: 201, log: "{}".to_owned(), headers, body: response.body }.text(),
+            "respond 201 {}\nx-request-id\tr1\nserver-timing\td1;dur=0.000;desc=\"0 rows read, 0 written\"\n\
              content-type\tapplication/json; charset=utf-8\nlocation\t/v1/x\n\n{}"
         );
     }

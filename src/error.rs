@@ -34,6 +34,12 @@ pub enum Code {
     BodyTooLarge,
     /// A body that is neither a form nor JSON.
     MediaTypeUnsupported,
+    /// `If-Match` names a state that the object is not in.
+    PreconditionFailed,
+    /// The `Idempotency-Key` came with another request before.
+    IdempotencyKeyReused,
+    /// More requests than a limit allows.
+    RateLimited,
     /// A fault of this service.
     InternalError,
     /// The database did not answer.
@@ -58,6 +64,9 @@ impl Code {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooLarge => "body_too_large",
             Self::MediaTypeUnsupported => "media_type_unsupported",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::RateLimited => "rate_limited",
             Self::InternalError => "internal_error",
             Self::DatabaseUnavailable => "database_unavailable",
         }
@@ -76,8 +85,11 @@ impl Code {
             Self::ScopeInsufficient => 403,
             Self::ResourceMissing | Self::PathUnknown => 404,
             Self::MethodNotAllowed => 405,
+            Self::PreconditionFailed => 412,
             Self::BodyTooLarge => 413,
             Self::MediaTypeUnsupported => 415,
+            Self::IdempotencyKeyReused => 422,
+            Self::RateLimited => 429,
             Self::InternalError => 500,
             Self::DatabaseUnavailable => 503,
         }
@@ -91,7 +103,7 @@ pub struct Error {
     pub code: Code,
     message: String,
     param: Option<String>,
-    header: Option<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
     /// For the log alone: what the platform or the database said.
     pub cause: Option<String>,
 }
@@ -99,7 +111,7 @@ pub struct Error {
 impl Error {
     /// An error without an attribute at fault.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), param: None, header: None, cause: None }
+        Self { code, message: message.into(), param: None, headers: Vec::new(), cause: None }
     }
 
     /// An error of one attribute. Its name is cut to 64 characters, it may be anything a caller sent.
@@ -135,14 +147,15 @@ impl Error {
             cause: Some(cause.into()),
             ..Self::new(
                 Code::InternalError,
-                "Something went wrong here. It is safe to try again; quote the request id if it stays.",
+                "Something went wrong here. Quote the request id if it stays; with an Idempotency-Key trying again is safe.",
             )
         }
     }
 
     /// Adds a response header: `WWW-Authenticate`, `Allow`, `Retry-After`.
-    pub fn with_header(self, name: &'static str, value: impl Into<String>) -> Self {
-        Self { header: Some((name, value.into())), ..self }
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     /// Keeps for the log what the caller must not see.
@@ -162,12 +175,12 @@ impl Error {
             r#"{{"type":"{kind}","code":"{code}","message":{message},"param":{param},"documentation_url":{documentation_url},"request_id":"{request_id}"}}"#
         );
         let response = Response::json(status, body);
-        self.header.into_iter().fold(response, |response, (name, value)| response.with(name, value))
+        self.headers.into_iter().fold(response, |response, (name, value)| response.with(name, value))
     }
 }
 
-/// Serializing text into text has no way to fail.
-fn json_string(text: &str) -> String {
+/// Text as JSON. Serializing it has no way to fail.
+pub fn json_string(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 

@@ -15,14 +15,14 @@ pub struct Id(String);
 
 impl Id {
     /// A new id: the milliseconds since the Unix epoch in the leading seven characters, 53 random bits in the rest.
-    /// None when the platform has no randomness to give.
-    pub fn new(milliseconds: u64) -> Option<Self> {
+    /// Errors when the platform has no randomness to give.
+    pub fn new(milliseconds: u64) -> Result<Self, getrandom::Error> {
         let mut random = [0; 8];
-        getrandom::fill(&mut random).ok()?;
+        getrandom::fill(&mut random)?;
         let mut text = base62(milliseconds, TIME_DIGITS);
         // 62^9 divides 2^64 into 1362 equal parts and a remainder of 0.05 %: the bias is far below what ids need.
         text.push_str(&base62(u64::from_le_bytes(random), RANDOM_DIGITS));
-        Some(Self(text))
+        Ok(Self(text))
     }
 
     /// None when the text is not 16 base62 characters.
@@ -74,8 +74,7 @@ mod tests {
 
     #[test]
     fn ids_of_one_millisecond_differ() {
-        let ids: std::collections::HashSet<_> =
-            (0..10_000).filter_map(|_| Id::new(1)).map(|id| id.to_string()).collect();
+        let ids: std::collections::HashSet<_> = (0..10_000).flat_map(|_| Id::new(1)).map(|id| id.to_string()).collect();
         assert_eq!(ids.len(), 10_000);
     }
 

@@ -9,16 +9,22 @@ mod attributes;
 mod auth;
 mod body;
 mod call;
+mod conditions;
 mod conversations;
 mod d1;
 mod edge;
 mod error;
 mod id;
+mod idempotency;
+mod limits;
+mod log;
 mod messages;
+mod object;
 mod page;
 mod request;
 mod response;
 mod routes;
+mod tokens;
 mod values;
 
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -26,7 +32,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::{
     auth::Caller,
     call::Call,
-    d1::Cost,
+    d1::{Cost, Failure},
     edge::Step,
     error::{Code, Error},
     id::Id,
@@ -39,45 +45,57 @@ use crate::{
 #[wasm_bindgen]
 pub struct Exchange {
     head: Head,
-    request_id: String,
-    /// Milliseconds since the Unix epoch.
-    now: u64,
-    cost: Cost,
+    id: Id,
+    /// Seconds since the Unix epoch.
+    now: i64,
+    route: Option<&'static str>,
     known: Option<(Endpoint, Caller)>,
     call: Option<(Caller, Call)>,
+    /// How often D1 was called.
+    calls: u32,
+    account: Option<u64>,
+    cost: Cost,
 }
 
 #[wasm_bindgen]
 impl Exchange {
-    /// A request has arrived. `head` is what `head` in `edge.js` gives, `now` milliseconds since the Unix epoch.
+    /// A request has arrived. `head` is what `head` in `edge.js` gives, `now` milliseconds since the Unix epoch. Errors
+    /// when the platform has no randomness for an id.
     #[wasm_bindgen(constructor)]
-    pub fn new(head: &str, now: f64) -> Self {
+    pub fn new(head: &str, now: f64) -> Result<Self, String> {
         let now = now as u64;
-        Self {
+        Ok(Self {
             head: Head::parse(head),
-            request_id: Id::new(now).map(|id| id.to_string()).unwrap_or_default(),
-            now,
-            cost: Cost::default(),
+            id: Id::new(now).map_err(|error| error.to_string())?,
+            now: (now / 1000).cast_signed(),
+            route: None,
             known: None,
             call: None,
-        }
+            calls: 0,
+            account: None,
+            cost: Cost::default(),
+        })
     }
 
     /// In: which endpoint it is for, and whose it is.
     pub fn begin(&mut self) -> String {
         match routes::find(&self.head) {
             Ok(Destination::Endpoint(endpoint)) => {
+                self.route = Some(endpoint.route);
                 match auth::caller(self.head.authorization.as_deref(), endpoint.scope) {
                     Ok(caller) if self.head.has_body => {
-                        let limit = endpoint.body_limit;
+                        let step = Step::Body { limit: endpoint.body_limit, caller: caller.hash.clone() };
                         self.known = Some((endpoint, caller));
-                        Step::Body(limit).text()
+                        step.text()
                     }
                     Ok(caller) => self.parse(&endpoint, caller, Ok(Vec::new())),
                     Err(error) => self.refuse(error),
                 }
             }
-            Ok(Destination::Documentation) => Step::File(self.headers(&Response::no_content())).text(),
+            Ok(Destination::Documentation) => {
+                self.route = Some("/");
+                Step::File.text()
+            }
             Ok(Destination::Preflight) => self.respond(Response::preflight()),
             Ok(Destination::Options(allow)) => self.respond(Response::options(allow)),
             Err(error) => self.refuse(error),
@@ -99,30 +117,38 @@ impl Exchange {
     /// refusal asks D1.
     fn parse(&mut self, endpoint: &Endpoint, caller: Caller, body: Result<Vec<u8>, Error>) -> String {
         let call = body
-            .and_then(|body| Request::parse(&self.head, endpoint, &body, self.now))
+            .and_then(|body| Request::parse(&self.head, endpoint, &caller, &body, &self.id, self.now))
             .and_then(endpoint.handler)
             .unwrap_or_else(Call::refusal);
-        let step = Step::Call { statements: d1::statements(&caller, &call, self.now), answering: call.answer };
+        let statements = d1::statements(&caller, &call, self.now);
+        let step = Step::Call { answering: call.answer, caller: caller.hash.clone(), statements };
         self.call = Some((caller, call));
         step.text()
     }
 
     /// Out: D1 has answered with what `send` in `edge.js` gives.
     pub fn answer(&mut self, text: &str) -> String {
+        self.calls += 1;
         let Some((caller, call)) = self.call.take() else {
             return self.refuse(Error::internal("an answer that was not asked for"));
         };
-        let (answer, cost) = d1::read(text);
-        self.cost = cost;
+        let (answer, account, cost) = d1::read(text);
+        (self.account, self.cost) = (account, cost);
         match answer.authorized(&caller).and_then(call.render) {
             Ok(response) => self.respond(response),
             Err(error) => self.refuse(error),
         }
     }
 
-    /// D1 has not answered, but thrown this; None when there is no D1.
-    pub fn d1_failed(&self, message: Option<String>) -> String {
-        self.refuse(d1::failure(message))
+    /// D1 has not answered, but thrown this; None when there is no D1. What can be repeated without harm is, twice.
+    pub fn d1_failed(&mut self, message: Option<String>) -> String {
+        self.calls += 1;
+        let failure = Failure::of(message);
+        let repeatable = self.call.as_ref().is_some_and(|(_, call)| call.repeatable);
+        match (&failure, d1::patience(self.calls, &self.id)) {
+            (Failure::Passing(_), Some(milliseconds)) if repeatable => Step::Again(milliseconds).text(),
+            _ => self.refuse(failure.error()),
+        }
     }
 
     /// The body did not arrive whole.
@@ -130,26 +156,46 @@ impl Exchange {
         self.refuse(Error::new(Code::BodyMalformed, "The body did not arrive whole. Send it again."))
     }
 
+    /// There have been more requests `by` one token or one address than `limit` in `period` seconds.
+    pub fn limited(&self, by: &str, limit: u32, period: u32) -> String {
+        self.refuse(limits::exceeded(by, limit, period))
+    }
+
+    /// The static file is here, with its own status. The step is that of an answer without a body.
+    pub fn file(&self, status: u16) -> String {
+        self.respond(Response::file(status))
+    }
+
     /// There are no static files.
     pub fn file_missing(&self) -> String {
         self.refuse(Error::internal("wrangler.toml binds no static files as ASSETS"))
     }
 
-    /// The step that tells of an error. Its cause, if any, goes to the log.
     fn refuse(&self, error: Error) -> String {
-        if let Some(cause) = &error.cause {
-            worker::console_error!("{} {}: {cause}", self.request_id, error.code.name());
-        }
-        self.respond(error.response(&self.head.origin, &self.request_id))
+        let (code, cause) = (error.code, error.cause.clone());
+        self.step(error.response(&self.head.origin, &self.id.to_string()), Some(code), cause.as_deref())
     }
 
     fn respond(&self, response: Response) -> String {
-        let headers = self.headers(&response);
-        Step::Respond { status: response.status, headers, body: response.body }.text()
+        self.step(response, None, None)
     }
 
-    fn headers(&self, response: &Response) -> String {
-        edge::headers(&self.request_id, &self.cost, response)
+    /// The last step: the answer, and the line that the log gets.
+    fn step(&self, response: Response, code: Option<Code>, cause: Option<&str>) -> String {
+        let request_id = self.id.to_string();
+        let log = log::Line {
+            request_id: &request_id,
+            method: &self.head.method,
+            route: self.route,
+            status: response.status,
+            account: self.account,
+            d1_calls: self.calls,
+            cost: &self.cost,
+            code,
+            cause,
+        };
+        let headers = edge::headers(&request_id, &self.cost, &response);
+        Step::Respond { status: response.status, log: log.text(), headers, body: response.body }.text()
     }
 }
 
@@ -159,7 +205,8 @@ pub fn sql(id: usize) -> Option<String> {
     d1::sql(id).map(str::to_owned)
 }
 
-#[worker::event(start)]
+/// The instance is new.
+#[wasm_bindgen(start)]
 fn start() {
     console_error_panic_hook::set_once();
 }

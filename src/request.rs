@@ -1,9 +1,18 @@
 //! A request as plain data: its head as it arrived, and the parsed whole that a handler gets. Pure.
 
-use crate::{attributes::Attributes, body, error::Error, routes::Endpoint};
+use crate::{
+    attributes::Attributes,
+    auth::{Caller, Token},
+    body,
+    conditions::Condition,
+    error::Error,
+    id::Id,
+    idempotency::{Identity, Key},
+    routes::Endpoint,
+};
 
-/// What a request says before its body.
-#[derive(Debug, Default)]
+/// What a request says before its body. It holds a secret, so it has no `Debug`.
+#[derive(Default)]
 pub struct Head {
     /// The verb as sent, in capitals where it is a known one.
     pub method: String,
@@ -19,14 +28,16 @@ pub struct Head {
     pub content_type: Option<String>,
     /// `Content-Encoding`.
     pub content_encoding: Option<String>,
-    /// Whether `Access-Control-Request-Method` is there: with `OPTIONS`, a browser's preflight.
-    pub asks_preflight: bool,
+    /// The one header besides that matters to the method: `Idempotency-Key` of a POST, `If-None-Match` of a GET or
+    /// HEAD, `If-Match` of a PUT, PATCH or DELETE, `Access-Control-Request-Method` of an OPTIONS.
+    pub special: Option<String>,
     /// Whether there is a body, be it empty.
     pub has_body: bool,
 }
 
 impl Head {
-    /// Reads the lines of `head` in `edge.js`. A header that is absent and one that is empty are the same.
+    /// Reads the lines of `head` in `edge.js`. A header that is absent and one that is empty are the same, but for the
+    /// special one, which has a `:` before it.
     pub fn parse(lines: &str) -> Self {
         let mut lines = lines.split('\n');
         let mut next = || lines.next().unwrap_or_default();
@@ -41,9 +52,9 @@ impl Head {
             query,
             has_body,
             authorization: header(),
+            special: header().and_then(|value| value.strip_prefix(':').map(str::to_owned)),
             content_type: header(),
             content_encoding: header(),
-            asks_preflight: header().is_some(),
         }
     }
 }
@@ -72,18 +83,44 @@ pub struct Request {
     pub query: Attributes,
     /// The body, form or JSON alike.
     pub body: Attributes,
-    /// Milliseconds since the Unix epoch.
-    pub now: u64,
+    /// What its object must be like, or not be like.
+    pub condition: Condition,
+    /// What it is known by.
+    pub identity: Identity,
+    /// Whose it is.
+    pub token: Token,
+    /// Seconds since the Unix epoch.
+    pub now: i64,
 }
 
 impl Request {
-    /// Parses query and body.
-    pub fn parse(head: &Head, endpoint: &Endpoint, body: &[u8], now: u64) -> Result<Self, Error> {
+    /// Parses query, body and the header that matters to the method.
+    pub fn parse(
+        head: &Head,
+        endpoint: &Endpoint,
+        caller: &Caller,
+        body: &[u8],
+        request_id: &Id,
+        now: i64,
+    ) -> Result<Self, Error> {
+        let query = Attributes::of_query(head.query.as_deref().unwrap_or_default())?;
+        let attributes = body::parse(head, body)?;
+        let (mut condition, mut key) = (Condition::None, None);
+        if let Some(value) = &head.special {
+            match head.method.as_str() {
+                "POST" => key = Some((Key::parse(value)?, Identity::fingerprint(&head.method, &head.path, body))),
+                "GET" | "HEAD" => condition = Condition::parse("If-None-Match", value)?,
+                _ => condition = Condition::parse("If-Match", value)?,
+            }
+        }
         Ok(Self {
             id: endpoint.id.clone(),
             url: format!("{}{}", head.origin, head.path),
-            query: Attributes::of_query(head.query.as_deref().unwrap_or_default())?,
-            body: body::parse(head, body)?,
+            query,
+            body: attributes,
+            condition,
+            identity: Identity { request_id: request_id.clone(), key },
+            token: caller.token.clone(),
             now,
         })
     }
@@ -107,9 +144,15 @@ mod tests {
 
     #[test]
     fn an_absent_header_is_none() {
-        let head = Head::parse("POST\nhttps://h/a\nbody\n\napplication/json\n\n");
+        let head = Head::parse("POST\nhttps://h/a\nbody\n\n\napplication/json\n");
         assert_eq!((head.method.as_str(), head.path.as_str()), ("POST", "/a"));
         assert_eq!((head.authorization, head.content_type.as_deref()), (None, Some("application/json")));
-        assert!(head.has_body && !head.asks_preflight && head.query.is_none());
+        assert!(head.has_body && head.special.is_none() && head.query.is_none());
+    }
+
+    #[test]
+    fn a_special_header_that_is_empty_is_there() {
+        assert_eq!(Head::parse("POST\nhttps://h/a\n\n\n:\n\n").special.as_deref(), Some(""));
+        assert_eq!(Head::parse("POST\nhttps://h/a\n\n\n:a:b\n\n").special.as_deref(), Some("a:b"));
     }
 }

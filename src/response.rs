@@ -26,12 +26,25 @@ impl Response {
         Self::empty(204)
     }
 
+    /// What stands around a static file, whose body and type `entry.js` has.
+    pub fn file(status: u16) -> Self {
+        Self::empty(status)
+    }
+
+    /// 304: the caller has it already (RFC 9110, section 15.4.5).
+    pub fn not_modified() -> Self {
+        Self::empty(304)
+    }
+
     /// 204 to a browser's preflight (Fetch standard, CORS-preflight): any origin may send what this API reads.
     /// It says so for paths that don't exist too, or a page could not read their 404.
     pub fn preflight() -> Self {
         Self::no_content()
             .with("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
-            .with("access-control-allow-headers", "Authorization, Content-Type")
+            .with(
+                "access-control-allow-headers",
+                "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match",
+            )
             .with("access-control-max-age", "86400")
     }
 

@@ -1,12 +1,13 @@
 //! The route table on one screen: method and path to endpoint; 404, 405 with `Allow`, HEAD as GET. Pure.
 
 use crate::{
-    auth::Scope::{self, ConversationsRead, ConversationsWrite, MessagesRead, MessagesWrite},
+    auth::Scope::{self, ConversationsRead, ConversationsWrite, MessagesRead, MessagesWrite, TokensWrite},
     call::Call,
     conversations,
     error::{Code, Error},
     messages,
     request::{Head, Request},
+    tokens,
 };
 
 /// Bytes of a body. Contract, "Requests".
@@ -40,11 +41,24 @@ const TABLE: &[(&str, usize, &[Verb])] = &[
         ("PATCH",  MessagesWrite,      messages::update),
         ("DELETE", MessagesWrite,      messages::delete),
     ]),
+    ("/v1/tokens", SMALL, &[
+        ("GET",    TokensWrite,        tokens::list),
+        ("POST",   TokensWrite,        tokens::create),
+    ]),
+    ("/v1/tokens/:id", SMALL, &[
+        ("GET",    TokensWrite,        tokens::retrieve),
+        ("DELETE", TokensWrite,        tokens::revoke),
+    ]),
+    ("/v1/tokens/:id/rotate", SMALL, &[
+        ("POST",   TokensWrite,        tokens::rotate),
+    ]),
 ];
 
 /// One verb of one path.
 #[derive(Debug)]
 pub struct Endpoint {
+    /// The path's pattern.
+    pub route: &'static str,
     /// What stands for `:id` in the path; empty where there is none.
     pub id: String,
     /// What the token must have.
@@ -71,7 +85,7 @@ pub enum Destination {
 /// Finds where a request goes. Errors: 404, or 405 with `Allow`.
 pub fn find(head: &Head) -> Result<Destination, Error> {
     let method = head.method.as_str();
-    if method == "OPTIONS" && head.asks_preflight {
+    if method == "OPTIONS" && head.special.is_some() {
         return Ok(Destination::Preflight);
     }
     if head.path == "/" {
@@ -80,19 +94,19 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
             _ => options_or_refusal(method, ["GET"].into_iter()),
         };
     }
-    let (id, body_limit, verbs) = TABLE
+    let (route, id, body_limit, verbs) = TABLE
         .iter()
-        .find_map(|(pattern, limit, verbs)| matches(pattern, &head.path).map(|id| (id, *limit, verbs)))
+        .find_map(|(route, limit, verbs)| matches(route, &head.path).map(|id| (*route, id, *limit, verbs)))
         .ok_or_else(|| {
             Error::new(
                 Code::PathUnknown,
-                "There is nothing at this path. The API lives under /v1/conversations and /v1/messages, without a trailing slash.",
+                "There is nothing at this path. The API lives under /v1/conversations, /v1/messages and /v1/tokens, without a trailing slash.",
             )
         })?;
     let wanted = if method == "HEAD" { "GET" } else { method };
     match verbs.iter().find(|(verb, ..)| *verb == wanted) {
         Some(&(_, scope, handler)) => {
-            Ok(Destination::Endpoint(Endpoint { id: id.to_owned(), scope, body_limit, handler }))
+            Ok(Destination::Endpoint(Endpoint { route, id: id.to_owned(), scope, body_limit, handler }))
         }
         None => options_or_refusal(method, verbs.iter().map(|(verb, ..)| *verb)),
     }
@@ -100,9 +114,11 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
 
 /// The path's `:id`, or the empty string where the pattern has none; None when the path is another one.
 fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
-    match pattern.strip_suffix(":id") {
+    match pattern.split_once(":id") {
         None => (path == pattern).then_some(""),
-        Some(prefix) => path.strip_prefix(prefix).filter(|id| !id.is_empty() && !id.contains('/')),
+        Some((before, after)) => {
+            path.strip_prefix(before)?.strip_suffix(after).filter(|id| !id.is_empty() && !id.contains('/'))
+        }
     }
 }
 
@@ -143,6 +159,11 @@ mod tests {
         assert!(
             matches!(to("GET", "/v1/conversations/abc"), Ok(Destination::Endpoint(endpoint)) if endpoint.id == "abc")
         );
+        assert!(
+            matches!(to("POST", "/v1/tokens/abc/rotate"), Ok(Destination::Endpoint(endpoint)) if endpoint.id == "abc")
+        );
+        assert_eq!(code("POST", "/v1/tokens//rotate"), Some(Code::PathUnknown));
+        assert_eq!(code("POST", "/v1/tokens/a/b/rotate"), Some(Code::PathUnknown));
     }
 
     #[test]

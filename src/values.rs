@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::auth::Scope;
+
 /// Seconds since the Unix epoch, 0 to 253402300799 (the end of the year 9999). Contract, "Requests".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp(i64);
@@ -58,9 +60,74 @@ impl fmt::Display for Text {
     }
 }
 
+/// What a token is called: 1 to 64 characters that a line can show, not all of them spaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// None when the text is blank, too long, or has control characters or line breaks.
+    pub fn parse(text: &str) -> Option<Self> {
+        let breaks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+        let fits = (1..=64).contains(&text.chars().count()) && !text.contains(breaks) && !text.trim().is_empty();
+        fits.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What a token may do: one scope at least, as the bits of `tokens.scopes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scopes(i64);
+
+impl Scopes {
+    /// Names separated by single spaces (RFC 6749, section 3.3); None when one is unknown or comes twice.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split(' ')
+            .try_fold(0, |bits, name| {
+                let bit = Scope::ALL.into_iter().find(|scope| scope.name() == name)?.bit();
+                (bits & bit == 0).then_some(bits | bit)
+            })
+            .map(Self)
+    }
+
+    /// The bits of `tokens.scopes`.
+    pub fn bits(self) -> i64 {
+        self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_1_to_64_characters_of_a_line() {
+        assert!(Name::parse("CI of the web shop, é").is_some());
+        assert!(Name::parse(&"é".repeat(64)).is_some());
+        for bad in ["", "  ", "a\nb", "a\0", "a\u{2028}b", &"a".repeat(65)] {
+            assert_eq!(Name::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_names_separated_by_single_spaces() {
+        assert_eq!(Scopes::parse("conversations:read").map(Scopes::bits), Some(1));
+        assert_eq!(Scopes::parse("tokens:write messages:read").map(Scopes::bits), Some(20));
+        for bad in [
+            "",
+            " ",
+            "conversations",
+            "conversations:read ",
+            "conversations:read,messages:read",
+            "messages:read messages:read",
+        ] {
+            assert_eq!(Scopes::parse(bad), None, "{bad:?}");
+        }
+    }
 
     #[test]
     fn a_timestamp_is_within_the_years_1970_to_9999() {

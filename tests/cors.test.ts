@@ -17,7 +17,7 @@ test("a preflight is allowed for every verb and header the API takes, on any pat
       assert.equal(status, 204, `${verb} ${path}`);
       assert.equal(headers["access-control-allow-origin"], "*");
       assert.deepEqual(words(headers["access-control-allow-methods"]), ["get", "head", "post", "put", "patch", "delete"]);
-      assert.deepEqual(words(headers["access-control-allow-headers"]), ["authorization", "content-type"]);
+      assert.deepEqual(words(headers["access-control-allow-headers"]), ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match"]);
       assert.equal(headers["access-control-max-age"], "86400");
       assert.equal(cost.calls, 0);
     }

@@ -18,9 +18,11 @@ const { createTestHarness, experimental_readRawConfig } = await import("wrangler
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
+/** Limits that no test reaches: those which are about them ask for lower ones, in `tests/limits.test.ts`. */
+const ratelimits = rawConfig.ratelimits?.map((limit) => ({ ...limit, simple: { limit: 1_000_000, period: 60 as const } }));
 const server = createTestHarness({
   root,
-  workers: [{ config: { ...rawConfig, main: "tests/workers/observed.js", build: {} } }],
+  workers: [{ config: { ...rawConfig, ratelimits, main: "tests/workers/observed.js", build: {} } }],
 });
 after(() => server.close());
 
@@ -53,9 +55,14 @@ export interface Answer {
   json: any;
   /** What the answer took of D1. */
   cost: { calls: number; rowsRead: number; rowsWritten: number };
+  /** The line that the log got. */
+  log: any;
 }
 
-const EXPOSED = ["link", "location", "server-timing", "x-request-id", "www-authenticate", "allow"];
+const EXPOSED = [
+  "allow", "etag", "idempotent-replayed", "link", "location", "ratelimit-policy", "retry-after", "server-timing",
+  "www-authenticate", "x-request-id",
+];
 const ENVELOPE = ["type", "code", "message", "param", "documentation_url", "request_id"];
 
 function audit(method: string, path: string, status: number, headers: http.IncomingHttpHeaders, text: string): Answer {
@@ -69,10 +76,17 @@ function audit(method: string, path: string, status: number, headers: http.Incom
     rowsRead: number("x-test-d1-rows-read"),
     rowsWritten: number("x-test-d1-rows-written"),
   };
-  assert.ok(cost.calls <= 1, `more than one call to D1: ${what}`);
-
   const requestId = headers["x-request-id"];
   assert.match(String(requestId), /^[\w-]{8,64}$/, `no X-Request-Id: ${what}`);
+  const lines = JSON.parse(decodeURIComponent(String(headers["x-test-log"])));
+  assert.equal(lines.length, 1, `not one line in the log: ${what}`);
+  assert.equal(lines[0].stream, status < 500 ? "log" : "error", what);
+  assert.doesNotMatch(lines[0].line, /self_|Bearer/, `a secret in the log: ${what}`);
+  const log = JSON.parse(lines[0].line);
+  assert.deepEqual([log.request_id, log.status], [requestId, status], what);
+  // Only what has failed is repeated.
+  assert.ok(cost.calls <= 1 || log.d1_calls === cost.calls, `more than one call to D1: ${what}`);
+  if (status >= 500) assert.ok(log.cause, `no cause in the log: ${what}`);
   // The caller is told what D1 was seen to do.
   const [, read, written] = /^d1;dur=\d+\.\d{3};desc="(\d+) rows read, (\d+) written"$/.exec(String(headers["server-timing"])) ?? [];
   if (status < 500) assert.deepEqual([Number(read), Number(written)], [cost.rowsRead, cost.rowsWritten], `Server-Timing: ${what}`);
@@ -83,12 +97,16 @@ function audit(method: string, path: string, status: number, headers: http.Incom
     assert.deepEqual(EXPOSED.filter((name) => !exposed.includes(name)), [], `not exposed: ${what}`);
   }
 
-  const bodiless = method === "HEAD" || status === 204;
+  const bodiless = method === "HEAD" || status === 204 || status === 304;
   if (bodiless) assert.equal(text, "", `a body where none belongs: ${what}`);
   if (status !== 204 && !headers["content-type"]?.startsWith("text/html")) {
-    assert.match(String(headers["content-type"]), /^application\/json(; ?charset=utf-8)?$/i, what);
-    assert.equal(headers["cache-control"], "private, no-cache", what);
+    if (status !== 304) assert.match(String(headers["content-type"]), /^application\/json(; ?charset=utf-8)?$/i, what);
+    const secret = status === 201 && path.startsWith("/v1/tokens");
+    assert.equal(headers["cache-control"], secret ? "no-store" : "private, no-cache", what);
   }
+  // An object comes with its tag, and only an object.
+  const tagged = [200, 201, 304].includes(status) && /^\/v1\/\w+(\/|$)/.test(path) && !/"has_more"/.test(text);
+  if (tagged && method !== "HEAD") assert.match(String(headers["etag"]), /^"[\w-]+"$/, `no tag: ${what}`);
   let json;
   if (!bodiless && headers["content-type"]?.startsWith("application/json")) {
     json = JSON.parse(text);
@@ -104,7 +122,7 @@ function audit(method: string, path: string, status: number, headers: http.Incom
   } else if (!bodiless) {
     assert.ok(status < 400, `an error without the error object: ${what}`);
   }
-  return { status, headers, text, json, cost };
+  return { status, headers, text, json, cost, log };
 }
 
 // ------------------------------------------------------------------------------------------------------- the requests
@@ -211,7 +229,8 @@ export const READ = 1;
 export const WRITE = 2;
 export const MESSAGES_READ = 4;
 export const MESSAGES_WRITE = 8;
-const ALL = READ | WRITE | MESSAGES_READ | MESSAGES_WRITE;
+export const TOKENS = 16;
+export const ALL = READ | WRITE | MESSAGES_READ | MESSAGES_WRITE | TOKENS;
 
 /** An id of no time at all: sixteen random characters. */
 export const randomId = (): string => base62(16);

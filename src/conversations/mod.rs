@@ -6,9 +6,10 @@ use crate::{
     call::Call,
     error::{Code, Error},
     id::Id,
+    idempotency,
+    object::Object,
     page::Paging,
     request::Request,
-    response::Response,
 };
 
 /// The attributes that an update may send.
@@ -75,13 +76,12 @@ pub fn create(mut request: Request) -> Result<Call, Error> {
             "contact_id or group_id is needed; send at least one of them.",
         ));
     }
-    let id = Id::new(request.now).ok_or_else(|| Error::internal("the platform has no randomness"))?;
-    let (insert, answer) = sql::create(&id, contact_id, group_id, distinct);
-    Ok(Call::write([insert], answer, |answer| {
-        let (outcome, object) = outcome(answer)?;
-        let status = if outcome == "created" { 201 } else { 200 };
-        let id = object.get(7..23).unwrap_or_default().to_owned();
-        Ok(Response::json(status, object).with("location", format!("/v1/conversations/{id}")))
+    let (insert, answer) = sql::create(&request.identity, contact_id, group_id, distinct);
+    Ok(idempotency::create(&request.identity, [insert], answer, None, |answer| {
+        let answer = answer.ok_or_else(missing)?;
+        let (outcome, object) = Object::read_with_outcome(&answer);
+        let location = format!("/v1/conversations/{}", object.id());
+        Ok(object.response(if outcome == "created" { 201 } else { 200 }).with("location", location))
     }))
 }
 
@@ -90,11 +90,9 @@ pub fn retrieve(request: Request) -> Result<Call, Error> {
     let id = conversation_id(&request)?;
     request.query.finish(&[])?;
     request.body.finish(&[])?;
-    Ok(show(&id))
-}
-
-fn show(id: &Id) -> Call {
-    Call::read(sql::retrieve(id), |object| Ok(Response::json(200, object.ok_or_else(missing)?)))
+    Ok(Call::read(sql::retrieve(&id), move |found| {
+        Ok(Object::read(&found.ok_or_else(missing)?).shown(&request.condition))
+    }))
 }
 
 /// `PUT` and `PATCH /v1/conversations/:id`
@@ -114,12 +112,16 @@ pub fn update(mut request: Request) -> Result<Call, Error> {
     request.body.finish(UPDATABLE)?;
     request.query.finish(&[])?;
     if changes == sql::Changes::default() {
-        return Ok(show(&id));
+        return Ok(Call::unchanged(sql::retrieve(&id), request.condition, missing));
     }
-    let (update, answer) = sql::update(&id, &changes);
-    Ok(Call::write([update], answer, |answer| match outcome(answer)? {
-        (outcome, _) if outcome == "foreign_pin" => Err(Error::invalid("pinned_message_id", A_MESSAGE)),
-        (_, object) => Ok(Response::json(200, object)),
+    let (update, answer) = sql::update(&id, &request.identity.request_id, &request.condition, changes);
+    Ok(Call::write(update, answer, |answer| {
+        let answer = answer.ok_or_else(missing)?;
+        match Object::read_with_outcome(&answer) {
+            ("updated", object) => Ok(object.response(200)),
+            ("outdated", object) => Err(object.outdated()),
+            _ => Err(Error::invalid("pinned_message_id", A_MESSAGE)),
+        }
     }))
 }
 
@@ -128,8 +130,8 @@ pub fn delete(request: Request) -> Result<Call, Error> {
     let id = conversation_id(&request)?;
     request.query.finish(&[])?;
     request.body.finish(&[])?;
-    let (answer, delete) = sql::delete(&id);
-    Ok(Call::delete(answer, delete, |found| found.map(|_| Response::no_content()).ok_or_else(missing)))
+    let (answer, delete) = sql::delete(&id, &request.condition);
+    Ok(Call::delete(answer, delete, missing))
 }
 
 /// A malformed id names nothing, like one that never existed.
@@ -139,11 +141,4 @@ fn conversation_id(request: &Request) -> Result<Id, Error> {
 
 fn missing() -> Error {
     Error::resource_missing("conversation")
-}
-
-/// An answer of `outcome TAB object`.
-fn outcome(answer: Option<String>) -> Result<(String, String), Error> {
-    let answer = answer.ok_or_else(missing)?;
-    let (outcome, object) = answer.split_once('\t').unwrap_or_default();
-    Ok((outcome.to_owned(), object.to_owned()))
 }

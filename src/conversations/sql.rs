@@ -4,7 +4,9 @@
 use crate::{
     attributes::Field,
     call::{Parameter, Statement},
+    conditions::Condition,
     id::Id,
+    idempotency::Identity,
     page::{self, Paging, Positions},
     values::{Reference, Timestamp},
 };
@@ -98,6 +100,7 @@ const RECENCY_DIGITS: usize = 12;
 /// All states, in order of creation: one range. Reads limit + 2 rows at most.
 const LIST: &str = "\
 SELECT
+  caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   iif(caller.scopes & ?3, (
     SELECT group_concat(id || char(9) || object, char(10))
@@ -114,6 +117,7 @@ WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 /// reads ("MERGE (UNION ALL)"). A state of NULL is an empty range. Reads limit + 5 rows at most.
 const LIST_OF_STATES: &str = "\
 SELECT
+  caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   iif(caller.scopes & ?3, (
     SELECT group_concat(id || char(9) || object, char(10))
@@ -140,6 +144,7 @@ WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 /// it in its range goes in. (D1 takes no compound SELECT of more than five terms.) Reads 2 * limit + 18 rows at most.
 const LIST_MERGED: &str = "\
 SELECT
+  caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   iif(caller.scopes & ?3, (
     WITH RECURSIVE merged (wanted, line) AS (
@@ -208,78 +213,91 @@ pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
     Statement::filled(template, &blanks, parameters)
 }
 
-/// Adds a conversation. `?4` its id, `?5` the contact, `?6` the group.
+// Creations: `?4` to `?6` are the request's identity (idempotency.rs), its id the new object's; `?7` the contact, `?8` the
+// group.
+
+/// Adds a conversation.
 const INSERT: &str = "\
 INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
-SELECT caller.account_id, ?4, ?5, ?6, ?2
+SELECT caller.account_id, ?6, ?7, ?8, ?2
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3";
+WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
+  AND NOT EXISTS (
+    SELECT 1 FROM idempotency_keys -- PRIMARY KEY (account_id, key)
+    WHERE account_id = caller.account_id AND key = ?4 AND expires_at > ?2
+  )";
 
 /// The conversation just added.
 const CREATED: &str = "\
 SELECT
+  caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   (
-    SELECT 'created' || char(9) || object FROM conversations
-    WHERE account_id = caller.account_id AND id = ?4
+    SELECT 'created' || char(9) || tag || char(9) || object FROM conversations
+    WHERE account_id = caller.account_id AND id = ?6
   ) AS answer
 FROM tokens AS caller
 WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
 /// Adds a conversation unless there is one with the same contact and the same group. One statement decides and
-/// writes, so simultaneous requests can't both find nothing. `?4` its id, `?5` the contact, `?6` the group.
+/// writes, so simultaneous requests can't both find nothing.
 const INSERT_DISTINCT: &str = "\
 INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
-SELECT caller.account_id, ?4, ?5, ?6, ?2
+SELECT caller.account_id, ?6, ?7, ?8, ?2
 FROM tokens AS caller
 WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
   AND NOT EXISTS (
+    SELECT 1 FROM idempotency_keys -- PRIMARY KEY (account_id, key)
+    WHERE account_id = caller.account_id AND key = ?4 AND expires_at > ?2
+  )
+  AND NOT EXISTS (
     SELECT 1 FROM conversations INDEXED BY conversations_by_contact_and_group
-    WHERE account_id = caller.account_id AND contact_id IS ?5 AND group_id IS ?6
+    WHERE account_id = caller.account_id AND contact_id IS ?7 AND group_id IS ?8
   )";
 
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.
 const CREATED_OR_EXISTING: &str = "\
 SELECT
+  caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   (
-    SELECT iif(id = ?4, 'created', 'existing') || char(9) || object
+    SELECT iif(id = ?6, 'created', 'existing') || char(9) || tag || char(9) || object
     FROM conversations INDEXED BY conversations_by_contact_and_group
-    WHERE account_id = caller.account_id AND contact_id IS ?5 AND group_id IS ?6
+    WHERE account_id = caller.account_id AND contact_id IS ?7 AND group_id IS ?8
     ORDER BY id LIMIT 1
   ) AS answer
 FROM tokens AS caller
 WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
-/// The statements of a creation; the answer is `created` or `existing`, TAB, the object.
+/// The statements of a creation; the answer is `created` or `existing`, TAB, tag, TAB, the object.
 pub fn create(
-    id: &Id,
+    identity: &Identity,
     contact_id: Option<Reference>,
     group_id: Option<Reference>,
     distinct: bool,
 ) -> (Statement, Statement) {
-    let id: Parameter = id.to_string().into();
-    let contact_and_group = [contact_id, group_id].map(|reference| reference.map(|id| id.to_string()).into());
-    let all: Vec<Parameter> = std::iter::once(id.clone()).chain(contact_and_group).collect();
+    let parameters: [Parameter; 2] = [contact_id, group_id].map(|reference| reference.map(|id| id.to_string()).into());
     if distinct {
-        (Statement::new(INSERT_DISTINCT, all.clone()), Statement::new(CREATED_OR_EXISTING, all))
+        let insert = identity.statement(INSERT_DISTINCT, parameters.clone());
+        (insert, identity.statement(CREATED_OR_EXISTING, parameters))
     } else {
-        (Statement::new(INSERT, all), Statement::new(CREATED, [id]))
+        (identity.statement(INSERT, parameters), identity.statement(CREATED, []))
     }
 }
 
 /// One conversation. `?4` its id.
 const RETRIEVE: &str = "\
 SELECT
+  caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   (
-    SELECT object FROM conversations -- PRIMARY KEY (account_id, id)
+    SELECT tag || char(9) || object FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE account_id = caller.account_id AND id = ?4
   ) AS answer
 FROM tokens AS caller
 WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
-/// The statement of a retrieval; the answer is the object.
+/// The statement of a retrieval; the answer is its tag, TAB, the object.
 pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.to_string().into()])
 }
@@ -299,82 +317,99 @@ pub struct Changes {
     pub last_opened_at: Field<Timestamp>,
 }
 
-/// Changes the attributes that were sent and no others, all or none of them: a message that isn't of this
-/// conversation is not pinned, and then nothing changes.
-/// `?4` the id, `?5` `?6` pinned_message_id sent and its value, `?7` is_pinned, `?8` is_muted, `?9` `?10` archived_at
-/// sent and its value, `?11` `?12` last_opened_at sent and its value.
+/// Changes the attributes that were sent and no others, all or none of them: not when somebody was faster than a caller
+/// who minds, and a message that isn't of this conversation is not pinned.
+/// `?4` the id, `?5` the request's id, `?6` the tags that it may have, or null, `?7` `?8` pinned_message_id sent and its
+/// value, `?9` is_pinned, `?10` is_muted, `?11` `?12` archived_at sent and its value, `?13` `?14` last_opened_at sent and
+/// its value.
 const UPDATE: &str = "\
 UPDATE conversations -- PRIMARY KEY (account_id, id)
 SET
-  pinned_message_id = iif(?5, ?6, pinned_message_id),
-  is_pinned = coalesce(?7, is_pinned),
-  is_muted = coalesce(?8, is_muted),
-  archived_at = iif(?9, ?10, archived_at),
-  last_opened_at = iif(?11, ?12, last_opened_at)
+  pinned_message_id = iif(?7, ?8, pinned_message_id),
+  is_pinned = coalesce(?9, is_pinned),
+  is_muted = coalesce(?10, is_muted),
+  archived_at = iif(?11, ?12, archived_at),
+  last_opened_at = iif(?13, ?14, last_opened_at),
+  changed_by = ?5
 WHERE account_id = (
     SELECT caller.account_id FROM tokens AS caller
     WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
   )
   AND id = ?4
-  AND (?6 IS NULL OR EXISTS (
+  AND (?6 IS NULL OR instr(?6, '\"' || tag || '\"'))
+  AND (?8 IS NULL OR EXISTS (
     SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = ?4 AND messages.id = ?6
+    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = ?4 AND messages.id = ?8
   ))";
 
-/// The conversation after an update, and whether the pin was refused. `?4` its id, `?5` the message to pin, or null.
+/// The conversation after an update, and what became of that. `?4` to `?8` as for the update.
 const UPDATED: &str = "\
 SELECT
+  caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   (
-    SELECT iif(?5 IS NULL OR pinned_message_id IS ?5, 'updated', 'foreign_pin') || char(9) || object
+    SELECT
+      CASE
+        WHEN changed_by = ?5 THEN 'updated'
+        WHEN ?8 IS NULL OR EXISTS (
+          SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
+          WHERE messages.account_id = caller.account_id AND messages.conversation_id = ?4 AND messages.id = ?8
+        ) THEN 'outdated'
+        ELSE 'foreign_pin'
+      END || char(9) || tag || char(9) || object
     FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE account_id = caller.account_id AND id = ?4
   ) AS answer
 FROM tokens AS caller
 WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
-/// The statements of an update; the answer is `updated` or `foreign_pin`, TAB, the object.
-pub fn update(id: &Id, changes: &Changes) -> (Statement, Statement) {
-    let id: Parameter = id.to_string().into();
-    let pin: Parameter = changes.pinned_message_id.clone().value().map(|id| id.to_string()).into();
-    let update = [
-        id.clone(),
+/// The statements of an update; the answer is `updated`, `outdated` or `foreign_pin`, TAB, tag, TAB, the object.
+pub fn update(id: &Id, request_id: &Id, condition: &Condition, changes: Changes) -> (Statement, Statement) {
+    let subject: [Parameter; 5] = [
+        id.to_string().into(),
+        request_id.to_string().into(),
+        condition.parameter(),
         changes.pinned_message_id.is_sent().into(),
-        pin.clone(),
+        changes.pinned_message_id.value().map(|id| id.to_string()).into(),
+    ];
+    let attributes: [Parameter; 6] = [
         changes.is_pinned.into(),
         changes.is_muted.into(),
         changes.archived_at.is_sent().into(),
-        changes.archived_at.clone().value().map(Timestamp::seconds).into(),
+        changes.archived_at.value().map(Timestamp::seconds).into(),
         changes.last_opened_at.is_sent().into(),
-        changes.last_opened_at.clone().value().map(Timestamp::seconds).into(),
+        changes.last_opened_at.value().map(Timestamp::seconds).into(),
     ];
-    (Statement::new(UPDATE, update), Statement::new(UPDATED, [id, pin]))
+    (Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject))
 }
 
-/// Whether the conversation is there. `?4` its id.
-const EXISTS: &str = "\
+/// What a deletion will find. `?4` the id, `?5` the tags that it may have, or null.
+const FOUND: &str = "\
 SELECT
+  caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   (
-    SELECT id FROM conversations -- PRIMARY KEY (account_id, id)
+    SELECT iif(?5 IS NULL OR instr(?5, '\"' || tag || '\"'), 'deleted', 'outdated') || char(9) || tag || char(9)
+    FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE account_id = caller.account_id AND id = ?4
   ) AS answer
 FROM tokens AS caller
 WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
-/// Deletes a conversation; its messages go with it, by their foreign key. `?4` its id.
+/// Deletes a conversation; its messages go with it, by their foreign key. `?4` and `?5` as for what it will find.
 const DELETE: &str = "\
 DELETE FROM conversations -- PRIMARY KEY (account_id, id)
 WHERE account_id = (
     SELECT caller.account_id FROM tokens AS caller
     WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
   )
-  AND id = ?4";
+  AND id = ?4
+  AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))";
 
-/// The statements of a deletion; the answer is the id.
-pub fn delete(id: &Id) -> (Statement, Statement) {
-    let id: Parameter = id.to_string().into();
-    (Statement::new(EXISTS, [id.clone()]), Statement::new(DELETE, [id]))
+/// The statements of a deletion; the answer is `deleted` or `outdated`, TAB, tag, TAB.
+pub fn delete(id: &Id, condition: &Condition) -> (Statement, Statement) {
+    let parameters = [id.to_string().into(), condition.parameter()];
+    (Statement::new(FOUND, parameters.clone()), Statement::new(DELETE, parameters))
 }
 
 #[cfg(test)]

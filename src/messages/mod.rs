@@ -6,9 +6,10 @@ use crate::{
     call::Call,
     error::{Code, Error},
     id::Id,
+    idempotency,
+    object::Object,
     page::{self, Paging},
     request::Request,
-    response::Response,
     values::Text,
 };
 
@@ -40,12 +41,12 @@ pub fn create(mut request: Request) -> Result<Call, Error> {
     request.query.finish(&[])?;
     let conversation_id = conversation_id.ok_or_else(|| needed("conversation_id", A_CONVERSATION))?;
     let message = message.ok_or_else(|| needed("message", A_TEXT))?;
-    let id = Id::new(request.now).ok_or_else(|| Error::internal("the platform has no randomness"))?;
-    let location = format!("/v1/messages/{id}");
-    let (statements, answer) = sql::create(&id, &conversation_id, contact_id, message);
-    Ok(Call::write(statements, answer, |object| {
-        let object = object.ok_or_else(|| Error::reference_missing("conversation_id", "conversation"))?;
-        Ok(Response::json(201, object).with("location", location))
+    let (writes, answer) = sql::create(&request.identity, &conversation_id, contact_id, message);
+    Ok(idempotency::create(&request.identity, writes, answer, None, |found| {
+        let found = found.ok_or_else(|| Error::reference_missing("conversation_id", "conversation"))?;
+        let object = Object::read(&found);
+        let location = format!("/v1/messages/{}", object.id());
+        Ok(object.response(201).with("location", location))
     }))
 }
 
@@ -54,7 +55,9 @@ pub fn retrieve(request: Request) -> Result<Call, Error> {
     let id = message_id(&request)?;
     request.query.finish(&[])?;
     request.body.finish(&[])?;
-    Ok(Call::read(sql::retrieve(&id), show))
+    Ok(Call::read(sql::retrieve(&id), move |found| {
+        Ok(Object::read(&found.ok_or_else(missing)?).shown(&request.condition))
+    }))
 }
 
 /// `PUT` and `PATCH /v1/messages/:id`
@@ -68,11 +71,17 @@ pub fn update(mut request: Request) -> Result<Call, Error> {
     )?;
     request.body.finish(&["message", "read_at"])?;
     request.query.finish(&[])?;
-    let answer = sql::retrieve(&id);
     if message.is_none() && !read_at.is_sent() {
-        return Ok(Call::read(answer, show));
+        return Ok(Call::unchanged(sql::retrieve(&id), request.condition, missing));
     }
-    Ok(Call::write([sql::update(&id, message, read_at)], answer, show))
+    let (update, answer) = sql::update(&id, &request.identity.request_id, &request.condition, message, read_at);
+    Ok(Call::write(update, answer, |answer| {
+        let answer = answer.ok_or_else(missing)?;
+        match Object::read_with_outcome(&answer) {
+            ("updated", object) => Ok(object.response(200)),
+            (_, object) => Err(object.outdated()),
+        }
+    }))
 }
 
 /// `DELETE /v1/messages/:id`
@@ -80,12 +89,8 @@ pub fn delete(request: Request) -> Result<Call, Error> {
     let id = message_id(&request)?;
     request.query.finish(&[])?;
     request.body.finish(&[])?;
-    let (answer, delete) = sql::delete(&id);
-    Ok(Call::delete(answer, delete, |found| found.map(|_| Response::no_content()).ok_or_else(missing)))
-}
-
-fn show(object: Option<String>) -> Result<Response, Error> {
-    Ok(Response::json(200, object.ok_or_else(missing)?))
+    let (answer, delete) = sql::delete(&id, &request.condition);
+    Ok(Call::delete(answer, delete, missing))
 }
 
 /// A malformed id names nothing, like one that never existed.

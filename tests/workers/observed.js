@@ -1,15 +1,30 @@
-// The Worker as it is deployed, with an eye on its database: every answer also says in test-only headers how many calls
-// to D1 it took and how many rows those read and wrote. Request headers which the Worker itself doesn't know ask for
-// more: `x-test-trap` makes the named step of the next request to take it trap, as a panic does, `x-test-explain` for the query plans of what was run, `x-test-d1-failure` for calls that fail with that text,
-// `x-test-no-d1` for a deployment without a database. `x-test-sql` goes past the Worker: its body is a statement to run.
+// The Worker as it is deployed, with an eye on its database and its log: every answer also says in test-only headers how
+// many calls to D1 it took, how many rows those read and wrote, and what was logged. Request headers which the Worker
+// itself doesn't know ask for more:
+//   x-test-explain      the query plans of what was run
+//   x-test-d1-failure   calls to D1 fail with this text, before anything was done
+//   x-test-d1-lost      the same, after everything was done
+//   x-test-d1-failures  only so many calls fail, the first ones
+//   x-test-no-d1        there is no database
+//   x-test-trap         the named step of the next request to take it traps, as a panic does
+//   x-test-sql          goes past the Worker: its body is a statement to run
 import { Exchange } from "../../build/index.js";
 import worker from "../../src/entry.js";
+
+/** What was logged, line by line, by the id of the request. */
+const logged = new Map();
+for (const name of ["log", "error"]) {
+  console[name] = (line) => {
+    const { request_id } = JSON.parse(line);
+    logged.set(request_id, [...(logged.get(request_id) ?? []), { stream: name, line }]);
+  };
+}
 
 export default {
   async fetch(request, env, ctx) {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
-    const failure = request.headers.get("x-test-d1-failure");
+    const failure = faults(request.headers);
     if (request.headers.has("x-test-trap")) trap(request.headers.get("x-test-trap"));
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure);
     const response = await worker.fetch(request, { ...env, DB }, ctx);
@@ -17,6 +32,9 @@ export default {
     observed.headers.set("x-test-d1-calls", seen.calls);
     observed.headers.set("x-test-d1-rows-read", seen.rowsRead);
     observed.headers.set("x-test-d1-rows-written", seen.rowsWritten);
+    const id = response.headers.get("x-request-id");
+    observed.headers.set("x-test-log", encodeURIComponent(JSON.stringify(logged.get(id) ?? [])));
+    logged.delete(id);
     if (request.headers.has("x-test-explain")) {
       const plans = await Promise.all(seen.statements.map((statement) => explain(env.DB, statement)));
       observed.headers.set("x-test-d1-plans", encodeURIComponent(JSON.stringify(plans)));
@@ -24,6 +42,13 @@ export default {
     return observed;
   },
 };
+
+/** What goes wrong with each call to D1: what it throws before it does anything, and what afterwards. */
+function faults(headers) {
+  const [before, after] = [headers.get("x-test-d1-failure"), headers.get("x-test-d1-lost")];
+  let left = Number(headers.get("x-test-d1-failures") ?? Infinity);
+  return () => (left-- > 0 ? { before, after } : { before: null, after: null });
+}
 
 /** Lets the next call of a step read outside the wasm's memory. */
 function trap(step) {
@@ -41,8 +66,10 @@ function observe(db, seen, failure) {
   async function call(statements, run) {
     seen.calls += 1;
     seen.statements.push(...statements.map((statement) => texts.get(statement)));
-    if (failure !== null) throw new Error(failure);
+    const { before, after } = failure();
+    if (before !== null) throw new Error(before);
     const answer = await run();
+    if (after !== null) throw new Error(after);
     for (const { meta } of Array.isArray(answer) ? answer : [answer]) {
       seen.rowsRead += meta.rows_read;
       seen.rowsWritten += meta.rows_written;

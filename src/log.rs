@@ -1,0 +1,102 @@
+//! The log: one line of JSON for each request, with what operators need and nothing secret. Pure.
+
+use std::fmt::Write;
+
+use crate::{
+    d1::Cost,
+    error::{Code, json_string},
+};
+
+/// What a line tells of a request.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// As in `X-Request-Id`.
+    pub request_id: &'a str,
+    /// The verb as sent.
+    pub method: &'a str,
+    /// The path's pattern; None where no endpoint has the path. What the caller sent may hold anything.
+    pub route: Option<&'a str>,
+    /// The HTTP status.
+    pub status: u16,
+    /// Whose the token is, once the database has said so.
+    pub account: Option<u64>,
+    /// How often D1 was called: more than once only when it failed.
+    pub d1_calls: u32,
+    /// What the call that succeeded took.
+    pub cost: &'a Cost,
+    /// Why the request failed.
+    pub code: Option<Code>,
+    /// Of a 5xx, what the platform or the database said.
+    pub cause: Option<&'a str>,
+}
+
+impl Line<'_> {
+    /// The line, without its end.
+    pub fn text(&self) -> String {
+        let Self { request_id, status, d1_calls, cost, .. } = self;
+        let mut line = format!(
+            r#"{{"request_id":"{request_id}","method":{},"route":{},"status":{status},"account":{},"d1_calls":{d1_calls},"d1_ms":{},"rows_read":{},"rows_written":{}"#,
+            json_string(&self.method.chars().take(16).collect::<String>()),
+            self.route.map_or_else(|| "null".to_owned(), json_string),
+            self.account.map_or_else(|| "null".to_owned(), |account| account.to_string()),
+            cost.milliseconds(),
+            cost.rows_read,
+            cost.rows_written,
+        );
+        // Writing to a string has no way to fail.
+        if let Some(code) = self.code {
+            let _ = write!(line, r#","code":"{}""#, code.name());
+        }
+        if let Some(cause) = self.cause {
+            let _ = write!(line, r#","cause":{}"#, json_string(cause));
+        }
+        line.push('}');
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_flat_object() {
+        let cost = Cost { duration: 1500, rows_read: 2, rows_written: 0 };
+        let line = Line {
+            request_id: "r1",
+            method: "GET",
+            route: Some("/v1/conversations/:id"),
+            status: 503,
+            account: Some(7),
+            d1_calls: 3,
+            cost: &cost,
+            code: Some(Code::DatabaseUnavailable),
+            cause: Some("line 1\nline \"2\""),
+        };
+        assert_eq!(
+            line.text(),
+            r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":503,"account":7,"d1_calls":3,"d1_ms":1.500,"rows_read":2,"rows_written":0,"code":"database_unavailable","cause":"line 1\nline \"2\""}"#
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_null_and_what_did_not_happen_is_not_there() {
+        let cost = Cost::default();
+        let (request_id, method) = ("r1", "PROPFINDPROPFINDPROPFIND");
+        let line = Line {
+            request_id,
+            method,
+            route: None,
+            status: 404,
+            account: None,
+            d1_calls: 0,
+            cost: &cost,
+            code: None,
+            cause: None,
+        };
+        assert_eq!(
+            line.text(),
+            r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"account":null,"d1_calls":0,"d1_ms":0.000,"rows_read":0,"rows_written":0}"#
+        );
+    }
+}
