@@ -69,7 +69,11 @@ const both = (...parts: Choosable<Values>[]): Choosable<Values> => fc.tuple(...p
 // --------------------------------------------------------------------------------------------------- what was there before
 
 const when = fc.oneof(fc.constant(null), fc.constantFrom(0, 1, 2, 705103200, 705103201, 253402300799));
-const id = fc.string({ minLength: 16, maxLength: 16, unit: fc.constantFrom(..."0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") });
+const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/** An id of the past: one that begins with V is of 2025 at the earliest. Any id is as simple as any other. */
+const id = fc.noShrink(
+  fc.tuple(fc.constantFrom(..."0AU"), fc.array(fc.constantFrom(...digits), { minLength: 15, maxLength: 15 })).map(([first, rest]) => first + rest.join("")),
+);
 
 /** Conversations that are there already, with the ids of their messages. */
 export const stored = fc.array(
@@ -96,8 +100,17 @@ export interface Choice {
   /** One attribute more: unknown, not to be chosen here, or sent already. */
   stranger?: string;
   json: boolean;
+  /** A header: a key, tags as they are, or the tag of the state that the object in the path is in or was in. */
+  special?: string | State;
   token: number;
 }
+interface State { state: "current" | "past"; n: number; among: boolean }
+
+const key = rarely(5, fc.constantFrom("x".repeat(256), "é"), fc.constantFrom("one", "two", "three"));
+const tags = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ state: fc.constantFrom("current", "past"), n, among: flag }) },
+  { weight: 2, arbitrary: fc.constantFrom("*", '"nothing"', "no tag") },
+);
 
 const choice = (methods: Request["method"][], parts: Partial<Record<"id" | "query" | "body", Choosable<unknown>>>) =>
   fc.record(
@@ -106,6 +119,7 @@ const choice = (methods: Request["method"][], parts: Partial<Record<"id" | "quer
       ...parts,
       stranger: rarely(3, fc.constantFrom("colour", "id", "contact_id", "created_at", "is_muted", "limit"), ABSENT),
       json: flag,
+      special: methods.includes("POST") ? rarely(30, key, ABSENT) : "id" in parts ? rarely(30, tags, ABSENT) : ABSENT,
       token: rarely(15, n, fc.nat(1)),
     },
   ) as Choosable<Choice>;
@@ -150,7 +164,7 @@ export const requests = {
 };
 
 /** What a choice means now. */
-export function resolve(world: World, collection: Kind, { method, id, query = {}, body = {}, stranger, json, ...rest }: Choice): Request {
+export function resolve(world: World, collection: Kind, { method, id, query = {}, body = {}, stranger, json, special, ...rest }: Choice): Request {
   const token = nth(world.tokens, rest.token)!;
   const { account } = token;
   const target = isWhich(id) ? idOf(world, account, id) : id;
@@ -172,6 +186,7 @@ export function resolve(world: World, collection: Kind, { method, id, query = {}
   return {
     method, collection, token,
     ...(target === undefined ? {} : { id: target }),
+    ...(special === undefined ? {} : { special: typeof special === "string" ? special : tagOf(account, target, special) }),
     query: words(asked, ""),
     body: json ? { words: false, attributes: said } : words(said, null),
   };
@@ -186,4 +201,10 @@ export function idOf(world: World, account: Account, { kind, of, n }: Which, tar
     nobody: [],
   };
   return nth<{ id: string }>(lists[of], n)?.id ?? NO_ID;
+}
+
+function tagOf({ tags }: Account, target: string | undefined, { state, n, among }: State): string {
+  const { current, past = [] } = tags.get(target ?? "") ?? {};
+  const tag = (state === "current" ? current : nth(past, n)) ?? '"unknown"';
+  return among ? `"one", W/${tag} ,"other"` : tag;
 }

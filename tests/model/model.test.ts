@@ -14,7 +14,7 @@ import {
 import { type Choice, type World, n, requests, resolve, stored } from "./choices.ts";
 import {
   type Account, type Answer, type Conversation, type Message, NEW_CONVERSATION, NEW_MESSAGE, type Request, type Token,
-  answers, isPlausible, secondOf, target,
+  answers, isPlausible, newAccount, secondOf, target,
 } from "./model.ts";
 
 const SEED = Number(process.env["MODEL_SEED"] ?? 1);
@@ -37,7 +37,7 @@ async function start(): Promise<{ model: World; real: Service }> {
   const accounts = new Map<Account, RealAccount>();
   const authorizations = new Map<Token, string>();
   for (const real of await Promise.all([account(), account()])) {
-    const model = { conversations: new Map(), messages: new Map() };
+    const model = newAccount();
     accounts.set(model, real);
     authorizations.set({ account: model, good: true, scopes: 15 }, `Bearer ${real.token}`);
   }
@@ -52,20 +52,21 @@ async function start(): Promise<{ model: World; real: Service }> {
 }
 
 /** The request as it is sent. */
-function ask({ authorizations }: Service, { method, collection, id, query, body, token }: Request): Parameters<typeof send> {
+function ask({ authorizations }: Service, { method, collection, id, query, body, special, token }: Request): Parameters<typeof send> {
   const form = (attributes: Request["body"]["attributes"]) =>
     new URLSearchParams(attributes.map(([name, value]) => [name, String(value ?? "")])).toString();
   const json = (attributes: Request["body"]["attributes"]) =>
     `{${attributes.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
   const path = `/v1/${collection}${id === undefined ? "" : `/${id}`}${query.attributes.length > 0 ? `?${form(query.attributes)}` : ""}`;
-  const headers = { Authorization: authorizations.get(token) };
+  const name = method === "POST" ? "Idempotency-Key" : method === "GET" || method === "HEAD" ? "If-None-Match" : "If-Match";
+  const headers = { Authorization: authorizations.get(token), ...(special === undefined ? {} : { [name]: special }) };
   if (body.attributes.length === 0) return [method, path, headers];
   return body.words
     ? [method, path, { ...headers, "Content-Type": FORM }, form(body.attributes)]
     : [method, path, { ...headers, "Content-Type": JSON_TYPE }, json(body.attributes)];
 }
 
-const ABSENT = { location: undefined, authenticate: undefined, links: {}, body: undefined };
+const ABSENT = { location: undefined, authenticate: undefined, tag: undefined, replayed: undefined, links: {}, body: undefined };
 
 /** What the model speaks of in an answer. The rest is the same for all answers, and the harness sees to it. */
 function told(collection: string, answer: RealAnswer): Answer {
@@ -78,6 +79,8 @@ function told(collection: string, answer: RealAnswer): Answer {
     status: answer.status,
     location: answer.headers["location"],
     authenticate: answer.headers["www-authenticate"],
+    tag: answer.headers["etag"],
+    replayed: answer.headers["idempotent-replayed"] as string | undefined,
     links: Object.fromEntries(Object.entries(links(answer)).map(canonical)),
     body: answer.status >= 400 && answer.json ? { code: answer.json.code, param: answer.json.param } : answer.json,
   };
@@ -86,11 +89,11 @@ function told(collection: string, answer: RealAnswer): Answer {
 async function compare(world: World, service: Service, request: Request): Promise<void> {
   const sent = ask(service, request);
   const answer = await send(...sent);
-  const [method, path, , body = ""] = sent;
-  service.log.push(`token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} -> ${answer.status} ${answer.text}`);
-
+  const [method, path, { Authorization: _, ...headers } = {}, body = ""] = sent;
   const actual = told(request.collection, answer);
-  const chosen = { id: answer.json?.id, now: answer.json?.updated_at ?? answer.json?.created_at };
+  service.log.push(`token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`);
+
+  const chosen = { id: answer.json?.id, now: answer.json?.updated_at ?? answer.json?.created_at, ...(actual.tag === undefined ? {} : { tag: actual.tag }) };
   const right = answers(request, chosen).map((expected) => ({ ...ABSENT, ...expected }));
   const expected = right.find((expected) => isDeepStrictEqual(actual, expected)) ?? right[0];
   assert.deepEqual(actual, expected);
@@ -98,7 +101,7 @@ async function compare(world: World, service: Service, request: Request): Promis
   assert.equal(JSON.stringify(actual.body), JSON.stringify(expected?.body));
 
   if (answer.status < 300 && answer.json?.id !== undefined) assert.ok(isPlausible(answer.json), answer.text);
-  if (answer.status === 201) {
+  if (answer.status === 201 && actual.replayed === undefined) {
     const made = request.token.account[request.collection].get(answer.json.id)!;
     const all: object[] = world[request.collection];
     assert.ok(!world[request.collection].some(({ id }) => id === made.id), `an id that was given before: ${made.id}`);

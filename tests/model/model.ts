@@ -38,7 +38,13 @@ export const NEW_MESSAGE: Message = {
 export interface Account {
   conversations: Map<string, Conversation>;
   messages: Map<string, Message>;
+  /** By the object's id: the tag of the state that it is in, once an answer has shown it, and those of the states before. */
+  tags: Map<string, { current?: string; past: string[] }>;
+  /** What was asked and answered with each Idempotency-Key. */
+  keys: Map<string, { content: string; answer: Answer }>;
 }
+
+export const newAccount = (): Account => ({ conversations: new Map(), messages: new Map(), tags: new Map(), keys: new Map() });
 
 /** What a caller shows: nothing that is a token (`missing`), or one that opens an account while it is good. */
 export interface Token {
@@ -61,6 +67,8 @@ export interface Request {
   id?: string;
   query: Sent;
   body: Sent;
+  /** `Idempotency-Key` of a POST; `If-None-Match` where an object is read, `If-Match` where it is written. */
+  special?: string;
   token: Token;
 }
 
@@ -68,12 +76,15 @@ export interface Request {
 export interface Chosen {
   id: string;
   now: number;
+  tag?: string;
 }
 
 export interface Answer {
   status: number;
   location?: string;
   authenticate?: string;
+  tag?: string;
+  replayed?: string;
   /** The targets of the Link header by their relation, as `target` writes them. */
   links?: Record<string, string>;
   /** Absent where there is none; of an error what a program reads. */
@@ -143,6 +154,35 @@ function faults({ attributes, words }: Sent, takes: Record<string, Reader>, fiel
   });
 }
 
+// ----------------------------------------------------------------------------------------------------------------- tags
+
+function tagsOf({ tags }: Account, id: string): { current?: string; past: string[] } {
+  const known = tags.get(id) ?? { past: [] };
+  tags.set(id, known);
+  return known;
+}
+
+/** An object is in another state: its tag will be one that it never had. */
+function changed(account: Account, id: string): void {
+  const tags = tagsOf(account, id);
+  if (tags.current !== undefined) tags.past.push(tags.current);
+  delete tags.current;
+}
+
+/** An answer that shows the state an object is in. */
+function tagged(account: Account, id: string, { tag }: Chosen, answer: Answer): Answer {
+  const tags = tagsOf(account, id);
+  if (tags.current === undefined && tag !== undefined && !tags.past.includes(tag)) tags.current = tag;
+  return { ...answer, tag: tags.current ?? "one that no state before had" };
+}
+
+const TAGS = /^\s*\*\s*$|^\s*(W\/)?"[^"\s]*"\s*(,\s*(W\/)?"[^"\s]*"\s*)*$/;
+
+/** Whether a list of tags names the state that an object is in. The states before this one are no help. */
+function names(list: string, { tags }: Account, id: string): boolean {
+  return list === "*" || [...list.matchAll(/"[^"]*"/g)].some(([tag]) => tag === tags.get(id)?.current);
+}
+
 // ---------------------------------------------------------------------------------------------------------------- pages
 
 /** A page of a list, and the links to its neighbours. */
@@ -164,14 +204,41 @@ function page<Row>(collection: string, rows: Row[], at: (row: Row) => string, va
 
 // --------------------------------------------------------------------------------------------------------------- the law
 
-/** What a verb of a collection or of an object takes and does. */
+/** A request that is well-formed, with the values it sent. */
+interface Asked {
+  account: Account;
+  values: Record<string, any>;
+  /** The id in the path. */
+  path: string;
+  special?: string;
+  chosen: Chosen;
+}
+
+/** What a verb takes, what of that it needs, and what it does. */
 interface Operation {
   query?: (sort: unknown) => Record<string, Reader>;
   body?: Record<string, Reader>;
-  perform: (account: Account, values: Record<string, any>, path: string, chosen: Chosen) => Answer;
+  /** The first attribute that is needed and not there. */
+  lacks?: (values: Record<string, any>) => string | undefined;
+  perform: (asked: Asked) => Answer;
 }
 
 const paging = (position: Reader) => ({ limit: whole(1, 100), starting_after: position, ending_before: position });
+
+const shown = (kind: "conversations" | "messages") => ({ account, path, special, chosen }: Asked): Answer => {
+  const object = account[kind].get(path);
+  if (object === undefined) return missing();
+  // The tag is learned first: a caller who has it already is told so with it.
+  const answer = tagged(account, path, chosen, { status: 200, body: object });
+  return special !== undefined && names(special, account, path) ? { status: 304, tag: answer.tag! } : answer;
+};
+
+/** Whether a write may be: the answer where it may not. */
+function refused(kind: "conversations" | "messages", { account, path, special, chosen }: Asked): Answer | undefined {
+  if (!account[kind].has(path)) return missing();
+  if (special === undefined || names(special, account, path)) return undefined;
+  return tagged(account, path, chosen, error(412, "precondition_failed", "If-Match"));
+}
 
 const CONVERSATIONS: Record<string, Operation> = {
   list: {
@@ -180,7 +247,7 @@ const CONVERSATIONS: Record<string, Operation> = {
       sort: text(/^(created_at|last_active_at)$/),
       muted: flag, archived: flag, pinned: flag, unread: flag, contact_id: reference, group_id: reference,
     }),
-    perform({ conversations }, values) {
+    perform({ account, values }) {
       const matches = (conversation: Conversation): boolean => Object.entries({
         muted: conversation.is_muted,
         archived: conversation.archived_at !== null,
@@ -189,41 +256,51 @@ const CONVERSATIONS: Record<string, Operation> = {
         contact_id: conversation.contact_id,
         group_id: conversation.group_id,
       }).every(([name, value]) => values[name] === undefined || values[name] === value);
-      return page("conversations", [...conversations.values()].filter(matches), (row) => position(row, values["sort"]), values);
+      return page("conversations", [...account.conversations.values()].filter(matches), (row) => position(row, values["sort"]), values);
     },
   },
 
   create: {
     body: { contact_id: nullable(reference), group_id: nullable(reference), distinct: flag },
-    perform({ conversations }, { contact_id = null, group_id = null, distinct }, _, chosen) {
-      if (contact_id === null && group_id === null) return error(400, "parameter_missing", "contact_id");
-      const same = [...conversations.values()].filter((other) => other.contact_id === contact_id && other.group_id === group_id);
+    lacks: ({ contact_id, group_id }) => ((contact_id ?? group_id ?? null) === null ? "contact_id" : undefined),
+    perform({ account, values: { contact_id = null, group_id = null, distinct }, chosen }) {
+      const same = [...account.conversations.values()].filter((other) => other.contact_id === contact_id && other.group_id === group_id);
       const [oldest] = same.sort((a, b) => (a.id < b.id ? -1 : 1));
-      if (distinct && oldest !== undefined) return { status: 200, location: `/v1/conversations/${oldest.id}`, body: oldest };
-      const conversation = { ...NEW_CONVERSATION, id: chosen.id, contact_id, group_id, created_at: chosen.now };
-      conversations.set(conversation.id, conversation);
-      return { status: 201, location: `/v1/conversations/${conversation.id}`, body: conversation };
+      const isThere = distinct === true && oldest !== undefined;
+      const conversation = isThere ? oldest : { ...NEW_CONVERSATION, id: chosen.id, contact_id, group_id, created_at: chosen.now };
+      account.conversations.set(conversation.id, conversation);
+      const location = `/v1/conversations/${conversation.id}`;
+      return tagged(account, conversation.id, chosen, { status: isThere ? 200 : 201, location, body: conversation });
     },
   },
 
-  retrieve: { perform: ({ conversations }, _, path) => shown(conversations.get(path)) },
+  retrieve: { perform: shown("conversations") },
 
   update: {
     body: { pinned_message_id: nullable(id), is_pinned: flag, is_muted: flag, archived_at: nullable(time), last_opened_at: nullable(time) },
-    perform({ conversations, messages }, values, path) {
-      const conversation = conversations.get(path);
+    perform(asked) {
+      const { account, values, path } = asked;
+      const conversation = account.conversations.get(path);
       if (conversation === undefined) return missing();
       const pin = values["pinned_message_id"] ?? null;
       // All or nothing: with a pin that can't be, no other attribute changes either.
-      if (pin !== null && messages.get(pin)?.conversation_id !== path) return invalid("pinned_message_id");
-      return shown(Object.assign(conversation, values));
+      if (pin !== null && account.messages.get(pin)?.conversation_id !== path) return invalid("pinned_message_id");
+      const refusal = refused("conversations", asked);
+      if (refusal !== undefined) return refusal;
+      Object.assign(conversation, values);
+      if (Object.keys(values).length > 0) changed(account, path);
+      return tagged(account, path, asked.chosen, { status: 200, body: conversation });
     },
   },
 
   delete: {
-    perform({ conversations, messages }, _, path) {
-      for (const message of messages.values()) if (message.conversation_id === path) messages.delete(message.id);
-      return conversations.delete(path) ? { status: 204 } : missing();
+    perform(asked) {
+      const { conversations, messages } = asked.account;
+      const refusal = refused("conversations", asked);
+      if (refusal !== undefined) return refusal;
+      for (const message of messages.values()) if (message.conversation_id === asked.path) messages.delete(message.id);
+      conversations.delete(asked.path);
+      return { status: 204 };
     },
   },
 };
@@ -231,58 +308,66 @@ const CONVERSATIONS: Record<string, Operation> = {
 const MESSAGES: Record<string, Operation> = {
   list: {
     query: () => ({ ...paging(id), conversation_id: id }),
-    perform({ messages }, values) {
+    perform({ account, values }) {
       const matches = (message: Message) => [undefined, message.conversation_id].includes(values["conversation_id"]);
-      return page("messages", [...messages.values()].filter(matches), ({ id }) => id, values);
+      return page("messages", [...account.messages.values()].filter(matches), ({ id }) => id, values);
     },
   },
 
   create: {
     body: { conversation_id: id, message: words, contact_id: nullable(reference) },
-    perform({ conversations, messages }, { conversation_id, message: said, contact_id = null }, _, { id, now }) {
-      if (conversation_id === undefined) return error(400, "parameter_missing", "conversation_id");
-      if (said === undefined) return error(400, "parameter_missing", "message");
-      const conversation = conversations.get(conversation_id);
+    lacks: (values) => ["conversation_id", "message"].find((name) => values[name] === undefined),
+    perform({ account, values: { conversation_id, message: said, contact_id = null }, chosen }) {
+      const conversation = account.conversations.get(conversation_id);
       if (conversation === undefined) return missing("conversation_id");
+      const { id, now } = chosen;
       const message = { ...NEW_MESSAGE, id, conversation_id, contact_id, message: said, created_at: now };
-      messages.set(id, message);
+      account.messages.set(id, message);
       conversation.last_active_at = now;
       // Whoever says something has the conversation open.
       if (contact_id === null) conversation.last_opened_at = now;
-      return { status: 201, location: `/v1/messages/${id}`, body: message };
+      changed(account, conversation_id);
+      return tagged(account, id, chosen, { status: 201, location: `/v1/messages/${id}`, body: message });
     },
   },
 
-  retrieve: { perform: ({ messages }, _, path) => shown(messages.get(path)) },
+  retrieve: { perform: shown("messages") },
 
   update: {
     body: { message: words, read_at: nullable(time) },
-    perform({ messages }, values, path, { now }) {
-      const message = messages.get(path);
-      if (message === undefined) return missing();
-      if (Object.keys(values).length > 0) Object.assign(message, values, { updated_at: now });
-      return shown(message);
+    perform(asked) {
+      const { account, values, path, chosen } = asked;
+      const refusal = refused("messages", asked);
+      if (refusal !== undefined) return refusal;
+      const message = account.messages.get(path)!;
+      if (Object.keys(values).length > 0) {
+        Object.assign(message, values, { updated_at: chosen.now });
+        changed(account, path);
+      }
+      return tagged(account, path, chosen, { status: 200, body: message });
     },
   },
 
   delete: {
-    perform({ conversations, messages }, _, path) {
-      const conversation = conversations.get(messages.get(path)?.conversation_id ?? "");
-      if (conversation?.pinned_message_id === path) conversation.pinned_message_id = null;
-      return messages.delete(path) ? { status: 204 } : missing();
+    perform(asked) {
+      const { account, path } = asked;
+      const refusal = refused("messages", asked);
+      if (refusal !== undefined) return refusal;
+      const conversation = account.conversations.get(account.messages.get(path)!.conversation_id)!;
+      if (conversation.pinned_message_id === path) {
+        conversation.pinned_message_id = null;
+        changed(account, conversation.id);
+      }
+      account.messages.delete(path);
+      return { status: 204 };
     },
   },
 };
 
-const shown = (object: object | undefined): Answer => (object === undefined ? missing() : { status: 200, body: object });
-
 const COLLECTIONS = { conversations: CONVERSATIONS, messages: MESSAGES };
 
 /** All attributes of an object: those that an endpoint doesn't take can't be chosen there. */
-const FIELDS = {
-  conversations: Object.keys(NEW_CONVERSATION),
-  messages: Object.keys(NEW_MESSAGE),
-};
+const FIELDS = { conversations: Object.keys(NEW_CONVERSATION), messages: Object.keys(NEW_MESSAGE) };
 
 const VERBS = { GET: "retrieve", HEAD: "retrieve", PUT: "update", PATCH: "update", DELETE: "delete", POST: "create" };
 
@@ -292,24 +377,45 @@ export function answers(request: Request, chosen: Chosen): Answer[] {
   return request.method === "HEAD" ? given.map(({ body: _, ...head }) => head) : given;
 }
 
-function withBody({ method, collection, id: path, query, body, token }: Request, chosen: Chosen): Answer[] {
+function withBody({ method, collection, id: path, query, body, special, token }: Request, chosen: Chosen): Answer[] {
   const reads = method === "GET" || method === "HEAD";
   const scope = `${collection}:${reads ? "read" : "write"}` as keyof typeof SCOPES;
   if (token.missing) return [unauthorized(401, "token_missing")];
   if (!token.good) return [unauthorized(401, "token_invalid", ', error="invalid_token"')];
   if ((token.scopes & SCOPES[scope]) === 0) return [unauthorized(403, "scope_insufficient", `, error="insufficient_scope", scope="${scope}"`)];
-  if (path !== undefined && id(path, true) === undefined) return [missing()];
 
   const verb = reads && path === undefined ? "list" : VERBS[method];
   const operation = COLLECTIONS[collection][verb]!;
   const sort = query.attributes.find(([name]) => name === "sort")?.[1];
   const values: Record<string, unknown> = {};
+  const header = method === "POST" ? "Idempotency-Key" : reads ? "If-None-Match" : "If-Match";
+  const right = method === "POST" ? /^[!-~]{1,255}$/ : TAGS;
+  const unreadable = special !== undefined && !right.test(special) ? [invalid(header)] : [];
+  // A malformed id names nothing.
+  if (path !== undefined && id(path, true) === undefined) return [...unreadable, missing()];
   const wrong = [
+    ...unreadable,
     ...faults(query, operation.query?.(sort) ?? {}, [], values),
     ...faults(body, operation.body ?? {}, operation.body === undefined ? [] : FIELDS[collection], values),
   ];
   if ("starting_after" in values && "ending_before" in values) wrong.push(invalid("ending_before"));
-  return wrong.length > 0 ? wrong : [operation.perform(token.account, values, path ?? "", chosen)];
+  if (wrong.length > 0) return wrong;
+  const lacking = operation.lacks?.(values);
+  if (lacking !== undefined) return [error(400, "parameter_missing", lacking)];
+
+  const perform = () => operation.perform({ account: token.account, values, path: path ?? "", chosen, ...(special === undefined ? {} : { special }) });
+  return [verb === "create" && special !== undefined ? once(token.account, special, JSON.stringify([collection, body]), perform) : perform()];
+}
+
+/** Does what a key stands for the first time; afterwards its answer is what was answered then. */
+function once({ keys }: Account, key: string, content: string, perform: () => Answer): Answer {
+  const before = keys.get(key);
+  if (before === undefined) {
+    const answer = perform();
+    keys.set(key, { content, answer: structuredClone(answer) });
+    return answer;
+  }
+  return before.content === content ? { ...before.answer, replayed: "true" } : error(422, "idempotency_key_reused", "Idempotency-Key");
 }
 
 /** The second in which an id was made: the milliseconds are in its leading characters. */
