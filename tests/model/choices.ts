@@ -17,8 +17,8 @@ export interface World {
 // ---------------------------------------------------------------------------------------------------------------- values
 
 type Kind = "conversations" | "messages";
-/** One of the caller's own, a message of the conversation that the path names, one of anybody's, gone or not, or none. */
-interface Which { kind: Kind; of: "mine" | "this" | "anybody" | "nobody"; n: number }
+/** One of the caller's own, a message of the conversation that the path names, a pinned one, anybody's, gone or not, or none. */
+interface Which { kind: Kind; of: "mine" | "this" | "pinned" | "anybody" | "nobody"; n: number }
 /** A time near the last activity of the conversation that the path names. */
 interface Around { around: number }
 type Values = Record<string, unknown>;
@@ -38,7 +38,7 @@ export const n = fc.noBias(fc.nat(999));
 const nth = <T>(list: T[], n: number): T | undefined => list[n % list.length];
 
 const which = (kind: Kind, ...of: Which["of"][]) => fc.record({ kind: fc.constant(kind), of: fc.constantFrom(...of), n });
-export const a = (kind: Kind): Choosable<Which> => rarely(15, which(kind, "anybody", "nobody"), which(kind, "mine"));
+export const a = (kind: Kind): Choosable<Which> => rarely(15, which(kind, "anybody", "nobody"), kind === "messages" ? which(kind, "mine", "mine", "pinned") : which(kind, "mine"));
 
 const ABSENT = fc.constant(undefined);
 const flag = fc.boolean();
@@ -197,6 +197,7 @@ export function idOf(world: World, account: Account, { kind, of, n }: Which, tar
   const lists = {
     mine: [...account[kind].values()],
     this: [...account.messages.values()].filter(({ conversation_id }) => conversation_id === target),
+    pinned: [...account.conversations.values()].flatMap(({ pinned_message_id }) => account.messages.get(pinned_message_id ?? "") ?? []),
     anybody: world[kind],
     nobody: [],
   };
