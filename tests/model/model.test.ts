@@ -213,6 +213,9 @@ const steps = fc.oneof(
 
 // --------------------------------------------------------------------------------------------------------------- the run
 
+/** The first lane that failed. The others fall silent: it has all the machine to be shrunk in. */
+let failing: number | undefined;
+
 describe("whatever is asked in whatever order, the answers are the model's", { concurrency: LANES }, () => {
   for (let lane = 0; lane < LANES; lane += 1) {
     test(`sequences of seed ${SEED}, ${lane + 1} of ${LANES}`, async (t) => {
@@ -220,11 +223,14 @@ describe("whatever is asked in whatever order, the answers are the model's", { c
       const started = performance.now();
       const sequences = fc.commands([steps], { maxCommands: LENGTH, size: "max", disableReplayLog: true });
       const property = fc.asyncProperty(sequences, async (commands) => {
+        if ((failing ?? lane) !== lane) return;
         const { model, real } = await start();
         try {
           await fc.asyncModelRun(() => ({ model, real }), commands);
           await compareContents(real);
         } catch (error) {
+          failing ??= lane;
+          if (failing !== lane) return;
           (error as Error).stack += `\n\nWhat was asked and answered:\n${real.log.join("\n")}`;
           throw error;
         } finally {
