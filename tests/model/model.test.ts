@@ -20,7 +20,7 @@ import {
 const SEED = Number(process.env["MODEL_SEED"] ?? 1);
 const STEPS = Number(process.env["MODEL_STEPS"] ?? 20_000);
 /** The longest sequence. On average they are half as long. */
-const LENGTH = 200;
+const LENGTH = 100;
 /** Sequences under way at once. They have no account in common, so none sees another. */
 const LANES = 8;
 
@@ -91,7 +91,7 @@ async function compare(world: World, service: Service, request: Request): Promis
   const answer = await send(...sent);
   const [method, path, { Authorization: _, ...headers } = {}, body = ""] = sent;
   const actual = told(request.collection, answer);
-  service.log.push(`token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`);
+  service.log.push(`token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`.slice(0, 1000));
 
   const chosen = { id: answer.json?.id, now: answer.json?.updated_at ?? answer.json?.created_at, ...(actual.tag === undefined ? {} : { tag: actual.tag }) };
   const right = answers(request, chosen).map((expected) => ({ ...ABSENT, ...expected }));
@@ -213,8 +213,9 @@ const steps = fc.oneof(
 
 // --------------------------------------------------------------------------------------------------------------- the run
 
-/** The first lane that failed. The others fall silent: it has all the machine to be shrunk in. */
-let failing: number | undefined;
+/** The first lane that failed, and until when it is shrunk. The others fall silent: it has all the machine. */
+let failing: { lane: number; until: number } | undefined;
+const SHRINKING = 300_000;
 
 describe("whatever is asked in whatever order, the answers are the model's", { concurrency: LANES }, () => {
   for (let lane = 0; lane < LANES; lane += 1) {
@@ -223,14 +224,14 @@ describe("whatever is asked in whatever order, the answers are the model's", { c
       const started = performance.now();
       const sequences = fc.commands([steps], { maxCommands: LENGTH, size: "max", disableReplayLog: true });
       const property = fc.asyncProperty(sequences, async (commands) => {
-        if ((failing ?? lane) !== lane) return;
+        if (failing !== undefined && (failing.lane !== lane || performance.now() > failing.until)) return;
         const { model, real } = await start();
         try {
           await fc.asyncModelRun(() => ({ model, real }), commands);
           await compareContents(real);
         } catch (error) {
-          failing ??= lane;
-          if (failing !== lane) return;
+          failing ??= { lane, until: performance.now() + SHRINKING };
+          if (failing.lane !== lane) return;
           (error as Error).stack += `\n\nWhat was asked and answered:\n${real.log.join("\n")}`;
           throw error;
         } finally {
