@@ -8,12 +8,12 @@ ALTER TABLE conversations ADD COLUMN tag TEXT GENERATED ALWAYS AS (coalesce(chan
 ALTER TABLE messages ADD COLUMN changed_by TEXT;
 ALTER TABLE messages ADD COLUMN tag TEXT GENERATED ALWAYS AS (coalesce(changed_by, id)) VIRTUAL;
 
--- Un-pinning changes the conversation, so its tag changes too. A message is deleted once: its id is as good a name for
--- that as the request's.
+-- Un-pinning changes the conversation, so its tag changes too. A message is deleted once, so that is a name for it as
+-- good as the request's; its id alone is the name of the request that sent it.
 DROP TRIGGER messages_unpin;
 CREATE TRIGGER messages_unpin BEFORE DELETE ON messages
 BEGIN
-  UPDATE conversations SET pinned_message_id = NULL, changed_by = OLD.id
+  UPDATE conversations SET pinned_message_id = NULL, changed_by = OLD.id || '-deleted'
   WHERE account_id = OLD.account_id AND id = OLD.conversation_id AND pinned_message_id = OLD.id;
 END;
 
