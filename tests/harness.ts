@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
 /** Requests a minute: more than any test makes, but for those which are about limits. */
 const limited = { limit: Number(process.env["TEST_LIMIT"] ?? 1_000_000), period: 60 as const };
-const ratelimits = rawConfig.ratelimits?.map((limit) => ({ ...limit, simple: limited }));
+const ratelimits = rawConfig.ratelimits?.map((limit: object) => ({ ...limit, simple: limited }));
 const vars = { ...rawConfig.vars, LIMITS: { token: limited, address: limited } };
 const server = createTestHarness({
   root,

@@ -4,25 +4,25 @@
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import {
-  type Account, type Answer, COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, READ, TOKEN_COLLECTION, account, api, assertError, assertNewToken, gate, grant,
+  type Account, type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, MESSAGES, NO_ID, READ, TOKEN_COLLECTION, account, api, assertError, assertNewToken, gate, grant,
   idsOf, insert, item, keyed, messageItem, origin, randomId, raw, rotation, sql, tokenItem,
 } from "./harness.ts";
 
 /** What a repetition has to have in common with the first answer. */
 const essence = ({ status, text, headers }: Answer) => ({ status, text, location: headers["location"], etag: headers["etag"], cache: headers["cache-control"] });
 
-function assertFirst({ headers }: Answer, what?: string): void {
+function assertFirst({ headers }: Answer, what = "the first"): void {
   assert.equal(headers["idempotent-replayed"], undefined, what);
 }
 
-function assertReplay(answer: Answer, first: Answer, what?: string): void {
+function assertReplay(answer: Answer, first: Answer, what = "a repetition"): void {
   assert.deepEqual(essence(answer), essence(first), what);
   assert.equal(answer.headers["idempotent-replayed"], "true", what);
   assert.notEqual(answer.headers["x-request-id"], first.headers["x-request-id"], what);
 }
 
 /** Every POST there is. */
-const POSTS: [string, (alice: Account) => Promise<(headers: Record<string, string | undefined>) => Promise<Answer>>][] = [
+const POSTS: [string, (alice: Account) => Promise<(headers: Headers) => Promise<Answer>>][] = [
   ["a conversation", async (alice) => (headers) => alice.post(COLLECTION, "contact_id=bob&group_id=team", headers)],
   ["a distinct conversation", async (alice) => (headers) => alice.post(COLLECTION, { contact_id: "bob", distinct: true }, headers)],
   ["a message", async (alice) => {

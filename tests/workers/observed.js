@@ -28,8 +28,8 @@ for (const name of ["log", "error"]) {
 export default {
   async fetch(request, env, ctx) {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
-    if (request.headers.has("x-test-reached")) return happened(gate(request.headers.get("x-test-reached")).reached);
-    if (request.headers.has("x-test-open")) return new Response(gate(request.headers.get("x-test-open")).open());
+    if (request.headers.has("x-test-reached")) return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
+    if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
     const failure = faults(request.headers);
     if (request.headers.has("x-test-trap")) trap(request.headers.get("x-test-trap"));
@@ -56,7 +56,10 @@ export default {
 function faults(headers) {
   let left = Number(headers.get("x-test-d1-failures") ?? Infinity);
   const fault = (failing, text, name) => async () => {
-    if (name !== null) await gate(name).pass();
+    if (name !== null) {
+      happen(`reached ${name}`);
+      await happened(`opened ${name}`);
+    }
     if (failing && text !== null) throw new Error(text);
   };
   return () => {
@@ -68,27 +71,22 @@ function faults(headers) {
   };
 }
 
-/** The gates at which calls to D1 wait, by name. */
-const gates = new Map();
+/** What has happened, by name: true, or who waits for it. */
+const events = new Map();
 
-function gate(name) {
-  if (!gates.has(name)) {
-    const [reached, opened] = [Promise.withResolvers(), Promise.withResolvers()];
-    const pass = () => {
-      reached.resolve();
-      return waiting(opened.promise);
-    };
-    gates.set(name, { reached: reached.promise, open: opened.resolve, pass });
-  }
-  return gates.get(name);
+function happen(name) {
+  const waiting = events.get(name) ?? [];
+  events.set(name, true);
+  for (const resolve of waiting) resolve();
 }
 
-/** Waits for another request. A request without a timer of its own would count as one that hangs. */
-const waiting = (promise) => Promise.race([promise, scheduler.wait(60_000)]);
-
-async function happened(promise) {
-  await waiting(promise);
-  return new Response();
+/** Waits until something has happened in another request. One without a timer of its own would count as one that hangs,
+ * and a promise lives and dies with the request that made it. */
+async function happened(name) {
+  if (events.get(name) === true) return;
+  const { promise, resolve } = Promise.withResolvers();
+  events.set(name, [...(events.get(name) ?? []), resolve]);
+  await Promise.race([promise, scheduler.wait(60_000)]);
 }
 
 /** The rate limiters, and which of them are asked for which key. */
