@@ -205,7 +205,8 @@ pub fn sql(id: usize) -> Option<String> {
     d1::sql(id).map(str::to_owned)
 }
 
-#[worker::event(start)]
+/// The instance is new.
+#[wasm_bindgen(start)]
 fn start() {
     console_error_panic_hook::set_once();
 }

@@ -4,17 +4,23 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, MESSAGES, MESSAGES_READ, MESSAGES_WRITE, NO_ID, READ, WRITE, account, api, assertError,
+  type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, MESSAGES, MESSAGES_READ, MESSAGES_WRITE, NO_ID, ALL, READ, TOKENS, WRITE, account, api, assertError,
   grant, hashOf, item, messageItem, newToken,
   origin, raw, send, sql,
 } from "./harness.ts";
+
+const TOKENS_PATH = "/v1/tokens";
 
 /** Every endpoint, and the scope that it needs. */
 const endpoints = (collection: string, read: number, write: number): [string, string, number][] => [
   ["GET", collection, read], ["HEAD", collection, read], ["POST", collection, write],
   ...["GET", "HEAD", "PUT", "PATCH", "DELETE"].map((verb): [string, string, number] => [verb, `${collection}/${NO_ID}`, verb === "GET" || verb === "HEAD" ? read : write]),
 ];
-const ENDPOINTS = [...endpoints(COLLECTION, READ, WRITE), ...endpoints(MESSAGES, MESSAGES_READ, MESSAGES_WRITE)];
+const ENDPOINTS: [string, string, number][] = [
+  ...endpoints(COLLECTION, READ, WRITE), ...endpoints(MESSAGES, MESSAGES_READ, MESSAGES_WRITE),
+  ["GET", TOKENS_PATH, TOKENS], ["POST", TOKENS_PATH, TOKENS], ["GET", `${TOKENS_PATH}/${NO_ID}`, TOKENS], ["DELETE", `${TOKENS_PATH}/${NO_ID}`, TOKENS],
+  ["POST", `${TOKENS_PATH}/${NO_ID}/rotate`, TOKENS],
+];
 
 const challenge = (answer: Answer): string => String(answer.headers["www-authenticate"]);
 
@@ -206,10 +212,10 @@ test("a token for reading messages writes none, one for writing reads none", asy
 });
 
 test("each endpoint needs its one scope: without it 403 that names it, with it alone none", async () => {
-  const names: Record<number, string> = { [READ]: "conversations:read", [WRITE]: "conversations:write", [MESSAGES_READ]: "messages:read", [MESSAGES_WRITE]: "messages:write" };
+  const names: Record<number, string> = { [READ]: "conversations:read", [WRITE]: "conversations:write", [MESSAGES_READ]: "messages:read", [MESSAGES_WRITE]: "messages:write", [TOKENS]: "tokens:write" };
   const owner = await account();
   const narrow = new Map<number, ReturnType<typeof api>>();
-  for (let scopes = 1; scopes < 16; scopes += 1) narrow.set(scopes, api(await grant(owner.id, { scopes })));
+  for (let scopes = 1; scopes <= ALL; scopes += 1) narrow.set(scopes, api(await grant(owner.id, { scopes })));
   for (const [method, path, needed] of ENDPOINTS) {
     for (const [scopes, caller] of narrow) {
       const answer = await caller.send(method, path);
@@ -255,6 +261,12 @@ test("what else is wrong with a request is told only to a caller whose token is 
     ["POST", MESSAGES, { "Content-Type": FORM }, `conversation_id=${NO_ID}&message=Hello`],
     ["POST", MESSAGES, { "Content-Type": FORM }, "x".repeat(70_000)],
     ["PUT", messageItem(NO_ID), { "Content-Type": FORM }, "contact_id=bob"],
+    ["POST", MESSAGES, { "Content-Type": FORM, "Idempotency-Key": "" }, `conversation_id=${NO_ID}&message=Hello`],
+    ["GET", item(id), { "If-None-Match": "x" }],
+    ["PUT", item(id), { "If-Match": "x" }],
+    ["GET", "/v1/tokens?limit=0", {}],
+    ["POST", "/v1/tokens", { "Content-Type": FORM }, "name=x&scopes=all"],
+    ["POST", `/v1/tokens/${NO_ID}/rotate`, { "Content-Type": FORM }, "grace_period=-1"],
   ];
   for (const [method, path, headers, body] of bad) {
     const what = `${method} ${path} ${body?.slice(0, 40)}`;
@@ -263,8 +275,8 @@ test("what else is wrong with a request is told only to a caller whose token is 
     for (const token of [newToken(), await grant(alice.id, { expires_at: 1 })]) {
       assertUnauthorized(await api(token).send(method, path, headers, body), "token_invalid", 1, what);
     }
-    const [mayRead, mayWrite] = path.startsWith(MESSAGES) ? [MESSAGES_READ, MESSAGES_WRITE] : [READ, WRITE];
-    const narrow = api(await grant(alice.id, { scopes: 15 & ~(method === "GET" ? mayRead : mayWrite) }));
+    const [mayRead, mayWrite] = path.startsWith(MESSAGES) ? [MESSAGES_READ, MESSAGES_WRITE] : path.startsWith("/v1/tokens") ? [TOKENS, TOKENS] : [READ, WRITE];
+    const narrow = api(await grant(alice.id, { scopes: ALL & ~(method === "GET" ? mayRead : mayWrite) }));
     assertError(await narrow.send(method, path, headers, body), 403, "scope_insufficient");
     const told = await alice.send(method, path, headers, body);
     assert.ok(told.status >= 400 && told.status !== 401 && told.status !== 403, what);

@@ -8,7 +8,8 @@ import { COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, account, api, assertError
 const CODES = [
   "parameter_missing", "parameter_unknown", "parameter_invalid", "parameter_duplicate", "parameter_immutable", "body_malformed",
   "token_missing", "token_invalid", "scope_insufficient", "resource_missing", "path_unknown", "method_not_allowed",
-  "body_too_large", "media_type_unsupported", "internal_error", "database_unavailable",
+  "precondition_failed", "body_too_large", "media_type_unsupported", "idempotency_key_reused", "rate_limited", "internal_error",
+  "database_unavailable",
 ];
 
 test("each code has its status", async () => {

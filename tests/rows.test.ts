@@ -49,12 +49,22 @@ interface Fixture {
 const put = (attributes: string) => ({ conversation }: Fixture) => alice.put(item(conversation), attributes);
 const post = (attributes: string) => ({ conversation }: Fixture) => alice.post(MESSAGES, `conversation_id=${conversation}&${attributes}`);
 
+let keys = 0;
+const key = () => ({ "Idempotency-Key": `key ${(keys += 1)}` });
+const TOKEN = { name: "one of many", scopes: "conversations:read" };
+
 /** The others: the rows read, and the rows written where the conversation has a contact or a group, and where both. */
 const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, number][] = [
   ["retrieve a conversation", ({ conversation }) => alice.get(item(conversation)), 2, 0, 0],
   ["create one", ({ like }) => alice.post(COLLECTION, like), 4, 9, 16],
   ["create one, `distinct=true`", ({ like }) => alice.post(COLLECTION, `${like}-new&distinct=true`), 5, 9, 16],
   ["… that is there already", ({ like }) => alice.post(COLLECTION, `${like}&distinct=true`), 5, 0, 0],
+  ["create one, with an `Idempotency-Key`", ({ like }) => alice.post(COLLECTION, like, key()), 11, 11, 18],
+  ["… the same again", async ({ like }) => {
+    const again = key();
+    await alice.post(COLLECTION, like, again);
+    return alice.post(COLLECTION, like, again);
+  }, 9, 0, 0],
   ["update `is_pinned`, `is_muted` or `archived_at`", put("is_muted=true"), 4, 7, 13],
   ["… `last_opened_at`, from read to unread or back", put("last_opened_at="), 4, 5, 9],
   ["… `last_opened_at` of one that stays read", put("last_opened_at=705103200"), 4, 1, 1],
@@ -69,6 +79,7 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
   ["retrieve a message", ({ message }) => alice.get(messageItem(message)), 2, 0, 0],
   ["send one that makes the conversation unread, or read", post("contact_id=bob&message=Hello"), 6, 7, 11],
   ["… that leaves it as unread or read as it was", post("message=Hello"), 6, 5, 7],
+  ["… with an `Idempotency-Key`", ({ conversation }) => alice.post(MESSAGES, `conversation_id=${conversation}&message=Hello`, key()), 13, 7, 9],
   ["… to a conversation that isn't there", () => alice.post(MESSAGES, "conversation_id=NoSuchConversat0&message=Hello"), 3, 0, 0],
   ["update one", ({ message }) => alice.put(messageItem(message), "message=Hi&read_at=705103200"), 4, 1, 1],
   ["… nothing", ({ message }) => alice.put(messageItem(message)), 2, 0, 0],
@@ -77,6 +88,9 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     await alice.put(item(conversation), `pinned_message_id=${message}`);
     return alice.delete(messageItem(message));
   }, 6, 2, 2],
+  ["make a token", () => alice.post("/v1/tokens", TOKEN), 5, 3, 3],
+  ["rotate a token", async () => alice.post(`/v1/tokens/${(await alice.post("/v1/tokens", TOKEN)).json.id}/rotate`), 12, 4, 4],
+  ["revoke a token", async () => alice.delete(`/v1/tokens/${(await alice.post("/v1/tokens", TOKEN)).json.id}`), 6, 1, 1],
   ["what names nothing", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
   ["what is refused with 400", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
 ];

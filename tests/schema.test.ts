@@ -40,8 +40,8 @@ test("migrations: all are applied, in order, and recorded", async () => {
 });
 
 test("every table is STRICT, and nothing is left of what a bad row could hang on", async () => {
-  const tables = await sql("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name IN ('accounts', 'tokens', 'conversations', 'messages')");
-  assert.equal(tables.length, 4);
+  const tables = await sql("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name IN ('accounts', 'tokens', 'conversations', 'messages', 'idempotency_keys')");
+  assert.equal(tables.length, 5);
   for (const { name, strict } of tables) assert.equal(strict, 1, String(name));
   assert.deepEqual(await sql("PRAGMA foreign_keys"), [{ foreign_keys: 1 }]);
 });
@@ -184,12 +184,48 @@ test("a deleted message is un-pinned by the database, whoever deletes it, and no
   const [before, bobs] = [await alice.contents(), await bob.contents()];
   await sql("DELETE FROM messages WHERE account_id = ? AND id = ?", alice.id, message);
   const { conversations, messages } = await alice.contents();
-  const unpinned = (row: Row): Row => (row["id"] === id ? { ...row, pinned_message_id: null, object: String(row["object"]).replace(`"${message}"`, "null") } : row);
+  const unpinned = (row: Row): Row => (row["id"] === id
+    ? { ...row, pinned_message_id: null, object: String(row["object"]).replace(`"${message}"`, "null"), changed_by: message, tag: message }
+    : row);
   assert.deepEqual(conversations, before.conversations.map(unpinned));
   assert.deepEqual(messages, before.messages.filter((row) => row["id"] !== message));
   assert.deepEqual(await bob.contents(), bobs);
   await sql("DELETE FROM messages WHERE account_id = ?", bob.id);
   assert.deepEqual((await bob.contents()).conversations.map((row) => row["pinned_message_id"]), [null]);
+});
+
+test("a tag names the request that changed the row last, before any did the row itself", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  const message = await alice.insertMessage(id);
+  for (const [table, row] of [["conversations", id], ["messages", message]] as const) {
+    const tag = async () => (await sql(`SELECT tag FROM ${table} WHERE account_id = ? AND id = ?`, alice.id, row))[0]?.["tag"];
+    assert.equal(await tag(), row);
+    await sql(`UPDATE ${table} SET changed_by = 'R000000000000001' WHERE account_id = ? AND id = ?`, alice.id, row);
+    assert.equal(await tag(), "R000000000000001");
+  }
+  const token = async () => (await sql("SELECT id, tag, object FROM tokens WHERE account_id = ?", alice.id))[0]!;
+  const before = await token();
+  assert.equal(before["tag"], before["id"]);
+  await sql("UPDATE tokens SET revoked_at = 7 WHERE account_id = ?", alice.id);
+  const after = await token();
+  assert.equal(after["tag"], `${before["id"]}-7`);
+  assert.deepEqual(JSON.parse(String(after["object"])), { ...JSON.parse(String(before["object"])), revoked_at: 7 });
+});
+
+test("a remembered key is one of an account, whole, and goes with the account", async () => {
+  const alice = await account();
+  const good: Row = { account_id: alice.id, key: "k", fingerprint: HASH, request_id: ID, answer: null, expires_at: 0 };
+  await refuses("idempotency_keys", good, {
+    account_id: [null, 0, -1],
+    key: [null, "", "x".repeat(256)],
+    fingerprint: [null, "", HASH.slice(1), HASH.toUpperCase()],
+    request_id: BAD_IDS,
+    expires_at: [null, -1, 253402300800, 0.5, "soon"],
+  });
+  await assert.rejects(insert("idempotency_keys", good), /UNIQUE/);
+  await sql("DELETE FROM accounts WHERE id = ?", alice.id);
+  assert.deepEqual(await sql("SELECT * FROM idempotency_keys WHERE account_id = ?", alice.id), []);
 });
 
 test("a database of before the messages is brought up to date without loss", async () => {
@@ -209,7 +245,7 @@ test("a database of before the messages is brought up to date without loss", asy
     SELECT account_id, id, id, contact_id, 'A message to ' || id || char(10) || '😀', archived_at, created_at, last_active_at FROM conversations WHERE is_muted;
     UPDATE conversations SET pinned_message_id = id WHERE is_muted AND is_pinned;`);
   const columns = {
-    accounts: "*", tokens: "*", messages: "account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at",
+    accounts: "*", tokens: "hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, valid_until", messages: "account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at",
     conversations: "account_id, id, contact_id, group_id, pinned_message_id, is_pinned, is_muted, last_active_at, last_opened_at, created_at, archived_at, state, object",
   };
   const contents = () => Object.entries(columns).map(([table, list]) => database.prepare(`SELECT ${list} FROM ${table} ORDER BY 1, 2, 3`).all());
