@@ -2,7 +2,7 @@
 // many calls to D1 it took, how many rows those read and wrote, and what was logged. Request headers which the Worker
 // itself doesn't know ask for more:
 //   x-test-explain      the query plans of what was run
-//   x-test-d1-failure   calls to D1 fail with this text, before anything was done
+//   x-test-d1-failure   calls to D1 fail with this text (percent-encoded), before anything was done
 //   x-test-d1-lost      the same, after everything was done
 //   x-test-d1-failures  only so many calls fail, the first ones
 //   x-test-no-d1        there is no database
@@ -60,7 +60,7 @@ function faults(headers) {
       happen(`reached ${name}`);
       await happened(`opened ${name}`);
     }
-    if (failing && text !== null) throw new Error(text);
+    if (failing && text !== null) throw new Error(decodeURIComponent(text));
   };
   return () => {
     const failing = left-- > 0;
