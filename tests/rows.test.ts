@@ -89,8 +89,8 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     return alice.delete(messageItem(message));
   }, 6, 2, 2],
   ["make a token", () => alice.post("/v1/tokens", TOKEN), 5, 3, 3],
-  ["rotate a token", async () => alice.post(`/v1/tokens/${(await alice.post("/v1/tokens", TOKEN)).json.id}/rotate`), 12, 4, 4],
-  ["revoke a token", async () => alice.delete(`/v1/tokens/${(await alice.post("/v1/tokens", TOKEN)).json.id}`), 6, 1, 1],
+  ["rotate a token", async () => alice.post(`/v1/tokens/${(await alice.post("/v1/tokens", TOKEN)).json.id}/rotate`), 9, 4, 4],
+  ["revoke a token", async () => alice.delete(`/v1/tokens/${(await alice.post("/v1/tokens", TOKEN)).json.id}`), 4, 1, 1],
   ["what names nothing", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
   ["what is refused with 400", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
 ];
