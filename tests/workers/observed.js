@@ -75,6 +75,7 @@ function faults(headers) {
 const events = new Map();
 
 function happen(name) {
+  if (events.get(name) === true) return;
   const waiting = events.get(name) ?? [];
   events.set(name, true);
   for (const resolve of waiting) resolve();
