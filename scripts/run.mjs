@@ -12,13 +12,15 @@ import { setUp } from "./setup.mjs";
 /** What each command needs, and the file that is the command; `build` is all set-up.
  * @type {Record<string, { needs: Need[], file?: string }>} */
 const COMMANDS = {
-  start: { needs: ["packages", "build"], file: "start.ts" },
+  start: { needs: ["packages", "site"], file: "start.ts" },
   test: { needs: ["packages", "rust", "lints"], file: "test.ts" },
-  build: { needs: ["packages", "build"] },
-  deploy: { needs: ["packages", "build"], file: "deploy.ts" },
+  build: { needs: ["packages", "site"] },
+  deploy: { needs: ["packages", "site"], file: "deploy.ts" },
   token: { needs: ["packages"], file: "token.ts" },
   seed: { needs: ["packages"], file: "seed.ts" },
-  bench: { needs: ["packages", "build"], file: "../bench/run.ts" },
+  durability: { needs: ["packages", "site"], file: "durability.ts" },
+  bench: { needs: ["packages", "site"], file: "../bench/run.ts" },
+  fuzz: { needs: ["packages", "rust"], file: "fuzz.ts" },
 };
 
 /** wrangler on its own business only: no telemetry, no banner, no prompts about other products, no look-up of where

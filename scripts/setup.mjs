@@ -37,7 +37,7 @@ function bindgenVersion() {
 const bindgenRoot = () => join(tools, `wasm-bindgen-${bindgenVersion()}`);
 const bindgen = () => join(bindgenRoot(), "bin", "wasm-bindgen");
 
-/** @typedef {"packages" | "rust" | "lints" | "build"} Need */
+/** @typedef {"packages" | "rust" | "lints" | "build" | "site"} Need */
 /** @type {Record<Need, { after: Need[], ready: () => boolean, make: () => Promise<void> }>} */
 const NEEDS = {
   /** npm's packages, exactly as locked. */
@@ -100,6 +100,20 @@ const NEEDS = {
       rmSync(old, { recursive: true, force: true });
       if (existsSync(at("build"))) renameSync(at("build"), old);
       renameSync(fresh, at("build"));
+    },
+  },
+
+  /** The static files in build/site/, which wrangler.toml names. */
+  site: {
+    after: ["build"],
+    ready: () => existsSync(at("build", "site")) && existsSync(SITE_STAMP) && readFileSync(SITE_STAMP, "utf8") === siteHash(),
+    make: async () => {
+      const hash = siteHash();
+      const fresh = join(tools, "site-new");
+      await step("pages", () => run(node, [at("scripts", "site.ts"), fresh]));
+      rmSync(at("build", "site"), { recursive: true, force: true });
+      renameSync(fresh, at("build", "site"));
+      writeFileSync(SITE_STAMP, hash); // beside the folder: what is in it is served
     },
   },
 };
@@ -192,11 +206,22 @@ const buildHash = () =>
   hashOf([
     ...["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", join(".cargo", "config.toml"), join("scripts", "setup.mjs")].map((file) => at(file)),
     at("node_modules", "binaryen", "package.json"),
-    ...readdirSync(at("src"), { recursive: true, encoding: "utf8" })
-      .map((name) => at("src", name))
-      .filter((path) => statSync(path).isFile())
-      .sort(),
+    ...filesIn("src"),
   ]);
+
+const SITE_STAMP = at("build", ".site-stamp");
+const siteHash = () =>
+  hashOf([...["openapi.yaml", "Cargo.toml", "package-lock.json", join("scripts", "site.ts")].map((file) => at(file)), ...filesIn("site"), ...filesIn("clients")]);
+
+/** All files of a folder, however deep; none where it isn't there.
+ * @param {string} folder */
+const filesIn = (folder) =>
+  existsSync(at(folder))
+    ? readdirSync(at(folder), { recursive: true, encoding: "utf8" })
+        .map((name) => at(folder, name))
+        .filter((path) => statSync(path).isFile())
+        .sort()
+    : [];
 
 /** One hash of the names and contents of files; a file that isn't there counts as such.
  * @param {string[]} files */

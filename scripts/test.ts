@@ -13,8 +13,12 @@ const USAGE = `Usage: npm test [-- --only tests/FILE.test.ts]
   --only FILE    only the API tests of this file (or of several, as a glob)`;
 
 type Counts = { passed: number; failed: number; skipped: number };
-/** A program, and how to count what it did from its exit and its output; without that it is one check. */
-type Check = { title: string; program: string; args: string[]; count?: (ok: boolean, output: string) => Counts };
+/** A program, and how to count what it did from its exit and its output; without that it is one check. What it says when
+ * something it needs can't be had here, and what that is: then it is skipped. */
+type Check = { title: string; program: string; args: string[]; count?: (ok: boolean, output: string) => Counts; needs?: [says: RegExp, lack: string][] };
+
+/** How long a check waits for what it needs from elsewhere. */
+const PATIENCE = 20_000;
 
 const WASM = ["--target", "wasm32-unknown-unknown"];
 const scratch = mkdtempSync(join(tmpdir(), "conversations-test-"));
@@ -61,11 +65,28 @@ const nodeTests = (files: string): Check => ({
 
 const build: Check = { title: "build", program: node, args: ["scripts/run.mjs", "build"] };
 
+const CARGO_DENY: [RegExp, string] = [/no such command: `deny`/, "cargo-deny is not installed: cargo install --locked cargo-deny"];
+
 const CHECKS: Check[] = [
   { title: "format", program: "cargo", args: ["fmt", "--check"] },
+  { title: "format, fuzzing", program: "cargo", args: ["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"] },
   { title: "clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
   { title: "clippy, wasm", program: "cargo", args: ["clippy", "--locked", ...WASM, "--", "-D", "warnings"] },
   { title: "unit tests", program: "cargo", args: ["test", "--locked"], count: cargoCounts },
+  { title: "fuzzing, replay", program: "cargo", args: ["test", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"], count: cargoCounts },
+  { title: "licences and sources of the crates", program: "cargo", args: ["deny", "--locked", "check", "bans", "licenses", "sources"], needs: [CARGO_DENY] },
+  {
+    title: "advisories on the crates",
+    program: "cargo",
+    args: ["deny", "--locked", "check", "advisories"],
+    needs: [CARGO_DENY, [/failed to fetch advisory database/, "the database of advisories could not be fetched"]],
+  },
+  {
+    title: "advisories on the npm packages",
+    program: "npm",
+    args: ["audit", "--fetch-retries=0"],
+    needs: [[/audit endpoint returned an error/, "the npm registry could not be asked"]],
+  },
   { title: "types", program: join(bin, "tsc"), args: ["--noEmit"] },
   build,
   nodeTests("tests/**/*.test.ts"),
@@ -73,19 +94,33 @@ const CHECKS: Check[] = [
 ];
 
 /** Runs one check with its output shown as it comes. */
-async function perform({ title, program, args, count = one }: Check): Promise<Counts> {
+async function perform({ title, program, args, count = one, needs }: Check): Promise<Counts & { lack?: string }> {
   const started = Date.now();
   console.log(styleText("bold", `\n── ${title}`));
-  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, args, { cwd: root, detached: needs !== undefined, stdio: ["ignore", "pipe", needs ? "pipe" : "inherit"] });
   let output = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-    output += chunk;
-    process.stdout.write(chunk);
-  });
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream]?.setEncoding("utf8").on("data", (chunk: string) => {
+      output += chunk;
+      process[stream].write(chunk);
+    });
+  }
+  let late = false;
+  const timer = needs && setTimeout(() => {
+    late = true;
+    // A group of its own, so that nothing it started goes on without it.
+    process.kill(-child.pid!, "SIGKILL");
+  }, PATIENCE);
   const ok = await once(child, "close").then(([code]) => code === 0, (error: Error) => {
     console.log(error.message);
     return false;
   });
+  clearTimeout(timer);
+  const lack = ok ? undefined : late ? `no answer within ${PATIENCE / 1000} seconds` : needs?.find(([says]) => says.test(output))?.[1];
+  if (lack !== undefined) {
+    console.log(`${styleText("yellow", "–")} ${title} skipped: ${lack}`);
+    return { passed: 0, failed: 0, skipped: 1, lack };
+  }
   const counts = count(ok, output);
   console.log(`${counts.failed === 0 ? styleText("green", "✓") : styleText("red", "✗")} ${title} (${seconds(started)})`);
   return counts;
@@ -96,6 +131,7 @@ await command(USAGE, async (args) => {
   const checks = values.only === undefined ? CHECKS : [build, nodeTests(values.only)];
   const sum = { passed: 0, failed: 0, skipped: 0 };
   const failures: string[] = [];
+  const skips: string[] = [];
   try {
     for (const check of checks) {
       const counts = await perform(check);
@@ -103,10 +139,12 @@ await command(USAGE, async (args) => {
       sum.failed += counts.failed;
       sum.skipped += counts.skipped;
       if (counts.failed > 0) failures.push(check.title);
+      if (counts.lack !== undefined) skips.push(`${check.title} (${counts.lack})`);
     }
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+  if (skips.length > 0) console.log(`\nSkipped: ${skips.join(", ")}`);
   if (failures.length > 0) console.log(`\nFailed: ${failures.join(", ")}`);
   console.log(`\n${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ""}`);
   process.exitCode = sum.failed > 0 ? 1 : 0;

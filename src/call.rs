@@ -155,6 +155,17 @@ impl Call {
         Self { statements: vec![answer, delete], answer: 0, repeatable: false, render: Box::new(render) }
     }
 
+    /// Whether D1 answers, and which version this is. It asks for nothing that is stored and for no token.
+    pub fn health() -> Self {
+        const HEALTH: &str = "\
+SELECT 0 AS account, 1 AS allowed, 'ok' AS answer
+WHERE ?1 = '' AND ?2 > 0 AND ?3 IS NOT NULL";
+        Self::read(Statement::new(HEALTH, []), |_| {
+            let version = env!("CARGO_PKG_VERSION");
+            Ok(Response::json(200, format!(r#"{{"status":"ok","version":"{version}"}}"#)))
+        })
+    }
+
     /// Does nothing but see whether the caller may be told what is wrong.
     pub fn refusal(error: Error) -> Self {
         const AUTHORIZE: &str = "\

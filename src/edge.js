@@ -135,11 +135,7 @@ export function failed({ method, url }, cause) {
 
 /** A static file, with the headers of `lines` besides its own. */
 export function file(found, lines) {
-  const all = headers(lines);
-  for (const name of ["cache-control", "content-type", "etag"]) {
-    if (found.headers.has(name)) all[name] = found.headers.get(name);
-  }
-  return new Response(found.body, { status: found.status, headers: all });
+  return new Response(found.body, { status: found.status, headers: { ...headers(lines), ...Object.fromEntries(found.headers) } });
 }
 
 function headers(lines) {

@@ -27,7 +27,7 @@ export default {
 async function answer(request, env) {
   const exchange = new Exchange(head(request), Date.now());
   let [word, argument, rest, text] = read(exchange.begin());
-  if ((word === "body" || word === "call") && !(await within(env.TOKEN_LIMIT, rest))) {
+  if ((word === "body" || word === "call") && !(await within(env.TOKEN_LIMIT, rest || address(request)))) {
     [word, argument, rest, text] = limited(exchange, "token", env);
   }
   if (word === "body") {
@@ -46,7 +46,8 @@ async function answer(request, env) {
   }
   let found;
   if (word === "file") {
-    found = await env.ASSETS?.fetch(request).catch(() => undefined);
+    found = await env.ASSETS.fetch(request);
+    if (found.status === 404) found = undefined;
     [word, argument, rest, text] = read(found === undefined ? exchange.file_missing() : exchange.file(found.status));
   }
   if (argument === "401" && !(await within(env.ADDRESS_LIMIT, address(request)))) {

@@ -92,9 +92,10 @@ impl Exchange {
                     Err(error) => self.refuse(error),
                 }
             }
-            Ok(Destination::Documentation) => {
-                self.route = Some("/");
-                Step::File.text()
+            Ok(Destination::File) => Step::File.text(),
+            Ok(Destination::Health) => {
+                self.route = Some(routes::HEALTH);
+                self.call(Caller::nobody(), Call::health())
             }
             Ok(Destination::Preflight) => self.respond(Response::preflight()),
             Ok(Destination::Options(allow)) => self.respond(Response::options(allow)),
@@ -120,6 +121,10 @@ impl Exchange {
             .and_then(|body| Request::parse(&self.head, endpoint, &caller, &body, &self.id, self.now))
             .and_then(endpoint.handler)
             .unwrap_or_else(Call::refusal);
+        self.call(caller, call)
+    }
+
+    fn call(&mut self, caller: Caller, call: Call) -> String {
         let statements = d1::statements(&caller, &call, self.now);
         let step = Step::Call { answering: call.answer, caller: caller.hash.clone(), statements };
         self.call = Some((caller, call));
@@ -166,9 +171,9 @@ impl Exchange {
         self.respond(Response::file(status))
     }
 
-    /// There are no static files.
+    /// There is no such static file.
     pub fn file_missing(&self) -> String {
-        self.refuse(Error::internal("wrangler.toml binds no static files as ASSETS"))
+        self.refuse(routes::path_unknown())
     }
 
     fn refuse(&self, error: Error) -> String {

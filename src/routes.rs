@@ -54,6 +54,12 @@ const TABLE: &[(&str, usize, &[Verb])] = &[
     ]),
 ];
 
+/// The pages, which come from `site/`; what they need lies under `/assets/`.
+const FILES: &[&str] = &["/", "/inbox", "/openapi.json"];
+
+/// Where whoever watches the service asks whether it is well. No token is needed.
+pub const HEALTH: &str = "/health";
+
 /// One verb of one path.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -74,8 +80,10 @@ pub struct Endpoint {
 pub enum Destination {
     /// To an endpoint of the API.
     Endpoint(Endpoint),
-    /// To the documentation page.
-    Documentation,
+    /// To a static file.
+    File,
+    /// To the question whether the service is well.
+    Health,
     /// A browser asks whether it may.
     Preflight,
     /// Somebody asks for a path's verbs, which are these.
@@ -88,21 +96,17 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
     if method == "OPTIONS" && head.special.is_some() {
         return Ok(Destination::Preflight);
     }
-    if head.path == "/" {
+    let file = FILES.contains(&head.path.as_str()) || head.path.starts_with("/assets/");
+    if file || head.path == HEALTH {
         return match method {
-            "GET" | "HEAD" => Ok(Destination::Documentation),
+            "GET" | "HEAD" => Ok(if file { Destination::File } else { Destination::Health }),
             _ => options_or_refusal(method, ["GET"].into_iter()),
         };
     }
     let (route, id, body_limit, verbs) = TABLE
         .iter()
         .find_map(|(route, limit, verbs)| matches(route, &head.path).map(|id| (*route, id, *limit, verbs)))
-        .ok_or_else(|| {
-            Error::new(
-                Code::PathUnknown,
-                "There is nothing at this path. The API lives under /v1/conversations, /v1/messages and /v1/tokens, without a trailing slash.",
-            )
-        })?;
+        .ok_or_else(path_unknown)?;
     let wanted = if method == "HEAD" { "GET" } else { method };
     match verbs.iter().find(|(verb, ..)| *verb == wanted) {
         Some(&(_, scope, handler)) => {
@@ -110,6 +114,14 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
         }
         None => options_or_refusal(method, verbs.iter().map(|(verb, ..)| *verb)),
     }
+}
+
+/// The answer to a path at which there is nothing.
+pub fn path_unknown() -> Error {
+    Error::new(
+        Code::PathUnknown,
+        "There is nothing at this path. The API lives under /v1/conversations, /v1/messages and /v1/tokens, without a trailing slash.",
+    )
 }
 
 /// The path's `:id`, or the empty string where the pattern has none; None when the path is another one.

@@ -1,0 +1,37 @@
+// GET /health: what whoever watches the service asks. It needs no token and tells nothing of what is stored.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+import { account, assertError, send } from "./harness.ts";
+
+test("200 with the build's version while D1 answers", async () => {
+  const [, version] = /^version = "(.+)"/m.exec(readFileSync(new URL("../Cargo.toml", import.meta.url), "utf8"))!;
+  for (const headers of [{}, { Authorization: "Bearer x" }, { Authorization: `Bearer ${(await account()).token}` }]) {
+    const { status, json, cost, log } = await send("GET", "/health", headers);
+    assert.deepEqual([status, json], [200, { status: "ok", version }]);
+    assert.deepEqual([cost, log.route], [{ calls: 1, rowsRead: 0, rowsWritten: 0 }, "/health"]);
+  }
+  assert.equal((await send("HEAD", "/health")).status, 200);
+});
+
+test("503 when it doesn't", async () => {
+  const answer = await send("GET", "/health", { "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded. Too many requests queued." });
+  assertError(answer, 503, "database_unavailable");
+  assert.equal(answer.headers["retry-after"], "5");
+});
+
+test("what passes is asked again: a lost connection is no illness", async () => {
+  const answer = await send("GET", "/health", { "x-test-d1-failure": "D1_ERROR: Network connection lost.", "x-test-d1-failures": "2" });
+  assert.deepEqual([answer.status, answer.cost.calls], [200, 3]);
+});
+
+test("500 when there is none", async () => {
+  assertError(await send("GET", "/health", { "x-test-no-d1": "1" }), 500, "internal_error");
+});
+
+test("it takes GET and HEAD", async () => {
+  const answer = await send("POST", "/health");
+  assertError(answer, 405, "method_not_allowed");
+  assert.equal(answer.headers["allow"], "GET, HEAD, OPTIONS");
+});
