@@ -17,6 +17,10 @@ BEGIN
   WHERE account_id = OLD.account_id AND id = OLD.conversation_id AND pinned_message_id = OLD.id;
 END;
 
+-- A token by its id within its account: unique, so that nothing but the one entry is read, whoever else has which.
+DROP INDEX tokens_by_account;
+CREATE UNIQUE INDEX tokens_by_account ON tokens (account_id, id);
+
 -- The token as the API shows it, and its tag: all that can change of one is when it was revoked.
 ALTER TABLE tokens ADD COLUMN object TEXT GENERATED ALWAYS AS (
   json_object(
