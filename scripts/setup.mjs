@@ -10,7 +10,7 @@ import { withLock } from "./lock.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 // With a way to instantiate again after a trap, which src/entry.js takes.
-const RESET = ["--experimental-reset-state-function", "--force-enable-abort-handler"];
+const RESET = ["--experimental-reset-state-function"];
 const BINDGEN_FLAGS = ["--target", "web", "--no-typescript", "--out-name", "index", ...RESET];
 // What rustc and the runtime both know by now; everything not named here stays out of the module.
 const OPT_FLAGS = [

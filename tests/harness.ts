@@ -18,11 +18,13 @@ const { createTestHarness, experimental_readRawConfig } = await import("wrangler
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
-/** Limits that no test reaches: those which are about them ask for lower ones, in `tests/limits.test.ts`. */
-const ratelimits = rawConfig.ratelimits?.map((limit: object) => ({ ...limit, simple: { limit: 1_000_000, period: 60 as const } }));
+/** Requests a minute: more than any test makes, but for those which are about limits. */
+const limited = { limit: Number(process.env["TEST_LIMIT"] ?? 1_000_000), period: 60 as const };
+const ratelimits = rawConfig.ratelimits?.map((limit: object) => ({ ...limit, simple: limited }));
+const vars = { ...rawConfig.vars, LIMITS: { token: limited, address: limited } };
 const server = createTestHarness({
   root,
-  workers: [{ config: { ...rawConfig, ratelimits, main: "tests/workers/observed.js", build: {} } }],
+  workers: [{ config: { ...rawConfig, ratelimits, vars, main: "tests/workers/observed.js", build: {} } }],
 });
 after(() => server.close());
 
@@ -45,6 +47,18 @@ export async function sql(text: string, ...params: (string | number | null)[]): 
   return answer.results;
 }
 
+/** A gate at which the calls to D1 of requests with its headers wait, before they do anything or after they did. */
+export function gate(when: "before" | "after" = "before") {
+  const name = randomId();
+  const control = async (header: string) => void (await fetch(origin, { headers: { [header]: name } }));
+  return {
+    headers: { [when === "before" ? "x-test-gate" : "x-test-gate-after"]: name },
+    /** Until a call waits there. */
+    reached: () => control("x-test-reached"),
+    open: () => control("x-test-open"),
+  };
+}
+
 // -------------------------------------------------------------------------------------------------------- the answers
 
 export interface Answer {
@@ -57,6 +71,8 @@ export interface Answer {
   cost: { calls: number; rowsRead: number; rowsWritten: number };
   /** The line that the log got. */
   log: any;
+  /** The limiters that were asked, by the name of their binding, and for which key. */
+  limited: [limiter: string, key: string][];
 }
 
 const EXPOSED = [
@@ -122,7 +138,8 @@ function audit(method: string, path: string, status: number, headers: http.Incom
   } else if (!bodiless) {
     assert.ok(status < 400, `an error without the error object: ${what}`);
   }
-  return { status, headers, text, json, cost, log };
+  const limited = JSON.parse(String(headers["x-test-limited"]));
+  return { status, headers, text, json, cost, log, limited };
 }
 
 // ------------------------------------------------------------------------------------------------------- the requests
@@ -304,6 +321,16 @@ export async function account(scopes = ALL) {
       ]);
       return { conversations, messages };
     },
+
+    /** And its tokens, and what it has been answered. */
+    async everything(): Promise<Record<string, Row[]>> {
+      const [contents, tokens = [], keys = []] = await Promise.all([
+        this.contents(),
+        sql("SELECT * FROM tokens WHERE account_id = ? ORDER BY id", id),
+        sql("SELECT * FROM idempotency_keys WHERE account_id = ? ORDER BY key", id),
+      ]);
+      return { ...contents, tokens, keys };
+    },
   };
 }
 export type Account = Awaited<ReturnType<typeof account>>;
@@ -328,10 +355,21 @@ export const FIELDS = [
 /** Those of a message, in the order of the documentation. */
 export const MESSAGE_FIELDS = ["id", "conversation_id", "contact_id", "message", "read_at", "created_at", "updated_at"];
 
+/** Those of a token. */
+export const TOKEN_FIELDS = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at"];
+
 export const COLLECTION = "/v1/conversations";
 export const item = (id: string): string => `${COLLECTION}/${id}`;
 export const MESSAGES = "/v1/messages";
 export const messageItem = (id: string): string => `${MESSAGES}/${id}`;
+export const TOKEN_COLLECTION = "/v1/tokens";
+export const tokenItem = (id: string): string => `${TOKEN_COLLECTION}/${id}`;
+export const rotation = (id: string): string => `${tokenItem(id)}/rotate`;
+
+export const keyed = (key: string): Headers => ({ "Idempotency-Key": key });
+/** The condition that an object is still what an answer showed, and that it isn't. */
+export const ifMatch = ({ headers }: Answer): Headers => ({ "If-Match": headers["etag"] });
+export const ifNoneMatch = ({ headers }: Answer): Headers => ({ "If-None-Match": headers["etag"] });
 
 /** An id that names nothing. */
 export const NO_ID = "NoSuchConversat0";
@@ -350,6 +388,9 @@ const assertObject = (fields: string[]) => (json: unknown, expected: Record<stri
 };
 export const assertConversation = assertObject(FIELDS);
 export const assertMessage = assertObject(MESSAGE_FIELDS);
+export const assertToken = assertObject(TOKEN_FIELDS);
+/** The one answer that shows it. */
+export const assertNewToken = assertObject([...TOKEN_FIELDS, "token"]);
 
 /** The ids of a page, in its order. */
 export function idsOf(answer: Answer): string[] {
