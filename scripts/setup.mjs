@@ -106,7 +106,7 @@ const NEEDS = {
   /** The static files in build/site/, which wrangler.toml names. */
   site: {
     after: ["build"],
-    ready: () => existsSync(at("build", "site")) && existsSync(SITE_STAMP) && readFileSync(SITE_STAMP, "utf8") === siteHash(),
+    ready: () => NEEDS.build.ready() && existsSync(at("build", "site")) && existsSync(SITE_STAMP) && readFileSync(SITE_STAMP, "utf8") === siteHash(),
     make: async () => {
       const hash = siteHash();
       const fresh = join(tools, "site-new");
