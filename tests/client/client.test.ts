@@ -453,18 +453,21 @@ test("a call that is cancelled beforehand sends nothing", async () => {
   assert.deepEqual(sent, []);
 });
 
-test("a call that is cancelled on its way ends with the signal's reason, and is not tried again", async () => {
+/** Far less than what the client would wait for if it didn't notice. */
+const AT_ONCE = { timeout: 10_000 };
+
+test("a call that is cancelled on its way ends with the signal's reason, and is not tried again", AT_ONCE, async () => {
   const controller = new AbortController();
   const reason = new Error("changed my mind");
   const { client, sent } = connect("self_nothing", [(url, init) => {
     queueMicrotask(() => controller.abort(reason));
     return NEVER(url, init);
-  }]);
+  }], { retries: 0 });
   assert.equal(await failure(client.conversations.get(NO_ID, { signal: controller.signal }), Error), reason);
   assert.equal(sent.length, 1);
 });
 
-test("a body that is cancelled half way ends with the signal's reason", async () => {
+test("a body that is cancelled half way ends with the signal's reason", AT_ONCE, async () => {
   const controller = new AbortController();
   const reason = new Error("changed my mind");
   const { client } = connect("self_nothing", [async (_, { signal }) => new Response(new ReadableStream({
@@ -477,7 +480,7 @@ test("a body that is cancelled half way ends with the signal's reason", async ()
   assert.equal(await failure(client.conversations.get(NO_ID, { signal: controller.signal }), Error), reason);
 });
 
-test("the wait before a retry is a timer, which cancelling ends at once", async (t) => {
+test("the wait before a retry is a timer, which cancelling ends at once", AT_ONCE, async (t) => {
   const { token } = await account();
   const controller = new AbortController();
   const reason = new Error("changed my mind");
@@ -489,14 +492,17 @@ test("the wait before a retry is a timer, which cancelling ends at once", async 
     waits.push(milliseconds);
     if (waits.length === 1) return setTimeout(over, 0);
     queueMicrotask(() => controller.abort(reason));
-    return setTimeout(over, milliseconds);
+    return (cancelled = setTimeout(assert.fail, milliseconds));
   });
+  let cancelled: unknown;
+  const cleared = t.mock.method(globalThis, "clearTimeout");
   const busy = saying(503, { "retry-after": "20" });
   const { client, sent } = connect(token, [busy, audited(), busy], { wait: undefined as never });
   await client.conversations.list().page();
   assert.equal(sent.length, 2);
   assert.equal(await failure(client.conversations.list().page({ signal: controller.signal }), Error), reason);
   assert.deepEqual([sent.length, waits.length], [3, 2]);
+  assert.ok(cleared.mock.calls.some(({ arguments: [timer] }) => timer === cancelled), "the timer still runs");
 });
 
 test("an attempt that takes too long is tried again", async () => {
