@@ -5,16 +5,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { inspect } from "node:util";
 import { Conversations, ConversationsError, NetworkError, type Options, etagOf } from "../../clients/typescript/src/index.ts";
-import { COLLECTION, type Headers, NO_ID, account, item, origin, send } from "../harness.ts";
+import { COLLECTION, NO_ID, account, audited, item, origin } from "../harness.ts";
 
 type Fetch = NonNullable<Options["fetch"]>;
-
-/** A fetch by way of the harness, which audits every answer. The headers are added to what is sent. */
-const audited = (added: Headers = {}): Fetch => async (url, { method = "GET", headers, body }) => {
-  const answer = await send(method, url.slice(origin.length), { ...Object.fromEntries(new Headers(headers)), ...added }, (body ?? undefined) as string | undefined);
-  const response = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as [string, string]);
-  return new Response(answer.text === "" ? null : answer.text, { status: answer.status, headers: response });
-};
 
 const DOWN = audited({ "x-test-d1-failure": "D1_ERROR: out of order" });
 const STORED_BUT_DOWN = audited({ "x-test-d1-lost": "D1_ERROR: out of order" });
