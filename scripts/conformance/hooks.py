@@ -52,7 +52,7 @@ def rightly_refused(case, response):
             or param in ("starting_after", "ending_before") and ({"starting_after", "ending_before"} <= query.keys() or "sort" in query or len(sent) != 16)
             # There is no such message in this conversation.
             or param == "pinned_message_id" and sent is not None
-            # It is over, or it is that of a token to be rotated and beyond the caller's own.
-            or param == "expires_at" and (case.path.endswith("/rotate") or int(sent) <= time.time())
+            # It is over.
+            or param == "expires_at" and int(sent) <= time.time()
         )
     )
