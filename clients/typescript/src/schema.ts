@@ -205,9 +205,29 @@ export interface paths {
         };
         /**
          * Is the service well?
-         * @description Whether the database answers, and which version this is. No token is needed.
+         * @description Whether the database answers, and which version this is.
          */
         get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This description
+         * @description All that is described here, for programs (OpenAPI 3.1).
+         */
+        get: operations["describe"];
         put?: never;
         post?: never;
         delete?: never;
@@ -263,9 +283,15 @@ export interface components {
             group_id: components["schemas"]["Reference"] | null;
             /** @description The message that is pinned in it. */
             pinned_message_id: components["schemas"]["Id"] | null;
-            /** @description Whether it is pinned. */
+            /**
+             * @description Whether it is pinned.
+             * @example false
+             */
             is_pinned: boolean;
-            /** @description Whether it is muted. */
+            /**
+             * @description Whether it is muted.
+             * @example false
+             */
             is_muted: boolean;
             /** @description When the last message was sent. */
             last_active_at: components["schemas"]["Timestamp"] | null;
@@ -295,24 +321,80 @@ export interface components {
          *     }
          */
         ConversationList: {
-            /** @description Whether there are more in the direction travelled. */
+            /**
+             * @description Whether there are more in the direction travelled.
+             * @example false
+             */
             has_more: boolean;
+            /**
+             * @description The page.
+             * @example [
+             *       {
+             *         "id": "xgQQXg3hrtjh7AvZ",
+             *         "contact_id": "WAz8eIbvDR60rouK",
+             *         "group_id": null,
+             *         "pinned_message_id": null,
+             *         "is_pinned": false,
+             *         "is_muted": false,
+             *         "last_active_at": 705103200,
+             *         "last_opened_at": 705103200,
+             *         "created_at": 692233200,
+             *         "archived_at": null
+             *       }
+             *     ]
+             */
             data: components["schemas"]["Conversation"][];
         };
         /**
+         * @description With a contact, a group, or both.
          * @example {
          *       "contact_id": "WAz8eIbvDR60rouK"
          *     }
          */
         NewConversation: {
-            contact_id?: components["schemas"]["Reference"];
-            group_id?: components["schemas"]["Reference"];
+            /** @description The contact, or null. */
+            contact_id?: components["schemas"]["Reference"] | null;
+            /** @description The group, or null. */
+            group_id?: components["schemas"]["Reference"] | null;
             /**
              * @description Return the one with the same contact and group if there is one.
              * @default false
+             * @example false
              */
             distinct?: boolean;
-        } | unknown | unknown;
+        } | {
+            contact_id: string;
+        } | {
+            group_id: string;
+        };
+        /**
+         * @description With a contact, a group, or both. An empty value is none.
+         * @example {
+         *       "contact_id": "WAz8eIbvDR60rouK"
+         *     }
+         */
+        NewConversationForm: {
+            /**
+             * @description The id of a contact or a group, or empty.
+             * @example WAz8eIbvDR60rouK
+             */
+            contact_id?: string;
+            /**
+             * @description The id of a contact or a group, or empty.
+             * @example WAz8eIbvDR60rouK
+             */
+            group_id?: string;
+            /**
+             * @description Return the one with the same contact and group if there is one.
+             * @default false
+             * @example false
+             */
+            distinct?: boolean;
+        } | {
+            contact_id: unknown;
+        } | {
+            group_id: unknown;
+        };
         /**
          * @example {
          *       "is_muted": true
@@ -321,7 +403,15 @@ export interface components {
         ConversationChanges: {
             /** @description A message of this conversation, or null. */
             pinned_message_id?: components["schemas"]["Id"] | null;
+            /**
+             * @description Whether it is pinned.
+             * @example true
+             */
             is_pinned?: boolean;
+            /**
+             * @description Whether it is muted.
+             * @example true
+             */
             is_muted?: boolean;
             /** @description When it was archived, or null. */
             archived_at?: components["schemas"]["Timestamp"] | null;
@@ -335,12 +425,31 @@ export interface components {
          *     }
          */
         ConversationChangesForm: {
+            /**
+             * @description A message of this conversation, or empty.
+             * @example V000000000000001
+             */
             pinned_message_id?: string;
+            /**
+             * @description Whether it is pinned.
+             * @example true
+             */
             is_pinned?: boolean;
+            /**
+             * @description Whether it is muted.
+             * @example true
+             */
             is_muted?: boolean;
-            archived_at?: components["schemas"]["Timestamp"];
-            last_opened_at?: components["schemas"]["Timestamp"];
+            /** @description When it was archived, or empty. */
+            archived_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
+            /** @description When it was opened last, or empty. */
+            last_opened_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
         };
+        /**
+         * @description An empty value of a form, which means what null does in JSON.
+         * @constant
+         */
+        Empty: "";
         /**
          * @example {
          *       "id": "V000000000000001",
@@ -381,11 +490,31 @@ export interface components {
          *     }
          */
         MessageList: {
-            /** @description Whether there are more in the direction travelled. */
+            /**
+             * @description Whether there are more in the direction travelled.
+             * @example false
+             */
             has_more: boolean;
+            /**
+             * @description The page.
+             * @example [
+             *       {
+             *         "id": "V000000000000001",
+             *         "conversation_id": "xgQQXg3hrtjh7AvZ",
+             *         "contact_id": "WAz8eIbvDR60rouK",
+             *         "message": "See you at eight.",
+             *         "read_at": null,
+             *         "created_at": 705103200,
+             *         "updated_at": null
+             *       }
+             *     ]
+             */
             data: components["schemas"]["Message"][];
         };
-        /** @description Text of 1 to 10,000 characters without NUL. */
+        /**
+         * @description Text of 1 to 10,000 characters without NUL.
+         * @example See you at eight.
+         */
         Text: string;
         /**
          * @example {
@@ -396,7 +525,23 @@ export interface components {
         NewMessage: {
             conversation_id: components["schemas"]["Id"];
             message: components["schemas"]["Text"];
-            contact_id?: components["schemas"]["Reference"];
+            /** @description Who sent it; null, or absent, for the account itself. */
+            contact_id?: components["schemas"]["Reference"] | null;
+        };
+        /**
+         * @example {
+         *       "conversation_id": "xgQQXg3hrtjh7AvZ",
+         *       "message": "See you at eight."
+         *     }
+         */
+        NewMessageForm: {
+            conversation_id: components["schemas"]["Id"];
+            message: components["schemas"]["Text"];
+            /**
+             * @description Who sent it; empty, or absent, for the account itself.
+             * @example WAz8eIbvDR60rouK
+             */
+            contact_id?: string;
         };
         /**
          * @example {
@@ -416,10 +561,11 @@ export interface components {
          */
         MessageChangesForm: {
             message?: components["schemas"]["Text"];
-            read_at?: components["schemas"]["Timestamp"];
+            /** @description When it was read, or empty. */
+            read_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
         };
         /**
-         * @description Names separated by single spaces, each once.
+         * @description Names separated by single spaces, each once: `conversations:read`, `conversations:write`, `messages:read`, `messages:write`, `tokens:write`.
          * @example conversations:read messages:read
          */
         Scopes: string;
@@ -451,7 +597,7 @@ export interface components {
          *       "created_at": 705103200,
          *       "expires_at": null,
          *       "revoked_at": null,
-         *       "token": "self_0123456789ABCDEFGHIJabcdefghij000000"
+         *       "token": "self_0123456789ABCDEFGHIJabcdefghij4Us3aw"
          *     }
          */
         TokenWithSecret: {
@@ -463,7 +609,10 @@ export interface components {
             expires_at: components["schemas"]["Timestamp"] | null;
             /** @description When it was revoked, or will be, after its grace. */
             revoked_at: components["schemas"]["Timestamp"] | null;
-            /** @description The token itself, shown this once. */
+            /**
+             * @description The token itself, shown this once.
+             * @example self_0123456789ABCDEFGHIJabcdefghij4Us3aw
+             */
             token: string;
         };
         /**
@@ -482,12 +631,28 @@ export interface components {
          *     }
          */
         TokenList: {
-            /** @description Whether there are more in the direction travelled. */
+            /**
+             * @description Whether there are more in the direction travelled.
+             * @example false
+             */
             has_more: boolean;
+            /**
+             * @description The page.
+             * @example [
+             *       {
+             *         "id": "V000000000000002",
+             *         "name": "Web shop",
+             *         "scopes": "conversations:read messages:read",
+             *         "created_at": 705103200,
+             *         "expires_at": null,
+             *         "revoked_at": null
+             *       }
+             *     ]
+             */
             data: components["schemas"]["Token"][];
         };
         /**
-         * @description What the token is for, on one line.
+         * @description What the token is for, on one line, which is not blank.
          * @example Web shop
          */
         Name: string;
@@ -500,7 +665,26 @@ export interface components {
         NewToken: {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
-            expires_at?: components["schemas"]["Timestamp"];
+            /**
+             * @description From when on it opens nothing, which must be in the future; null, or absent, as late as can be.
+             * @example 4102444800
+             */
+            expires_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * @example {
+         *       "name": "Web shop",
+         *       "scopes": "conversations:read messages:read"
+         *     }
+         */
+        NewTokenForm: {
+            name: components["schemas"]["Name"];
+            scopes: components["schemas"]["Scopes"];
+            /**
+             * @description From when on it opens nothing, which must be in the future; empty, or absent, as late as can be.
+             * @example 4102444800
+             */
+            expires_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
         };
         /**
          * @example {
@@ -511,6 +695,7 @@ export interface components {
             /**
              * @description Seconds that the old token stays good.
              * @default 3600
+             * @example 3600
              */
             grace_period?: number;
         };
@@ -525,17 +710,36 @@ export interface components {
          *     }
          */
         Error: {
-            /** @enum {string} */
+            /**
+             * @description Whose fault it is, the request's (4xx) or the service's (5xx).
+             * @example invalid_request
+             * @enum {string}
+             */
             type: "invalid_request" | "api_error";
-            /** @enum {string} */
+            /**
+             * @description What went wrong, for programs. Each has a section above.
+             * @example parameter_invalid
+             * @enum {string}
+             */
             code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "resource_missing" | "path_unknown" | "method_not_allowed" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable";
-            /** @description What was wrong and what would be right. */
+            /**
+             * @description What was wrong and what would be right, for people.
+             * @example limit must be a whole number from 1 to 100.
+             */
             message: string;
-            /** @description The attribute at fault. */
+            /**
+             * @description The attribute at fault.
+             * @example limit
+             */
             param: string | null;
-            /** Format: uri */
+            /**
+             * Format: uri
+             * @description Where the code is explained.
+             * @example https://api.self.chat/#parameter_invalid
+             */
             documentation_url: string;
-            request_id: string;
+            /** @description The same as in `X-Request-Id`. */
+            request_id: components["schemas"]["Id"];
         };
         /**
          * @example {
@@ -544,8 +748,15 @@ export interface components {
          *     }
          */
         Health: {
-            /** @constant */
+            /**
+             * @description It is well.
+             * @constant
+             */
             status: "ok";
+            /**
+             * @description Which version of the API this is.
+             * @example 1.0.0
+             */
             version: string;
         };
     };
@@ -556,6 +767,58 @@ export interface components {
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Conversation"];
+            };
+        };
+        /** @description A page of conversations. */
+        ConversationList: {
+            headers: {
+                Link: components["headers"]["Link"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ConversationList"];
+            };
+        };
+        /** @description With `distinct=true`, the conversation that was there already. */
+        ConversationExisting: {
+            headers: {
+                Location: components["headers"]["Location"];
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Conversation"];
+            };
+        };
+        /** @description The new conversation. */
+        ConversationCreated: {
+            headers: {
+                Location: components["headers"]["Location"];
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -568,6 +831,41 @@ export interface components {
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Message"];
+            };
+        };
+        /** @description A page of messages. */
+        MessageList: {
+            headers: {
+                Link: components["headers"]["Link"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MessageList"];
+            };
+        };
+        /** @description The new message. */
+        MessageCreated: {
+            headers: {
+                Location: components["headers"]["Location"];
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -580,10 +878,125 @@ export interface components {
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
                 "application/json": components["schemas"]["Token"];
+            };
+        };
+        /** @description A page of tokens. */
+        TokenList: {
+            headers: {
+                Link: components["headers"]["Link"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["TokenList"];
+            };
+        };
+        /** @description The new token, with its secret. */
+        TokenCreated: {
+            headers: {
+                Location: components["headers"]["Location"];
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                ETag: components["headers"]["ETag"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                /** @description The secret is stored nowhere. */
+                "Cache-Control": "no-store";
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["TokenWithSecret"];
+            };
+        };
+        /** @description It is. */
+        Health: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Health"];
+            };
+        };
+        /** @description The description. */
+        Description: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                /** @description It may be kept by anybody, and is asked for again before it is used again. */
+                "Cache-Control": "public, max-age=0, must-revalidate";
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                /** @description Names this state of the description. */
+                ETag: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /**
+                     * @description The version of OpenAPI.
+                     * @example 3.1.0
+                     */
+                    openapi: string;
+                    /**
+                     * @description What is described, and in which version.
+                     * @example {
+                     *       "title": "Conversations API",
+                     *       "version": "1.0.0"
+                     *     }
+                     */
+                    info: Record<string, never>;
+                    /**
+                     * @description The operations.
+                     * @example {}
+                     */
+                    paths: Record<string, never>;
+                };
+            };
+        };
+        /** @description The caller has it already. */
+        DescriptionNotModified: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                /** @description It may be kept by anybody, and is asked for again before it is used again. */
+                "Cache-Control": "public, max-age=0, must-revalidate";
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                /** @description Names this state of the description. */
+                ETag: string;
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description The deployment was made without it. */
+        NoFile: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
             };
         };
         /** @description The caller has it already. */
@@ -592,6 +1005,9 @@ export interface components {
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content?: never;
@@ -601,6 +1017,9 @@ export interface components {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content?: never;
@@ -608,8 +1027,12 @@ export interface components {
         /** @description An attribute is missing, unknown, wrong, sent twice or not to be changed, or the body is malformed. */
         Invalid: {
             headers: {
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -619,9 +1042,12 @@ export interface components {
         /** @description There is no token, or it is malformed, unknown, expired or revoked. */
         Unauthorized: {
             headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
-                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -631,9 +1057,13 @@ export interface components {
         /** @description The token lacks a scope. */
         Forbidden: {
             headers: {
+                "WWW-Authenticate": components["headers"]["Insufficient-Scope"];
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
-                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -643,8 +1073,12 @@ export interface components {
         /** @description The id names nothing that the token's account has. */
         Missing: {
             headers: {
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -657,6 +1091,9 @@ export interface components {
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -668,6 +1105,9 @@ export interface components {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -679,6 +1119,9 @@ export interface components {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -690,6 +1133,9 @@ export interface components {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -699,10 +1145,13 @@ export interface components {
         /** @description Too many requests. */
         RateLimited: {
             headers: {
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                "Server-Timing": components["headers"]["Server-Timing"];
                 "Retry-After": components["headers"]["Retry-After"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -714,6 +1163,9 @@ export interface components {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -723,9 +1175,12 @@ export interface components {
         /** @description The database did not answer. */
         Unavailable: {
             headers: {
+                "Retry-After": components["headers"]["Retry-After"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
-                "Retry-After": components["headers"]["Retry-After"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
                 [name: string]: unknown;
             };
             content: {
@@ -744,33 +1199,39 @@ export interface components {
         ending_before: components["schemas"]["Id"];
         /** @description Names this one request: sent again within 24 hours, it is answered as before and not done again. 1 to 255 printable ASCII characters, bare or as a quoted string. */
         "Idempotency-Key": string;
-        /** @description Write only when the object's `ETag` is one of these; otherwise 412. */
+        /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
         "If-Match": string;
-        /** @description Answer with 304 when the object's `ETag` is one of these. */
+        /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
         "If-None-Match": string;
     };
     requestBodies: never;
     headers: {
         /** @description The request's id, the same as in an error's body. */
-        "X-Request-Id": string;
+        "X-Request-Id": components["schemas"]["Id"];
         /** @description What the request took of the database. */
         "Server-Timing": string;
+        /** @description What is one account's is kept for nobody else, and asked for again before it is used again. */
+        "Cache-Control": "private, no-cache";
+        /** @description Pages of any origin may read the answer. */
+        "Access-Control-Allow-Origin": "*";
+        /** @description The headers of the answer that they may read. */
+        "Access-Control-Expose-Headers": string;
         /** @description Names the state that the object is in. */
         ETag: string;
         /** @description The path of the object. */
         Location: string;
         /** @description The pages around this one, where there are any (RFC 8288), with all parameters kept. */
         Link: string;
-        /** @description This is the answer to an earlier request with the same Idempotency-Key. */
+        /** @description This is the answer to an earlier request with the same `Idempotency-Key`. */
         "Idempotent-Replayed": "true";
         /** @description Seconds to wait. */
-        "Retry-After": string;
+        "Retry-After": number;
         /** @description The limit that was exceeded, `q` requests in `w` seconds. */
         "RateLimit-Policy": string;
-        /** @description What kind of token is needed, and what is wrong with the one that was sent (RFC 6750). */
+        /** @description What kind of token is needed, and whether the one that was sent is to blame (RFC 6750). */
         "WWW-Authenticate": string;
-        /** @description The methods that the path has. */
-        Allow: string;
+        /** @description The scope that is needed (RFC 6750), where it is one. */
+        "Insufficient-Scope": string;
     };
     pathItems: never;
 }
@@ -806,21 +1267,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of conversations. */
-            200: {
-                headers: {
-                    Link: components["headers"]["Link"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConversationList"];
-                };
-            };
+            200: components["responses"]["ConversationList"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -838,39 +1290,13 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["NewConversation"];
+                "application/x-www-form-urlencoded": components["schemas"]["NewConversationForm"];
                 "application/json": components["schemas"]["NewConversation"];
             };
         };
         responses: {
-            /** @description With `distinct=true`, the conversation that was there already. */
-            200: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    Location: components["headers"]["Location"];
-                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-            /** @description The new conversation. */
-            201: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    Location: components["headers"]["Location"];
-                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
+            200: components["responses"]["ConversationExisting"];
+            201: components["responses"]["ConversationCreated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -886,7 +1312,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer with 304 when the object's `ETag` is one of these. */
+                /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -903,6 +1329,8 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Missing"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -912,7 +1340,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. */
+                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -945,7 +1373,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. */
+                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -962,6 +1390,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Missing"];
             412: components["responses"]["Outdated"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -971,7 +1401,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. */
+                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1018,21 +1448,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of messages. */
-            200: {
-                headers: {
-                    Link: components["headers"]["Link"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessageList"];
-                };
-            };
+            200: components["responses"]["MessageList"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -1050,25 +1471,12 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["NewMessage"];
+                "application/x-www-form-urlencoded": components["schemas"]["NewMessageForm"];
                 "application/json": components["schemas"]["NewMessage"];
             };
         };
         responses: {
-            /** @description The new message. */
-            201: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    Location: components["headers"]["Location"];
-                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Message"];
-                };
-            };
+            201: components["responses"]["MessageCreated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -1085,7 +1493,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer with 304 when the object's `ETag` is one of these. */
+                /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -1102,6 +1510,8 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Missing"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -1111,7 +1521,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. */
+                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1144,7 +1554,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. */
+                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1161,6 +1571,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Missing"];
             412: components["responses"]["Outdated"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -1170,7 +1582,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. */
+                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1215,21 +1627,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of tokens. */
-            200: {
-                headers: {
-                    Link: components["headers"]["Link"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenList"];
-                };
-            };
+            200: components["responses"]["TokenList"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -1247,27 +1650,12 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["NewToken"];
+                "application/x-www-form-urlencoded": components["schemas"]["NewTokenForm"];
                 "application/json": components["schemas"]["NewToken"];
             };
         };
         responses: {
-            /** @description The new token, with its secret. */
-            201: {
-                headers: {
-                    /** @description The secret is stored nowhere. */
-                    "Cache-Control"?: "no-store";
-                    ETag: components["headers"]["ETag"];
-                    Location: components["headers"]["Location"];
-                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenWithSecret"];
-                };
-            };
+            201: components["responses"]["TokenCreated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -1283,7 +1671,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer with 304 when the object's `ETag` is one of these. */
+                /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -1300,6 +1688,8 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Missing"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -1309,7 +1699,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. */
+                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1326,6 +1716,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Missing"];
             412: components["responses"]["Outdated"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -1351,22 +1743,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The new token, with its secret. */
-            201: {
-                headers: {
-                    /** @description The secret is stored nowhere. */
-                    "Cache-Control"?: "no-store";
-                    ETag: components["headers"]["ETag"];
-                    Location: components["headers"]["Location"];
-                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenWithSecret"];
-                };
-            };
+            201: components["responses"]["TokenCreated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -1388,20 +1765,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is. */
-            200: {
-                headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Health"];
-                };
-            };
+            200: components["responses"]["Health"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    describe: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Description"];
+            304: components["responses"]["DescriptionNotModified"];
+            404: components["responses"]["NoFile"];
+            500: components["responses"]["Fault"];
         };
     };
 }
