@@ -20,6 +20,7 @@ const COMMANDS = {
   seed: { needs: ["packages"], file: "seed.ts" },
   durability: { needs: ["packages", "site"], file: "durability.ts" },
   bench: { needs: ["packages", "site"], file: "../bench/run.ts" },
+  fuzz: { needs: ["packages", "rust"], file: "fuzz.ts" },
 };
 
 /** wrangler on its own business only: no telemetry, no banner, no prompts about other products, no look-up of where

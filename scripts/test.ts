@@ -69,9 +69,11 @@ const CARGO_DENY: [RegExp, string] = [/no such command: `deny`/, "cargo-deny is 
 
 const CHECKS: Check[] = [
   { title: "format", program: "cargo", args: ["fmt", "--check"] },
+  { title: "format, fuzzing", program: "cargo", args: ["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"] },
   { title: "clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
   { title: "clippy, wasm", program: "cargo", args: ["clippy", "--locked", ...WASM, "--", "-D", "warnings"] },
   { title: "unit tests", program: "cargo", args: ["test", "--locked"], count: cargoCounts },
+  { title: "fuzzing, replay", program: "cargo", args: ["test", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"], count: cargoCounts },
   { title: "licences and sources of the crates", program: "cargo", args: ["deny", "--locked", "check", "bans", "licenses", "sources"], needs: [CARGO_DENY] },
   {
     title: "advisories on the crates",

@@ -129,13 +129,16 @@ impl Caller {
     }
 }
 
+/// The white space of HTTP (RFC 9110, section 5.6.3).
+pub const SPACE: [char; 2] = [' ', '\t'];
+
 /// Reads `Authorization: Bearer <token>` (RFC 6750, section 2.1).
 pub fn caller(authorization: Option<&str>, scope: Scope) -> Result<Caller, Error> {
-    let (scheme, token) = authorization.unwrap_or_default().trim().split_once(' ').unwrap_or_default();
+    let (scheme, token) = authorization.unwrap_or_default().trim_matches(SPACE).split_once(' ').unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(token_missing());
     }
-    let token = Token::parse(token.trim()).ok_or_else(token_invalid)?;
+    let token = Token::parse(token.trim_matches(SPACE)).ok_or_else(token_invalid)?;
     Ok(Caller { hash: token.hash(), token, scope })
 }
 
@@ -228,10 +231,12 @@ mod tests {
             assert_eq!(code(header), Some(Code::TokenMissing), "{header:?}");
         }
         let long = format!("Bearer {}", "x".repeat(10_000));
+        let random = "0123456789ABCDEFGHIJabcdefghij";
         for header in [
             "Bearer x",
             "Bearer self_",
             "Bearer self_é",
+            &format!("Bearer \u{a0}self_{random}{}", checksum_of(random)),
             &format!("Bearer {GOOD}x"),
             &format!("Bearer {GOOD}, Bearer {GOOD}"),
             &long,

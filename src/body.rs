@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     attributes::{Attributes, Value},
+    auth::SPACE,
     error::{Code, Error},
     request::Head,
 };
@@ -38,11 +39,12 @@ fn media_type(head: &Head) -> Result<MediaType, Error> {
     if head.content_encoding.as_deref().is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(unsupported());
     }
-    let mut parts = head.content_type.as_deref().unwrap_or_default().split(';').map(str::trim);
+    let mut parts = head.content_type.as_deref().unwrap_or_default().split(';').map(|part| part.trim_matches(SPACE));
     let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
     for parameter in parts {
-        let parameter = parameter.to_ascii_lowercase().replace('"', "");
-        if parameter.starts_with("charset=") && parameter != "charset=utf-8" {
+        let parameter = parameter.to_ascii_lowercase();
+        let charset = parameter.strip_prefix("charset").map(|rest| rest.trim_start_matches(SPACE));
+        if charset.is_some_and(|charset| charset != "=utf-8" && charset != "=\"utf-8\"") {
             return Err(unsupported());
         }
     }
@@ -72,12 +74,14 @@ fn of_json(bytes: &[u8]) -> Result<Attributes, Error> {
 }
 
 /// A JSON value by its text, so that a number is judged by how it was written: `1.0`, `1e3` and `1e400` are not whole.
+/// Nor is `-0`: it would be a second way to write 0.
 fn json_value(text: &str) -> Value {
     match text.as_bytes().first() {
         Some(b'n') => Value::Null,
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),
         Some(b'"') => serde_json::from_str(text).map_or(Value::Other, Value::Text),
+        _ if text == "-0" => Value::Other,
         _ => text.parse().map_or(Value::Other, Value::Integer),
     }
 }
@@ -142,6 +146,7 @@ mod tests {
             ("true", Value::Bool(true)),
             ("7", Value::Integer(7)),
             (r#""\u0061""#, Value::Text("a".to_owned())),
+            ("-0", Value::Other),
             ("7.0", Value::Other),
             ("7e0", Value::Other),
             ("1e400", Value::Other),
@@ -186,6 +191,9 @@ mod tests {
             "",
             "text/plain",
             "application/json; charset=latin1",
+            "application/json; charset = latin1",
+            "application/json; charset=\"utf-8",
+            "application/json\u{a0}",
             "multipart/form-data; boundary=x",
             "application/jsonx",
         ] {

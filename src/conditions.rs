@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110, section 13): `If-None-Match` and `If-Match` to a [`Condition`]. Pure.
 //! An object's tag names the request that made the object what it is; the migrations say how.
 
-use crate::{call::Parameter, error::Error};
+use crate::{auth::SPACE, call::Parameter, error::Error};
 
 /// What a request asks of the state that the object is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,21 +19,21 @@ impl Condition {
     /// Reads the list of tags that `header` holds, at most eight KiB of it as the platform lets through. A tag that was
     /// weakened on its way (`W/`), as compression at the edge does, stands for the one it was made of.
     pub fn parse(header: &str, value: &str) -> Result<Self, Error> {
-        if value.trim() == "*" {
+        if value.trim_matches(SPACE) == "*" {
             return Ok(Self::Any);
         }
         let wrong = || Error::invalid(header, "*, or tags as ETag has them, in double quotes, separated by commas");
         let mut tags = String::new();
         let mut rest = value;
         loop {
-            rest = rest.trim_start();
+            rest = rest.trim_start_matches(SPACE);
             let tag = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"').ok_or_else(wrong)?;
             let (tag, after) = tag.split_once('"').ok_or_else(wrong)?;
             if tag.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
                 return Err(wrong());
             }
             tags.push_str(&format!("\"{tag}\" "));
-            match after.trim_start() {
+            match after.trim_start_matches(SPACE) {
                 "" => return Ok(Self::Tags(tags)),
                 after => rest = after.strip_prefix(',').ok_or_else(wrong)?,
             }

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    auth::{TokenHash, hexadecimal},
+    auth::{SPACE, TokenHash, hexadecimal},
     call::{Call, Parameter, Statement},
     error::{Code, Error},
     id::Id,
@@ -25,7 +25,7 @@ impl Key {
     /// Reads the header, bare or as a quoted string (RFC 8941, section 3.3.3): `a` and `"a"` are the same key.
     pub fn parse(value: &str) -> Result<Self, Error> {
         let wrong = || Error::invalid(Self::HEADER, "1 to 255 printable ASCII characters, bare or in double quotes");
-        let value = value.trim_matches(' ');
+        let value = value.trim_matches(SPACE);
         let key = match value.strip_prefix('"') {
             None => value.to_owned(),
             Some(rest) => unquoted(rest).ok_or_else(wrong)?,

@@ -19,7 +19,7 @@ const { createTestHarness, experimental_readRawConfig } = await import("wrangler
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
 /** Limits that no test reaches: those which are about them ask for lower ones, in `tests/limits.test.ts`. */
-const ratelimits = rawConfig.ratelimits?.map((limit) => ({ ...limit, simple: { limit: 1_000_000, period: 60 as const } }));
+const ratelimits = rawConfig.ratelimits?.map((limit: object) => ({ ...limit, simple: { limit: 1_000_000, period: 60 as const } }));
 const server = createTestHarness({
   root,
   workers: [{ config: { ...rawConfig, ratelimits, main: "tests/workers/observed.js", build: {} } }],

@@ -1,0 +1,31 @@
+// The client of the Conversations API. It uses what browsers, Node and Workers all have, and nothing else.
+
+import { Http, type Options } from "./http.ts";
+import { ConversationsResource, MessagesResource, TokensResource } from "./resources.ts";
+
+/** The API at one place, for the holder of one token. */
+export class Conversations {
+  /** Conversations with contacts and groups. */
+  readonly conversations: ConversationsResource;
+  /** The messages in them. */
+  readonly messages: MessagesResource;
+  /** The tokens that open the account. */
+  readonly tokens: TokensResource;
+
+  constructor(options: Options) {
+    const http = new Http(options);
+    this.conversations = new ConversationsResource(http, "v1/conversations");
+    this.messages = new MessagesResource(http, "v1/messages");
+    this.tokens = new TokensResource(http, "v1/tokens");
+  }
+}
+
+export { ConversationsError, NetworkError } from "./errors.ts";
+export type { CallOptions, Options } from "./http.ts";
+export { List, type Page } from "./list.ts";
+export { ConversationsResource, type CreateOptions, type GetOptions, MessagesResource, TokensResource, type WriteOptions } from "./resources.ts";
+export { etagOf } from "./tags.ts";
+export type {
+  Conversation, ConversationChanges, ConversationFilters, ErrorCode, Message, MessageChanges, MessageFilters,
+  NewConversation, NewMessage, NewToken, Rotation, Token, TokenFilters, TokenWithSecret,
+} from "./types.ts";

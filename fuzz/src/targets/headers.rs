@@ -1,0 +1,170 @@
+//! Request headers, one target each.
+//!
+//! A parser of another header gets its target here, the line in `TARGETS` (`lib.rs`) and a corpus
+//! (`corpus/NAME.jsonl`, a first few inputs by hand).
+
+use sha2::{Digest, Sha256};
+
+use super::{FORM, JSON, attributes, refusal};
+use crate::{
+    auth::{self, Scope},
+    conditions::Condition,
+    error::Code,
+    idempotency::Key,
+};
+
+/// The white space of HTTP.
+const SPACE: [char; 2] = [' ', '\t'];
+
+/// `Authorization`. The input is the header as it is or, after a `~`, what to make one of whose checksum is right: the
+/// characters before it, a space, and pairs of bytes that say where to change it to what.
+pub fn authorization(input: &[u8]) {
+    let header = match input.strip_prefix(b"~") {
+        Some(recipe) => forged(recipe),
+        None => input.to_vec(),
+    };
+    let Ok(header) = str::from_utf8(&header) else { return };
+    // A scheme, a space, a token; there may be more space around them.
+    let parts: Vec<_> = header.split(SPACE).filter(|part| !part.is_empty()).collect();
+    let bearer = parts.first().is_some_and(|scheme| {
+        scheme.eq_ignore_ascii_case("bearer") && header.trim_matches(SPACE).split(' ').next() == Some(scheme)
+    });
+    let expected = match parts[..] {
+        [_, token] if bearer && genuine(token) => Ok(hexadecimal(token)),
+        [_, _, ..] if bearer => Err(Code::TokenInvalid),
+        _ => Err(Code::TokenMissing),
+    };
+    let caller = auth::caller(Some(header), Scope::MessagesRead);
+    if let Ok(caller) = &caller {
+        let shown = format!("{caller:?}");
+        assert!(!shown.contains("self_") && !shown.contains(caller.hash.as_str()), "a secret in {shown}");
+    }
+    assert_eq!(caller.map(|caller| caller.hash.as_str().to_owned()).map_err(refusal), expected);
+}
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// `self_`, 30 characters of base62, and the six that write their CRC-32.
+fn genuine(token: &str) -> bool {
+    let Some((random, checksum)) =
+        token.strip_prefix("self_").filter(|rest| rest.len() == 36 && rest.is_ascii()).map(|rest| rest.split_at(30))
+    else {
+        return false;
+    };
+    let value = |text: &str| {
+        let digits = text.bytes().map(|byte| BASE62.iter().position(|digit| *digit == byte));
+        digits.rev().enumerate().try_fold(0, |sum, (at, digit)| Some(sum + digit? as u64 * 62_u64.pow(at as u32)))
+    };
+    random.bytes().all(|byte| BASE62.contains(&byte))
+        && value(checksum) == Some(u64::from(crc32fast::hash(random.as_bytes())))
+}
+
+fn hexadecimal(token: &str) -> String {
+    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn forged(recipe: &[u8]) -> Vec<u8> {
+    let (seed, changes) = recipe.split_at(recipe.iter().position(|byte| *byte == b' ').unwrap_or(recipe.len()));
+    let character = |byte: &u8| char::from(if byte.is_ascii() { *byte } else { BASE62[usize::from(*byte) % 62] });
+    let random: String = seed.iter().chain(&[b'0'; 30]).take(30).map(character).collect();
+    let checksum = u64::from(crc32fast::hash(random.as_bytes()));
+    let digits = (0..6).rev().map(|at| char::from(BASE62[(checksum / 62_u64.pow(at) % 62) as usize]));
+    let mut header = format!("Bearer self_{random}{}", digits.collect::<String>()).into_bytes();
+    for change in changes.get(1..).unwrap_or_default().chunks_exact(2) {
+        let at = usize::from(change[0]) % (header.len() + 1);
+        match change[0] {
+            128.. => header.insert(at, change[1]),
+            _ if at < header.len() => header[at] = change[1],
+            _ => {}
+        }
+    }
+    header
+}
+
+/// `Idempotency-Key`: bare and in quotes it is the same key, and different keys are different.
+pub fn idempotency_key(input: &[u8]) {
+    let Ok(header) = str::from_utf8(input) else { return };
+    let parsed = Key::parse(header).map_err(refusal);
+    let Some(key) = key(header) else { return assert_eq!(parsed, Err(Code::ParameterInvalid)) };
+    assert_eq!(format!("{:?}", parsed.as_ref().expect("is a key")), format!("Key({key:?})"));
+    let quoted = format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""));
+    assert_eq!(Key::parse(&quoted).map_err(refusal), parsed, "{quoted}");
+    if !key.starts_with('"') && key.trim_matches(SPACE) == key {
+        assert_eq!(Key::parse(&key).map_err(refusal), parsed, "{key}");
+    }
+}
+
+/// The key of a header: 1 to 255 characters of ASCII that can be printed, of a quoted string what is in it.
+fn key(header: &str) -> Option<String> {
+    // What can't be printed stands for what was escaped.
+    let (backslash, quote) = ("\u{1}", "\u{2}");
+    let value = header.trim_matches(SPACE);
+    if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return None;
+    }
+    let key = match value.strip_prefix('"') {
+        None => value.to_owned(),
+        Some(rest) => {
+            let inner = rest.replace(r"\\", backslash).replace(r#"\""#, quote);
+            let inner = inner.strip_suffix('"').filter(|inner| !inner.contains(['"', '\\']))?;
+            inner.replace(backslash, r"\").replace(quote, "\"")
+        }
+    };
+    (1..=255).contains(&key.len()).then_some(key)
+}
+
+/// `If-Match` and `If-None-Match`: a tag is found in a list when it is one of the list, whole.
+pub fn entity_tags(input: &[u8]) {
+    let Ok(header) = str::from_utf8(input) else { return };
+    let parsed = Condition::parse("If-Match", header).map_err(refusal);
+    if header.trim_matches(SPACE) == "*" {
+        return assert_eq!(parsed, Ok(Condition::Any));
+    }
+    let Some(tags) = tags(header) else { return assert_eq!(parsed, Err(Code::ParameterInvalid)) };
+    let parsed = parsed.expect("is a list of tags");
+    let again = tags.iter().map(|tag| format!("W/\"{tag}\"")).collect::<Vec<_>>().join(" , ");
+    assert_eq!(Condition::parse("If-Match", &again).map_err(refusal), Ok(parsed.clone()), "{again}");
+    let longer = tags.iter().map(|tag| format!("{tag}x"));
+    let shorter = tags.iter().map(|tag| tag.chars().skip(1).collect());
+    for tag in tags.iter().map(|tag| (*tag).to_owned()).chain(longer).chain(shorter).chain([String::new()]) {
+        assert_eq!(parsed.holds_for(&tag), tags.contains(&tag.as_str()), "{tag}");
+    }
+}
+
+/// The tags of a list: every other piece between the quotes. Before each is nothing or `W/`, between two a comma.
+fn tags(header: &str) -> Option<Vec<&str>> {
+    let pieces: Vec<_> = header.split('"').collect();
+    let ([first, middle @ .., last], true) = (&pieces[..], pieces.len() >= 3 && pieces.len() % 2 == 1) else {
+        return None;
+    };
+    let begins = |text: &str| ["", "W/"].contains(&text.trim_start_matches(SPACE));
+    let tags: Vec<_> = middle.iter().copied().step_by(2).collect();
+    let separated = middle
+        .iter()
+        .skip(1)
+        .step_by(2)
+        .all(|text| text.trim_start_matches(SPACE).strip_prefix(',').is_some_and(begins));
+    let sound =
+        tags.iter().all(|tag| !tag.contains(|character: char| character == ' ' || character.is_ascii_control()));
+    (begins(first) && separated && last.trim_matches(SPACE).is_empty() && sound).then_some(tags)
+}
+
+/// `Content-Type`: a body is a form, or JSON, or refused, but never two of them. This one is both by its bytes.
+pub fn content_type(input: &[u8]) {
+    const BODY: &[u8] = b"{}";
+    let Ok(header) = str::from_utf8(input) else { return };
+    let mut parts = header.to_ascii_lowercase();
+    parts.push(';');
+    let mut parts = parts.split_terminator(';').map(|part| part.trim_matches(SPACE));
+    let essence = parts.next().unwrap_or_default();
+    let utf8 = parts.all(|parameter| {
+        let name = parameter.get(..7).unwrap_or_default();
+        name != "charset" || ["=utf-8", "=\"utf-8\""].contains(&parameter[7..].trim_start_matches(SPACE))
+    });
+    let parsed = attributes(header, BODY);
+    match essence {
+        FORM if utf8 => assert_eq!(parsed.map_err(refusal), attributes(FORM, BODY).map_err(refusal)),
+        JSON if utf8 => assert_eq!(parsed.map_err(refusal), attributes(JSON, BODY).map_err(refusal)),
+        _ => assert_eq!(parsed.map_err(refusal), Err(Code::MediaTypeUnsupported)),
+    }
+}
