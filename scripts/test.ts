@@ -88,6 +88,7 @@ const CHECKS: Check[] = [
     needs: [[/audit endpoint returned an error/, "the npm registry could not be asked"]],
   },
   { title: "types", program: join(bin, "tsc"), args: ["--noEmit"] },
+  { title: "types, pages", program: join(bin, "tsc"), args: ["--noEmit", "-p", "site"] },
   build,
   nodeTests("tests/**/*.test.ts"),
   { title: "deploy, dry run", program: node, args: [wranglerScript, "deploy", "--dry-run", "--outdir", join(scratch, "bundle")] },

@@ -115,7 +115,6 @@ const axe = readFileSync(join(root, "node_modules", "axe-core", "axe.min.js"), "
 
 /** What axe finds that keeps somebody from using the page: its serious and critical violations, a line each. */
 export async function violations(page: Page): Promise<string[]> {
-  await page.evaluate("Promise.all(document.getAnimations().map(({ finished }) => finished.catch(() => {}))).then(() => {})");
   // Evaluated as the developer tools do it, past the page's policy.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe });

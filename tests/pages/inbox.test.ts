@@ -136,9 +136,7 @@ inBrowser("delete says that it is for good, and waits until it is sure", {}, asy
 
   // The page is left.
   await page.getByRole("button", { name: "Delete carol" }).click();
-  const sent = page.waitForRequest((request) => request.method() === "DELETE");
   await page.goto("/health");
-  await sent;
   for (let i = 0; (await alice.get(item(ids["carol"]!))).status !== 404; i += 1) assert.ok(i < 100, "it was never deleted");
   assert.equal((await alice.get(item(ids["dave"]!))).status, 200);
 });
