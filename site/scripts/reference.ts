@@ -16,8 +16,11 @@ const { paths, components } = description;
 const inPlace = Object.values<any>(paths).flatMap((path) => Object.values<any>(path).flatMap((operation) => operation.parameters ?? []));
 for (const parameter of [...inPlace, ...Object.values<any>(components.parameters)]) {
   if (parameter.$ref !== undefined || parameter.required || parameter.name === "limit") continue;
-  const schema = parameter.schema.$ref === undefined ? parameter.schema : components.schemas[parameter.schema.$ref.split("/").at(-1)];
-  parameter.examples = { default: { value: schema.example ?? schema.default ?? "", "x-disabled": true } };
+  const { example, ...schema } = parameter.schema.$ref === undefined ? parameter.schema : components.schemas[parameter.schema.$ref.split("/").at(-1)];
+  const value = example ?? schema.default;
+  if (value === undefined) continue;
+  parameter.schema = schema;
+  parameter.examples = { default: { value, "x-disabled": true } };
 }
 
 Scalar.createApiReference("#reference", {

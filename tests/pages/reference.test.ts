@@ -80,6 +80,9 @@ for (const colorScheme of ["light", "dark"] as const) {
     const [red = 0] = /\d+/.exec(background)!.map(Number);
     assert.equal(red < 128, colorScheme === "dark", background);
     assert.deepEqual(await violations(page), []);
+    await page.getByRole("link", { name: /^List conversations/ }).click();
+    await page.getByRole("button", { name: /^Test Request/ }).first().waitFor();
+    assert.deepEqual(await violations(page), []);
   });
 }
 

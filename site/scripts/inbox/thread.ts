@@ -89,7 +89,7 @@ export function createThread({ client, changed, failed }: Hooks): Thread {
     if (pinned !== null) {
       byId("pinned").replaceChildren(
         h("p", {}, h("strong", {}, "Pinned: "), pinned.message),
-        iconButton("pin", "Unpin the message", () => void pin(null)),
+        iconButton("pin", "Unpin the message", () => void pin(null), true),
       );
     }
   }
