@@ -10,8 +10,16 @@ import { checkFloor, checkSame } from "./same.ts";
 import { CLOCK, type World, bundle, clock, start } from "./world.ts";
 import { root, step } from "../scripts/shared.mjs";
 
-const { values } = parseArgs({ options: { quick: { type: "boolean" }, requests: { type: "string" }, only: { type: "string" } } });
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean" },
+    bare: { type: "boolean" },
+    requests: { type: "string" },
+    only: { type: "string" },
+  },
+});
 const quick = values.quick ?? false;
+const bare = values.bare ?? false;
 const SIZES: Record<Database, number> = { thousand: 1000, million: quick ? 100_000 : 1_000_000 };
 const ROUNDS = quick ? 7 : 25;
 const BLOCK_MS = quick ? 80 : 200;
@@ -19,22 +27,24 @@ const WARM_UP_MS = quick ? 300 : 1200;
 const MEMORY_REQUESTS = Number(values.requests ?? (quick ? 20_000 : 60_000));
 
 const at = (...path: string[]) => join(root, ...path);
-const [ours, hono, observedOurs, observedFloor, observedMemory] = await step("bundle the Workers", async () => [
-  await bundle("ours", at("wrangler.toml")),
-  await bundle("hono", at("bench/peers/hono/wrangler.toml")),
-  await bundle("observed-ours", at("wrangler.toml"), "bench/observed/ours.js"),
-  await bundle("observed-floor", at("wrangler.toml"), "bench/observed/floor.js"),
-  await bundle("observed-memory", at("wrangler.toml"), "bench/observed/memory.js"),
-]);
-const floor = at("bench/floor/worker.js");
-const empty = at("bench/empty/worker.js");
+const config = at("wrangler.toml");
+const honoConfig = at("bench/peers/hono/wrangler.toml");
+const bundles = await step("bundle the Workers", async () => ({
+  ours: await bundle("ours", config, bare ? "bench/bare/ours.js" : undefined),
+  floor: await bundle("floor", config, `bench/${bare ? "bare/floor" : "floor/worker"}.js`),
+  hono: await bundle("hono", honoConfig, bare ? "bench/bare/hono.js" : undefined),
+  empty: await bundle("empty", config, `bench/${bare ? "bare/empty" : "empty/worker"}.js`),
+  observedOurs: await bundle("observed-ours", config, "bench/observed/ours.js"),
+  observedFloor: await bundle("observed-floor", config, "bench/observed/floor.js"),
+  observedMemory: await bundle("observed-memory", config, "bench/observed/memory.js"),
+}));
 const FLOOR_VARS = { TOKEN_HASH, TOKEN_END: TOKEN.slice(-6) };
 
 const { statements, d1Calls } = await step("compare the floor's statements with ours", () =>
-  checkFloor(observedOurs!, observedFloor!, FLOOR_VARS),
+  checkFloor(bundles.observedOurs, bundles.observedFloor, FLOOR_VARS),
 );
 
-const contenders = { ours: ours!, floor, hono: hono! };
+const contenders = { ours: bundles.ours, floor: bundles.floor, hono: bundles.hono };
 const databases: Database[] = ["thousand", "million"];
 const world = await start([
   ...Object.entries(contenders).flatMap(([name, main]) =>
@@ -45,7 +55,7 @@ const world = await start([
       ...(name === "floor" ? { vars: { ...FLOOR_VARS, STATEMENTS: statements } } : {}),
     })),
   ),
-  { name: "empty", main: empty },
+  { name: "empty", main: bundles.empty },
 ]);
 const measured: Measured[] = [];
 try {
@@ -66,17 +76,20 @@ try {
 const results: Results = {
   measuredAt: new Date().toISOString(),
   quick,
+  bare,
   sizes: SIZES,
   rounds: ROUNDS,
   clock: CLOCK,
   cases: measured,
   d1Calls,
   ...(await figures()),
-  startUpMs: await step("start-up", () => startUp(ours!, empty, quick ? 3 : 7)),
-  memory: await step(`memory over ${MEMORY_REQUESTS.toLocaleString("en")} requests`, (onLine) =>
-    memory(observedMemory!, MEMORY_REQUESTS, onLine),
-  ),
 };
+if (values.only === undefined && !bare) {
+  results.startUpMs = await step("start-up", () => startUp(bundles.ours, bundles.empty, quick ? 3 : 7));
+  results.memory = await step(`memory over ${MEMORY_REQUESTS.toLocaleString("en")} requests`, (onLine) =>
+    memory(bundles.observedMemory, MEMORY_REQUESTS, onLine),
+  );
+}
 publish(results, values.only === undefined && !quick);
 
 /** CPU and wall time of each case on each Worker, in microseconds a request, of each round. */

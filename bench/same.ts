@@ -68,7 +68,7 @@ function normal(call: Calls[number]): Calls[number] {
   }));
 }
 
-/** The requests of every case, to every Worker: the same status, the same body, the same links. */
+/** The requests of every case, to every Worker: the same status, the same body, the same tag, the same links. */
 export async function checkSame(world: World, cases: Case[], workers: string[]): Promise<void> {
   for (const { key, status, database, requests } of cases) {
     // What is created stays, so of that only little.
@@ -85,6 +85,13 @@ export async function checkSame(world: World, cases: Case[], workers: string[]):
   }
 }
 
+/** A tag, or whose id it is: of what was made just now, or of the request that changed it just now. */
+function tagOf(id: string, headers: Answer["headers"]): string | undefined {
+  const { etag } = headers;
+  if (etag === `"${id}"`) return "(the object's id)";
+  return etag === `"${headers["x-request-id"]}"` ? "(the request's id)" : etag;
+}
+
 /** An answer without the ids and times of what was created just now. */
 function essence({ status, headers, body }: Answer) {
   const json = JSON.parse(body);
@@ -96,5 +103,6 @@ function essence({ status, headers, body }: Answer) {
     link: headers["link"],
     authenticate: headers["www-authenticate"],
     location: headers["location"]?.replace(/\w{16}$/, ""),
+    etag: tagOf(json.id, headers),
   };
 }

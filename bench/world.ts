@@ -49,13 +49,15 @@ export async function start(inhabitants: Inhabitant[]) {
           d1_databases: databases.map((name) => ({ binding: name, database_name: name, database_id: name })),
         },
       },
+      { config: { ...common, name: "limiter", main: join(root, "bench/limiter/worker.js") } },
       ...inhabitants.map(({ name, main, database, vars }) => ({
         config: {
           ...common,
           name,
           main,
           base_dir: join(main, ".."),
-          vars: vars ?? {},
+          vars: { ...rawConfig.vars, ...vars },
+          services: ["TOKEN_LIMIT", "ADDRESS_LIMIT"].map((binding) => ({ binding, service: "limiter" })),
           d1_databases: database ? [{ binding: "DB", database_name: database, database_id: database }] : [],
         } as never,
       })),

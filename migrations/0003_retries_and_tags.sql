@@ -8,14 +8,18 @@ ALTER TABLE conversations ADD COLUMN tag TEXT GENERATED ALWAYS AS (coalesce(chan
 ALTER TABLE messages ADD COLUMN changed_by TEXT;
 ALTER TABLE messages ADD COLUMN tag TEXT GENERATED ALWAYS AS (coalesce(changed_by, id)) VIRTUAL;
 
--- Un-pinning changes the conversation, so its tag changes too. A message is deleted once: its id is as good a name for
--- that as the request's.
+-- Un-pinning changes the conversation, so its tag changes too. The message's id alone has been the tag already: sending
+-- the message changed the conversation by that name. But a message is deleted once.
 DROP TRIGGER messages_unpin;
 CREATE TRIGGER messages_unpin BEFORE DELETE ON messages
 BEGIN
-  UPDATE conversations SET pinned_message_id = NULL, changed_by = OLD.id
+  UPDATE conversations SET pinned_message_id = NULL, changed_by = OLD.id || '-deleted'
   WHERE account_id = OLD.account_id AND id = OLD.conversation_id AND pinned_message_id = OLD.id;
 END;
+
+-- A token by its id within its account: unique, so that nothing but the one entry is read, whoever else has which.
+DROP INDEX tokens_by_account;
+CREATE UNIQUE INDEX tokens_by_account ON tokens (account_id, id);
 
 -- The token as the API shows it, and its tag: all that can change of one is when it was revoked.
 ALTER TABLE tokens ADD COLUMN object TEXT GENERATED ALWAYS AS (

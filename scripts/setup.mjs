@@ -10,7 +10,7 @@ import { withLock } from "./lock.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 // With a way to instantiate again after a trap, which src/entry.js takes.
-const RESET = ["--experimental-reset-state-function", "--force-enable-abort-handler"];
+const RESET = ["--experimental-reset-state-function"];
 const BINDGEN_FLAGS = ["--target", "web", "--no-typescript", "--out-name", "index", ...RESET];
 // What rustc and the runtime both know by now; everything not named here stays out of the module.
 const OPT_FLAGS = [
@@ -106,7 +106,7 @@ const NEEDS = {
   /** The static files in build/site/, which wrangler.toml names. */
   site: {
     after: ["build"],
-    ready: () => existsSync(at("build", "site")) && existsSync(SITE_STAMP) && readFileSync(SITE_STAMP, "utf8") === siteHash(),
+    ready: () => NEEDS.build.ready() && existsSync(at("build", "site")) && existsSync(SITE_STAMP) && readFileSync(SITE_STAMP, "utf8") === siteHash(),
     make: async () => {
       const hash = siteHash();
       const fresh = join(tools, "site-new");

@@ -63,7 +63,7 @@ await command(USAGE, async (args) => {
 /** wrangler with the built Worker, its messages on stderr. */
 function serve(port: number, folder: string): ChildProcess {
   const flags = ["--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0", "--persist-to", folder];
-  const quiet = ["--show-interactive-dev-session=false", "--log-level", "warn"];
+  const quiet = ["--show-interactive-dev-session=false", "--log-level", "log"];
   return spawn(node, [wranglerScript, "dev", ...flags, ...quiet], { cwd: root, stdio: ["ignore", 2, 2] });
 }
 

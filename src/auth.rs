@@ -164,13 +164,9 @@ pub fn scope_insufficient(scope: Scope) -> Error {
 }
 
 /// The answer to a good token that asks for another one which may do more, or for longer, than it may itself.
-pub fn scopes_insufficient() -> Error {
-    Error::of(
-        Code::ScopeInsufficient,
-        "scopes",
-        "A token can't be given scopes that the token of this request lacks. Use one that has them all.",
-    )
-    .with_header("www-authenticate", r#"Bearer realm="conversations", error="insufficient_scope""#)
+pub fn scopes_insufficient(param: &str, message: &str) -> Error {
+    Error::of(Code::ScopeInsufficient, param, message)
+        .with_header("www-authenticate", r#"Bearer realm="conversations", error="insufficient_scope""#)
 }
 
 /// CRC-32 as zlib and PNG have it (ISO 3309), a bit at a time: 30 bytes don't earn a table.

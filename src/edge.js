@@ -76,6 +76,8 @@ export async function body(request, limit, patience) {
   return whole;
 }
 
+const utf8 = new TextEncoder();
+
 /** SQL by the id that stands for it, for as long as the wasm's instance lives. */
 const texts = new Map();
 
@@ -86,7 +88,8 @@ export function forget() {
 
 /** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it and the row of the statement
  * that answers, as `duration read written` (the duration in microseconds) and, if there is a row, ` account allowed`;
- * then, if there is one, a line break and the answer. `sql` gives the text of an id that is new. */
+ * then, if there is one, a line break and the answer: as UTF-8, because a string crosses character by character, and this
+ * one may be long. `sql` gives the text of an id that is new. */
 export async function send(DB, statements, answering, sql) {
   const prepare = (id) => {
     if (!texts.has(id)) texts.set(id, sql(id));
@@ -103,9 +106,9 @@ export async function send(DB, statements, answering, sql) {
   }
   const [row] = results[answering].results;
   const cost = `${Math.round(duration * 1000)} ${read} ${written}`;
-  if (row === undefined) return cost;
+  if (row === undefined) return utf8.encode(cost);
   const line = `${cost} ${row.account} ${row.allowed}`;
-  return row.answer === null ? line : `${line}\n${row.answer}`;
+  return utf8.encode(row.answer === null ? line : `${line}\n${row.answer}`);
 }
 
 /** A response of its own headers, as lines of `name TAB value`, and after an empty line the body, if there is one. The

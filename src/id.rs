@@ -1,6 +1,6 @@
 //! Ids that sort by time of creation, and the base62 they are written in. Pure.
 
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 /// The digits of base62, in the order in which SQLite and every byte-wise comparison sort them.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -17,11 +17,9 @@ impl Id {
     /// A new id: the milliseconds since the Unix epoch in the leading seven characters, 53 random bits in the rest.
     /// Errors when the platform has no randomness to give.
     pub fn new(milliseconds: u64) -> Result<Self, getrandom::Error> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)?;
         let mut text = base62(milliseconds, TIME_DIGITS);
         // 62^9 divides 2^64 into 1362 equal parts and a remainder of 0.05 %: the bias is far below what ids need.
-        text.push_str(&base62(u64::from_le_bytes(random), RANDOM_DIGITS));
+        text.push_str(&base62(random()?, RANDOM_DIGITS));
         Ok(Self(text))
     }
 
@@ -31,6 +29,26 @@ impl Id {
             text.len() == TIME_DIGITS + RANDOM_DIGITS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         well_formed.then(|| Self(text.to_owned()))
     }
+}
+
+/// How many random numbers are asked of the platform at once: asking costs the same for one and for many.
+const AT_ONCE: usize = 128;
+
+thread_local! {
+    /// Random numbers that nobody has had yet.
+    static RANDOM: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A random number from the platform. Errors when it has none to give.
+fn random() -> Result<u64, getrandom::Error> {
+    RANDOM.with_borrow_mut(|unused| {
+        if unused.is_empty() {
+            let mut bytes = [0; 8 * AT_ONCE];
+            getrandom::fill(&mut bytes)?;
+            unused.extend(bytes.as_chunks().0.iter().map(|chunk| u64::from_le_bytes(*chunk)));
+        }
+        Ok(unused.pop().unwrap_or_default())
+    })
 }
 
 impl fmt::Display for Id {

@@ -132,12 +132,12 @@ impl Exchange {
     }
 
     /// Out: D1 has answered with what `send` in `edge.js` gives.
-    pub fn answer(&mut self, text: &str) -> String {
+    pub fn answer(&mut self, text: &[u8]) -> String {
         self.calls += 1;
         let Some((caller, call)) = self.call.take() else {
             return self.refuse(Error::internal("an answer that was not asked for"));
         };
-        let (answer, account, cost) = d1::read(text);
+        let (answer, account, cost) = d1::read(&String::from_utf8_lossy(text));
         (self.account, self.cost) = (account, cost);
         match answer.authorized(&caller).and_then(call.render) {
             Ok(response) => self.respond(response),

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import {
-  type Account, type Answer, COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, account, assertError, idsOf, item, messageItem, origin, position, raw,
+  type Account, type Answer, COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, TOKEN_COLLECTION, account, assertError, idsOf, item, messageItem, origin, position, raw,
+  rotation, tokenItem,
 } from "./harness.ts";
 
 interface Case {
@@ -21,7 +22,7 @@ function refused(title: string, cases: Case[]): void {
     const alice = await account();
     const id = await alice.insert({ group_id: "team", archived_at: 5 });
     const message = await alice.insertMessage(id);
-    const before = await alice.contents();
+    const before = await alice.everything();
     for (const { name, send, status, code, param = null } of cases) {
       const answer = await send(alice, id, message);
       assert.deepEqual(
@@ -29,7 +30,7 @@ function refused(title: string, cases: Case[]): void {
         { status, code, param },
         `${name}: ${answer.status} ${answer.text}`,
       );
-      assert.deepEqual(await alice.contents(), before, `${name}: something was stored or lost`);
+      assert.deepEqual(await alice.everything(), before, `${name}: something was stored or lost`);
     }
   });
 }
@@ -64,8 +65,8 @@ const NO_IDS = [
 const query = (path: string) => (text: string, code: string, param: string): Case => ({
   name: shown(text), send: (alice) => alice.get(`${path}?${text}`), status: 400, code, param,
 });
-/** What both lists refuse. */
-function refusedByBoth(path: string): void {
+/** What every list refuses. */
+function refusedByAll(path: string): void {
   const bad = query(path);
   const values = (name: string, wrong: string[]): Case[] => wrong.map((value) => bad(`${name}=${value}`, "parameter_invalid", name));
   refused("limit", values("limit", ["", "0", "101", "1000", "00", "01", ...NO_NUMBERS]));
@@ -95,7 +96,7 @@ function refusedByBoth(path: string): void {
 describe("query parameters of the list of conversations", () => {
   const bad = query(COLLECTION);
   const values = (name: string, wrong: string[], beside = ""): Case[] => wrong.map((value) => bad(`${beside}${name}=${value}`, "parameter_invalid", name));
-  refusedByBoth(COLLECTION);
+  refusedByAll(COLLECTION);
   for (const name of ["muted", "archived", "pinned", "unread"]) refused(name, values(name, ["", ...NO_BOOLEANS]));
   for (const name of ["group_id", "contact_id"]) refused(name, values(name, ["", ...NO_REFERENCES]));
   refused("sort", values("sort", ["", "id", "created", "CREATED_AT", "-created_at", "created_at,id", "created_at%00", "last_opened_at", "desc", "null", ...SQL_FRAGMENTS, ...MALFORMED_ENCODING]));
@@ -123,12 +124,20 @@ describe("query parameters of the list of conversations", () => {
 
 describe("query parameters of the list of messages", () => {
   const bad = query(MESSAGES);
-  refusedByBoth(MESSAGES);
+  refusedByAll(MESSAGES);
   refused("conversation_id", NO_IDS.map((value) => bad(`conversation_id=${value}`, "parameter_invalid", "conversation_id")));
   refused("a name without a value", ["limit", "conversation_id", "starting_after"].map((name) => bad(name, "parameter_invalid", name)));
   refused("what only conversations have", ["muted=true", "unread=true", "sort=created_at", "group_id=team", "contact_id=bob", "archived=false", "pinned=true"].map((text) =>
     bad(text, "parameter_unknown", text.slice(0, text.indexOf("=")))));
   refused("conversation_id sent twice", [bad(`conversation_id=${NO_ID}&conversation_id=${NO_ID}`, "parameter_duplicate", "conversation_id")]);
+});
+
+describe("query parameters of the list of tokens", () => {
+  const bad = query(TOKEN_COLLECTION);
+  refusedByAll(TOKEN_COLLECTION);
+  refused("what only other lists have", ["muted=true", "conversation_id=x", "sort=created_at", "name=x", "scopes=messages:read", "revoked=true"].map((text) =>
+    bad(text, "parameter_unknown", text.slice(0, text.indexOf("=")))));
+  refused("both cursors", [bad(`starting_after=${NO_ID}&ending_before=${NO_ID}`, "parameter_invalid", "ending_before")]);
 });
 
 describe("query parameters where there are none to send", () => {
@@ -139,7 +148,12 @@ describe("query parameters where there are none to send", () => {
     { name: verb, send: (alice: Account, id: string, message: string) => alice[verb](`${messageItem(message)}?conversation_id=${id}`), status: 400, code: "parameter_unknown", param: "conversation_id" },
     { name: verb, send: (alice: Account, _id: string, message: string) => alice[verb](`${messageItem(message)}?x=%zz`), status: 400, code: "parameter_invalid", param: "x" },
   ]));
+  refused("to a token's as well", [
+    ...(["get", "delete"] as const).map((verb) => ({ name: verb, send: (alice: Account) => alice[verb](`${tokenItem(NO_ID)}?limit=1`), status: 400, code: "parameter_unknown", param: "limit" })),
+    { name: "rotate", send: (alice) => alice.post(`${rotation(NO_ID)}?grace_period=1`), status: 400, code: "parameter_unknown", param: "grace_period" },
+  ]);
   refused("to a create as well", [
+    { name: "name", send: (alice) => alice.post(`${TOKEN_COLLECTION}?name=x`, "name=x&scopes=messages:read"), status: 400, code: "parameter_unknown", param: "name" },
     { name: "contact_id", send: (alice) => alice.post(`${COLLECTION}?contact_id=bob`, "contact_id=bob"), status: 400, code: "parameter_unknown", param: "contact_id" },
     {
       name: "conversation_id", status: 400, code: "parameter_unknown", param: "conversation_id",
@@ -156,7 +170,7 @@ interface Write {
   name: string;
   path: (id: string, message: string) => string;
   /** What must be in the body, or may be, besides the case's own attribute; and the first of it alone. */
-  good: [name: string, value: string | boolean][];
+  good: [name: string, value: string | boolean | number][];
   /** An attribute of text, and the largest body in bytes. */
   text: string;
   limit: number;
@@ -181,7 +195,14 @@ const PUT_MESSAGE: Write = {
   fixed: ["id", "conversation_id", "contact_id", "created_at", "updated_at"],
 };
 const PATCH_MESSAGE: Write = { ...PUT_MESSAGE, verb: "PATCH", name: "PATCH a message" };
-const WRITES = [CREATE, PUT, PATCH, SEND, PUT_MESSAGE, PATCH_MESSAGE];
+const MINT: Write = {
+  verb: "POST", name: "POST a token", path: () => TOKEN_COLLECTION, good: [["name", "CI"], ["scopes", "messages:read"]], text: "name", limit: 16 * KIB,
+  fixed: ["id", "token", "created_at", "revoked_at"],
+};
+const ROTATE: Write = {
+  verb: "POST", name: "POST a rotation", path: () => rotation(NO_ID), good: [["grace_period", 60]], text: "grace_period", limit: 16 * KIB, fixed: [],
+};
+const WRITES = [CREATE, PUT, PATCH, SEND, PUT_MESSAGE, PATCH_MESSAGE, MINT, ROTATE];
 
 const formOf = ({ good }: Write): string => good.map(([name, value]) => `${name}=${value}`).join("&");
 const membersOf = ({ good }: Write): string => good.map(([name, value]) => `"${name}":${JSON.stringify(value)}`).join();
@@ -283,10 +304,42 @@ describe("attributes of a message", () => {
   }
 });
 
+describe("attributes of a token", () => {
+  const NO_NAMES = ["", "+", "%20%20", ...MALFORMED_ENCODING, ...["%00", "a%00", "a%0Ab", "a%7F", "%1B[31m", "%E2%80%A8", "%C2%85"], "x".repeat(65), "%C3%A9".repeat(65)];
+  const NO_SCOPES = [
+    "", "+", "messages", "messages:", ":read", "messages:READ", "Messages:read", "messages:read+", "+messages:read", "messages:read++messages:write",
+    "messages:read,messages:write", "messages:read%09messages:write", "messages:read%0Amessages:write", "messages:read+messages:read", "messages:read+x", "tokens:read", "*", "all",
+    "1", "31", "messages:read%00", ...MALFORMED_ENCODING, ...SQL_FRAGMENTS,
+  ];
+  const JSON_NO_TEXTS = ["null", '""', '" "', '"a\\u0000"', '"a\\nb"', '"\\ud800"', `"${"x".repeat(65)}"`, "1", "true", "[]", '["messages:read"]', "{}"];
+  const name = "name=CI", scopes = "scopes=messages:read";
+  refused("name", [
+    ...NO_NAMES.map((value) => form(MINT, `${scopes}&name=${value}`, "parameter_invalid", "name")),
+    ...JSON_NO_TEXTS.map((value) => json(MINT, `{"scopes":"messages:read","name":${value}}`, "parameter_invalid", "name")),
+  ]);
+  refused("scopes", [
+    ...NO_SCOPES.map((value) => form(MINT, `${name}&scopes=${value}`, "parameter_invalid", "scopes")),
+    ...JSON_NO_TEXTS.map((value) => json(MINT, `{"name":"CI","scopes":${value}}`, "parameter_invalid", "scopes")),
+  ]);
+  refused("expires_at", [
+    ...["0", "1", "253402300800", "00", ...NO_NUMBERS].map((value) => form(MINT, `${name}&${scopes}&expires_at=${value}`, "parameter_invalid", "expires_at")),
+    ...["0", ...JSON_NO_NUMBERS.filter((value) => value !== '""')].map((value) => json(MINT, `{"name":"CI","scopes":"messages:read","expires_at":${value}}`, "parameter_invalid", "expires_at")),
+  ]);
+  refused("grace_period", [
+    ...["", "86401", "00", ...NO_NUMBERS].map((value) => form(ROTATE, `grace_period=${value}`, "parameter_invalid", "grace_period")),
+    ...["null", "86401", ...JSON_NO_NUMBERS].map((value) => json(ROTATE, `{"grace_period":${value}}`, "parameter_invalid", "grace_period")),
+  ]);
+  refused("a rotation takes nothing else", ["name", "scopes", "expires_at", "id"].map((other) => form(ROTATE, `grace_period=1&${other}=x`, "parameter_unknown", other)));
+  refused("a malformed key, beside a good body", [MINT, ROTATE, CREATE, SEND].map((write) => ({
+    name: write.name, status: 400, code: "parameter_invalid", param: "Idempotency-Key",
+    send: (alice: Account, id: string, message: string) => alice.send(write.verb, write.path(id, message), { "Content-Type": FORM, "Idempotency-Key": '"' }, formOf(write)),
+  })));
+});
+
 describe("attributes that don't belong", () => {
   for (const write of WRITES) {
     const [good, goodJson] = [formOf(write), membersOf(write)];
-    const strangers = ["account_id", "name", "Contact_id", "contact_id ", "contact_id\0", "é", "__proto__", "constructor", "state", "object", "x".repeat(5000)];
+    const strangers = ["account_id", "name", "Contact_id", "contact_id ", "contact_id\0", "é", "__proto__", "constructor", "state", "object", "x".repeat(5000)].filter((name) => !write.good.some(([known]) => known === name));
     refused(`${write.name}: strangers`, strangers.flatMap((name) => [
       form(write, `${good}&${encodeURIComponent(name)}=1`, "parameter_unknown", name.slice(0, 64)),
       json(write, `{${goodJson},${JSON.stringify(name)}:1}`, "parameter_unknown", name.slice(0, 64)),
@@ -315,6 +368,7 @@ describe("attributes that don't belong", () => {
       json({ verb, path: item }, '{"contact_id":"bob"}', "parameter_unknown", "contact_id"),
       json({ verb, path: item }, "[]", "body_malformed", null),
       form({ verb, path: PUT_MESSAGE.path }, "message=Hi", "parameter_unknown", "message"),
+      form({ verb, path: () => tokenItem(NO_ID) }, "name=x", "parameter_unknown", "name"),
       json({ verb, path: PUT_MESSAGE.path }, '{"read_at":5}', "parameter_unknown", "read_at"),
     ]);
   }
@@ -437,7 +491,7 @@ describe("paths", () => {
     "/v1", "/v1/", "/v2/conversations", "/V1/conversations", "/v1/Conversations", "/v1/conversation", "/v1/conversations/", "/v1//conversations",
     "//v1/conversations", "/v1/conversations/a/b", `/v1/conversations/${NO_ID}/`, `/v1/conversations/${NO_ID}/messages`, "/v1/conversations//",
     "/v1/conversations%2f", "/v1/conversations%00", "/v1/conversations%zz", "/v1/%63onversations%ff", "/%", "/%zz", "/%ff%fe", "/%00", "/'", "/;--",
-    "/.env", "/index.php", "/v1/conversations;x=1", "/v1/messages/", "/v1/message", "/v1/Messages", "/v1//messages", "/v1/messages/a/b", `/v1/messages/${NO_ID}/`, "/v1/messages%2f", `/${"x".repeat(8000)}`, `/v1/conversations/${"a/".repeat(4000)}`, `/v1/conversations${"/".repeat(8000)}`,
+    "/.env", "/index.php", "/v1/conversations;x=1", "/v1/messages/", "/v1/message", "/v1/Messages", "/v1//messages", "/v1/messages/a/b", `/v1/messages/${NO_ID}/`, "/v1/messages%2f", "/v1/tokens/", "/v1/token", "/v1/tokens/a/b", "/v1/tokens//rotate", `/v1/tokens/${NO_ID}/rotate/`, `/v1/conversations/${NO_ID}/rotate`, `/${"x".repeat(8000)}`, `/v1/conversations/${"a/".repeat(4000)}`, `/v1/conversations${"/".repeat(8000)}`,
   ];
   refused("unknown ones are 404 for every verb", UNKNOWN.flatMap((path) =>
     ["GET", "POST", "PROPFIND"].map((verb) => ({
@@ -449,6 +503,10 @@ describe("paths", () => {
     ["GET", "PUT", "PATCH", "DELETE"].map((verb) => ({
       name: `${verb} ${id.slice(0, 60)}`, status: 404, code: "resource_missing", send: (alice: Account) => alice.send(verb, item(id)),
     }))));
+  refused("nor any token", STRANGE_IDS.flatMap((id) => [
+    ...["GET", "DELETE"].map((verb) => ({ name: `${verb} ${id.slice(0, 60)}`, status: 404, code: "resource_missing", send: (alice: Account) => alice.send(verb, tokenItem(id)) })),
+    { name: `rotate ${id.slice(0, 60)}`, status: 404, code: "resource_missing", send: (alice: Account) => alice.send("POST", rotation(id)) },
+  ]));
   refused("nor any message", STRANGE_IDS.flatMap((id) =>
     ["GET", "PUT", "PATCH", "DELETE"].map((verb) => ({
       name: `${verb} ${id.slice(0, 60)}`, status: 404, code: "resource_missing", send: (alice: Account) => alice.send(verb, messageItem(id)),
@@ -465,7 +523,7 @@ describe("verbs", () => {
   const STRANGE = ["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "PURGE", "TRACE", "REPORT", "NOTIFY", "SUBSCRIBE", "QUERY"];
   const send = (verb: string, path: Write["path"]) => (alice: Account, id: string, message: string) =>
     raw(`${verb} ${path(id, message)} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nAuthorization: Bearer ${alice.token}\r\nConnection: close\r\n\r\n`);
-  refused("a collection has none but GET, HEAD, POST and OPTIONS", [COLLECTION, MESSAGES].flatMap((path) => ["PUT", "PATCH", "DELETE", ...STRANGE].map((verb) => ({
+  refused("a collection has none but GET, HEAD, POST and OPTIONS", [COLLECTION, MESSAGES, TOKEN_COLLECTION].flatMap((path) => ["PUT", "PATCH", "DELETE", ...STRANGE].map((verb) => ({
     name: `${verb} ${path}`, status: 405, code: "method_not_allowed", send: send(verb, () => path),
   }))));
   refused("an item has none but GET, HEAD, PUT, PATCH, DELETE and OPTIONS", [item, PUT_MESSAGE.path].flatMap((path) => ["POST", ...STRANGE].map((verb) => ({

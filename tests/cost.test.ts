@@ -4,7 +4,9 @@
 
 import assert from "node:assert/strict";
 import test, { before, describe } from "node:test";
-import { type Account, type Answer, COLLECTION, MESSAGES, account, idsOf, item, messageItem, position, sql } from "./harness.ts";
+import {
+  type Account, type Answer, COLLECTION, type Headers, MESSAGES, TOKEN_COLLECTION, account, idsOf, item, keyed, messageItem, position, randomId, rotation, sql, tokenItem,
+} from "./harness.ts";
 import { BY_ACTIVITY, COUNT, FLAGS, REFERENCES, STORED, type Stored, UNREAD, fill, fillMessages, queryOf } from "./large.ts";
 import { random } from "./random.ts";
 
@@ -185,7 +187,7 @@ test("deleting a conversation of 100,000 messages is one call, and all or nothin
   await sql("CREATE TRIGGER giving_up BEFORE DELETE ON messages WHEN OLD.id = '0000000000050000' BEGIN SELECT RAISE(ABORT, 'gave up'); END");
   try {
     const answer = await dave.delete(item(id));
-    assert.equal(answer.status, 503, answer.text);
+    assert.equal(answer.status, 500, answer.text);
     assert.equal(answer.cost.calls, 1);
   } finally {
     await sql("DROP TRIGGER giving_up");
@@ -202,6 +204,24 @@ test("deleting a conversation of 100,000 messages is one call, and all or nothin
   assert.equal((await erin.contents()).messages.length, 3);
 });
 
+test("a keyed request takes the same however many keys are remembered, and however many have expired", async () => {
+  const [frank, grace] = [await account(), await account()];
+  const cost = async () => [await frank.post(COLLECTION, "contact_id=bob", keyed(randomId())), await frank.post(COLLECTION, "contact_id=bob", keyed("again"))].map((answer) => answer.cost);
+  const remember = (count: number, key: string, expires_at: number) => sql(
+    `INSERT INTO idempotency_keys (account_id, key, fingerprint, request_id, expires_at)
+     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+     SELECT account, ? || i, printf('%064d', 0), printf('%016d', i), ? FROM n, (SELECT ? AS account UNION ALL SELECT ?)`,
+    count, key, expires_at, frank.id, grace.id,
+  );
+  await remember(2, "expired", 1);
+  await cost();
+  await remember(2, "expired-too", 1);
+  const few = await cost();
+  await remember(20_000, "kept", 253402300799);
+  await remember(20_000, "expired-again", 1);
+  assert.deepEqual(await cost(), few);
+});
+
 // ------------------------------------------------------------------------------------------------------- query plans
 
 interface Plan {
@@ -211,7 +231,7 @@ interface Plan {
 
 /** The tables of the database under the names a statement gives them. */
 const tableNames = (text: string): Set<string> =>
-  new Set([...text.matchAll(/\b(accounts|tokens|conversations|messages)\b(?:\s+AS)?(?:\s+(\w+))?/gi)].flatMap(([, table = "", alias]) => [table, alias ?? table]));
+  new Set([...text.matchAll(/\b(accounts|tokens|conversations|messages|idempotency_keys)\b(?:\s+AS)?(?:\s+(\w+))?/gi)].flatMap(([, table = "", alias]) => [table, alias ?? table]));
 
 const EXPLAIN = { "x-test-explain": "1" };
 
@@ -248,16 +268,25 @@ test("no list walks a table or sorts in a temporary B-tree", async () => {
   }
 });
 
-test("neither does any other request", async () => {
-  const [conversation, explained] = [await alice.insert(), EXPLAIN];
-  const sent = await alice.post(MESSAGES, { conversation_id: conversation, message: "Hello" }, explained);
-  const [path, message] = [item(conversation), messageItem(sent.json.id)];
+test("neither does any other request, be it keyed, conditional or both", async () => {
+  for (const more of [{}, { ...keyed(randomId()), "If-Match": "*", "If-None-Match": '"x"' }, { "If-Match": '"x"' }]) await assertRequests({ ...EXPLAIN, ...more });
+});
+
+async function assertRequests(explained: Headers): Promise<void> {
+  const conversation = await alice.insert();
+  const post = (path: string, attributes: unknown) => alice.post(path, attributes, { ...explained, ...("Idempotency-Key" in explained ? keyed(randomId()) : {}) });
+  const sent = await post(MESSAGES, { conversation_id: conversation, message: "Hello" });
+  const token = await post(TOKEN_COLLECTION, "name=x&scopes=messages:read");
+  const [path, message, minted] = [item(conversation), messageItem(sent.json.id), tokenItem(token.json.id)];
   for (const answer of [
     sent, await alice.get(message, undefined, explained), await alice.put(message, "read_at=5", explained), await alice.get(path, undefined, explained),
     await alice.put(path, `pinned_message_id=${sent.json.id}`, explained), await alice.delete(message, undefined, explained),
-    await alice.post(COLLECTION, "contact_id=bob", explained), await alice.post(COLLECTION, "contact_id=bob&distinct=true", explained),
+    await post(COLLECTION, "contact_id=bob"), await post(COLLECTION, "contact_id=bob&distinct=true"),
     await alice.delete(path, undefined, explained), await alice.get(`${COLLECTION}?limit=0`, undefined, explained),
+    token, await alice.get(TOKEN_COLLECTION, undefined, explained), await alice.get(`${TOKEN_COLLECTION}?starting_after=${token.json.id}`, undefined, explained),
+    await alice.get(`${TOKEN_COLLECTION}?ending_before=${token.json.id}`, undefined, explained), await alice.get(minted, undefined, explained),
+    await post(rotation(token.json.id), undefined), await alice.delete(minted, undefined, explained),
   ]) {
     assertPlans(answer);
   }
-});
+}

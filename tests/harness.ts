@@ -12,17 +12,20 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
+import { Conversations, type NewMessage, type Options } from "../clients/typescript/src/index.ts";
 import "./quiet.ts";
 
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
-/** Limits that no test reaches: those which are about them ask for lower ones, in `tests/limits.test.ts`. */
-const ratelimits = rawConfig.ratelimits?.map((limit: object) => ({ ...limit, simple: { limit: 1_000_000, period: 60 as const } }));
+/** Requests a minute: more than any test makes, but for those which are about limits. */
+const limited = { limit: Number(process.env["TEST_LIMIT"] ?? 1_000_000), period: 60 as const };
+const ratelimits = rawConfig.ratelimits?.map((limit: object) => ({ ...limit, simple: limited }));
+const vars = { ...rawConfig.vars, LIMITS: { token: limited, address: limited } };
 const server = createTestHarness({
   root,
-  workers: [{ config: { ...rawConfig, ratelimits, main: "tests/workers/observed.js", build: {} } }],
+  workers: [{ config: { ...rawConfig, ratelimits, vars, main: "tests/workers/observed.js", build: {} } }],
 });
 after(() => server.close());
 
@@ -45,6 +48,18 @@ export async function sql(text: string, ...params: (string | number | null)[]): 
   return answer.results;
 }
 
+/** A gate at which the calls to D1 of requests with its headers wait, before they do anything or after they did. */
+export function gate(when: "before" | "after" = "before") {
+  const name = randomId();
+  const control = async (header: string) => void (await fetch(origin, { headers: { [header]: name } }));
+  return {
+    headers: { [when === "before" ? "x-test-gate" : "x-test-gate-after"]: name },
+    /** Until a call waits there. */
+    reached: () => control("x-test-reached"),
+    open: () => control("x-test-open"),
+  };
+}
+
 // -------------------------------------------------------------------------------------------------------- the answers
 
 export interface Answer {
@@ -57,6 +72,8 @@ export interface Answer {
   cost: { calls: number; rowsRead: number; rowsWritten: number };
   /** The line that the log got. */
   log: any;
+  /** The limiters that were asked, by the name of their binding, and for which key. */
+  limited: [limiter: string, key: string][];
 }
 
 const EXPOSED = [
@@ -122,7 +139,8 @@ function audit(method: string, path: string, status: number, headers: http.Incom
   } else if (!bodiless) {
     assert.ok(status < 400, `an error without the error object: ${what}`);
   }
-  return { status, headers, text, json, cost, log };
+  const limited = JSON.parse(String(headers["x-test-limited"]));
+  return { status, headers, text, json, cost, log, limited };
 }
 
 // ------------------------------------------------------------------------------------------------------- the requests
@@ -221,6 +239,14 @@ export function api(token: string) {
   };
 }
 
+/** A fetch for the API's client that audits every answer as all others are. The headers are added to what is sent. */
+export const audited = (added: Headers = {}): NonNullable<Options["fetch"]> => async (url, { method = "GET", headers, body }) => {
+  const sent = { ...Object.fromEntries(new globalThis.Headers(headers)), ...added };
+  const answer = await send(method, url.slice(origin.length), sent, (body ?? undefined) as string | undefined);
+  const response = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as [string, string]);
+  return new Response(answer.text === "" ? null : answer.text, { status: answer.status, headers: response });
+};
+
 // ----------------------------------------------------------------------------------------------- accounts and tokens
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -271,6 +297,7 @@ export async function account(scopes = ALL) {
   const [row] = await sql("INSERT INTO accounts (name, created_at) VALUES (?, 0) RETURNING id", `account ${accounts}`);
   const id = Number(row?.["id"]);
   const caller = api(await grant(id, { scopes }));
+  const client = new Conversations({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
   return {
     id,
     ...caller,
@@ -289,12 +316,12 @@ export async function account(scopes = ALL) {
       return String(values.id);
     },
 
+    /** The API's client, for what a test needs but is not about. */
+    client,
+
     /** Sends a message through the API, which must take it, and returns it. */
-    async say(conversation: string, attributes: Record<string, unknown> = {}): Promise<any> {
-      const answer = await caller.post(MESSAGES, { conversation_id: conversation, message: "Hello", ...attributes });
-      assert.equal(answer.status, 201, answer.text);
-      return answer.json;
-    },
+    say: (conversation: string, attributes: Partial<NewMessage> = {}) =>
+      client.messages.create({ conversation_id: conversation, message: "Hello", ...attributes }),
 
     /** All the account holds, to be compared with what it held before. */
     async contents(): Promise<{ conversations: Row[]; messages: Row[] }> {
@@ -303,6 +330,16 @@ export async function account(scopes = ALL) {
         sql("SELECT * FROM messages WHERE account_id = ? ORDER BY conversation_id, id", id),
       ]);
       return { conversations, messages };
+    },
+
+    /** And its tokens, and what it has been answered. */
+    async everything(): Promise<Record<string, Row[]>> {
+      const [contents, tokens = [], keys = []] = await Promise.all([
+        this.contents(),
+        sql("SELECT * FROM tokens WHERE account_id = ? ORDER BY id", id),
+        sql("SELECT * FROM idempotency_keys WHERE account_id = ? ORDER BY key", id),
+      ]);
+      return { ...contents, tokens, keys };
     },
   };
 }
@@ -328,10 +365,21 @@ export const FIELDS = [
 /** Those of a message, in the order of the documentation. */
 export const MESSAGE_FIELDS = ["id", "conversation_id", "contact_id", "message", "read_at", "created_at", "updated_at"];
 
+/** Those of a token. */
+export const TOKEN_FIELDS = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at"];
+
 export const COLLECTION = "/v1/conversations";
 export const item = (id: string): string => `${COLLECTION}/${id}`;
 export const MESSAGES = "/v1/messages";
 export const messageItem = (id: string): string => `${MESSAGES}/${id}`;
+export const TOKEN_COLLECTION = "/v1/tokens";
+export const tokenItem = (id: string): string => `${TOKEN_COLLECTION}/${id}`;
+export const rotation = (id: string): string => `${tokenItem(id)}/rotate`;
+
+export const keyed = (key: string): Headers => ({ "Idempotency-Key": key });
+/** The condition that an object is still what an answer showed, and that it isn't. */
+export const ifMatch = ({ headers }: Answer): Headers => ({ "If-Match": headers["etag"] });
+export const ifNoneMatch = ({ headers }: Answer): Headers => ({ "If-None-Match": headers["etag"] });
 
 /** An id that names nothing. */
 export const NO_ID = "NoSuchConversat0";
@@ -350,6 +398,9 @@ const assertObject = (fields: string[]) => (json: unknown, expected: Record<stri
 };
 export const assertConversation = assertObject(FIELDS);
 export const assertMessage = assertObject(MESSAGE_FIELDS);
+export const assertToken = assertObject(TOKEN_FIELDS);
+/** The one answer that shows it. */
+export const assertNewToken = assertObject([...TOKEN_FIELDS, "token"]);
 
 /** The ids of a page, in its order. */
 export function idsOf(answer: Answer): string[] {

@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Account, type Answer, COLLECTION, MESSAGES, NO_ID, account, idsOf, item, links, messageItem, position } from "./harness.ts";
+import {
+  type Account, type Answer, COLLECTION, MESSAGES, NO_ID, TOKEN_COLLECTION, account, idsOf, item, keyed, links, messageItem, position, randomId, rotation, tokenItem,
+} from "./harness.ts";
 
-/** An answer without what differs between any two: the request id, the date, D1's microseconds. The rows stay: what D1
- * had to read must not tell a foreign id from a missing one either. */
+/** An answer without what differs between any two: the request id, the date, D1's microseconds, the log. The rows stay:
+ * what D1 had to read must not tell a foreign id from a missing one either. */
 function bare({ status, headers, text }: Answer): unknown {
-  const { date, "x-request-id": id, "server-timing": timing, ...rest } = headers;
+  const { date, "x-request-id": id, "server-timing": timing, "x-test-log": _log, "x-test-limited": _limited, ...rest } = headers;
   return { status, rest, timing: String(timing).replace(/dur=[\d.]+/, ""), text: text.replaceAll(String(id), "") };
 }
 
@@ -18,7 +20,8 @@ async function neighbours() {
   const message = await alice.insertMessage(id);
   await alice.put(item(id), { pinned_message_id: message });
   await alice.insert({ id: "aaaaaaaaaaaaaaaa", contact_id: "carol", last_active_at: 5 });
-  return { alice, mallory, id, message };
+  const token = String((await alice.everything())["tokens"]![0]!["id"]);
+  return { alice, mallory, id, message, token };
 }
 
 const REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
@@ -35,15 +38,20 @@ const REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
   ["PUT last_opened_at", (caller, id) => caller.put(item(id), "last_opened_at=5")],
   ["POST a message", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello" })],
   ["POST a message of a contact", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello", contact_id: "bob" })],
+  ["GET, if it is there", (caller, id) => caller.get(item(id), undefined, { "If-None-Match": "*" })],
+  ["PUT, if it is there", (caller, id) => caller.put(item(id), "is_muted=true", { "If-Match": "*" })],
+  ["PUT, if it is something else", (caller, id) => caller.put(item(id), "is_muted=true", { "If-Match": '"x"' })],
+  ["DELETE, if it is something else", (caller, id) => caller.delete(item(id), undefined, { "If-Match": '"x"' })],
+  ["POST a message with a key", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello" }, keyed(randomId()))],
   ["GET its messages", (caller, id) => caller.get(`${MESSAGES}?conversation_id=${id}`)],
 ];
 
 for (const [name, request] of REQUESTS) {
   test(`${name}: a foreign id answers byte for byte like one that never existed, and changes nothing`, async () => {
     const { alice, mallory, id } = await neighbours();
-    const before = await alice.contents();
+    const before = await alice.everything();
     const foreign = bare(await request(mallory, id));
-    assert.deepEqual(await alice.contents(), before);
+    assert.deepEqual(await alice.everything(), before);
     assert.equal((await alice.delete(item(id))).status, 204);
     assert.deepEqual(foreign, bare(await request(mallory, id)), "once it is gone");
     assert.deepEqual(foreign, bare(await request(await account(), id)), "to anybody else");
@@ -57,6 +65,9 @@ const MESSAGE_REQUESTS: [string, (caller: Account, id: string) => Promise<Answer
   ["PUT", (caller, id) => caller.put(messageItem(id), "message=mine+now&read_at=5")],
   ["PATCH", (caller, id) => caller.patch(messageItem(id), { read_at: null })],
   ["PUT, refused", (caller, id) => caller.put(messageItem(id), "contact_id=mallory")],
+  ["GET, if it is there", (caller, id) => caller.get(messageItem(id), undefined, { "If-None-Match": "*" })],
+  ["PUT, if it is there", (caller, id) => caller.put(messageItem(id), "read_at=5", { "If-Match": "*" })],
+  ["DELETE, if it is something else", (caller, id) => caller.delete(messageItem(id), undefined, { "If-Match": '"x"' })],
   ["DELETE", (caller, id) => caller.delete(messageItem(id))],
   ["DELETE, refused", (caller, id) => caller.delete(`${messageItem(id)}?x=1`)],
 ];
@@ -65,14 +76,58 @@ for (const [name, request] of MESSAGE_REQUESTS) {
   test(`${name}: a foreign message's id answers byte for byte like one that never existed, and changes nothing`, async () => {
     const { alice, mallory, message } = await neighbours();
     await mallory.say(await mallory.insert());
-    const before = await alice.contents();
+    const before = await alice.everything();
     const foreign = bare(await request(mallory, message));
-    assert.deepEqual(await alice.contents(), before);
+    assert.deepEqual(await alice.everything(), before);
     assert.equal((await alice.delete(messageItem(message))).status, 204);
     assert.deepEqual(foreign, bare(await request(mallory, message)), "once it is gone");
     assert.deepEqual(foreign, bare(await request(await account(), message)), "to anybody else");
   });
 }
+
+const TOKEN_REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
+  ["GET", (caller, id) => caller.get(tokenItem(id))],
+  ["HEAD", (caller, id) => caller.head(tokenItem(id))],
+  ["GET, if it is there", (caller, id) => caller.get(tokenItem(id), undefined, { "If-None-Match": "*" })],
+  ["DELETE", (caller, id) => caller.delete(tokenItem(id))],
+  ["DELETE, if it is something else", (caller, id) => caller.delete(tokenItem(id), undefined, { "If-Match": '"x"' })],
+  ["DELETE, refused", (caller, id) => caller.delete(`${tokenItem(id)}?x=1`)],
+  ["rotate", (caller, id) => caller.post(rotation(id))],
+  ["rotate with a key", (caller, id) => caller.post(rotation(id), "grace_period=0", keyed(randomId()))],
+  ["rotate, refused", (caller, id) => caller.post(rotation(id), "grace_period=-1")],
+];
+
+for (const [name, request] of TOKEN_REQUESTS) {
+  test(`${name}: a foreign token's id answers byte for byte like one that never existed, and changes nothing`, async () => {
+    const { alice, mallory, token } = await neighbours();
+    const before = await alice.everything();
+    const foreign = bare(await request(mallory, token));
+    assert.deepEqual(await alice.everything(), before);
+    assert.deepEqual(foreign, bare(await request(mallory, NO_ID)), "one that never existed");
+    assert.deepEqual(foreign, bare(await request(await account(), token)), "to anybody else");
+  });
+}
+
+test("no list of tokens and no cursor shows anything of another account", async () => {
+  const { mallory, token } = await neighbours();
+  const own = idsOf(await mallory.get(TOKEN_COLLECTION));
+  assert.equal(own.length, 1);
+  for (const cursor of [`starting_after=${token}`, `ending_before=${token}`, "starting_after=zzzzzzzzzzzzzzzz", "ending_before=0000000000000000"]) {
+    const answer = await mallory.get(`${TOKEN_COLLECTION}?${cursor}`);
+    assert.ok(idsOf(answer).every((id) => own.includes(id)), cursor);
+  }
+});
+
+test("another account's key neither answers nor refuses, and its answer is not seen", async () => {
+  const { alice, mallory } = await neighbours();
+  const [one, other] = [keyed("shared"), keyed("other")];
+  const hers = await alice.post(COLLECTION, "contact_id=bob", one);
+  const [same, different] = [await mallory.post(COLLECTION, "contact_id=bob", one), await mallory.post(COLLECTION, "contact_id=carol", other)];
+  for (const answer of [same, different]) {
+    assert.deepEqual([answer.status, answer.headers["idempotent-replayed"]], [201, undefined]);
+    assert.notEqual(answer.json.id, hers.json.id);
+  }
+});
 
 test("a message to a foreign conversation leaves no trace in either account", async () => {
   const { alice, mallory, id } = await neighbours();

@@ -185,7 +185,7 @@ test("a deleted message is un-pinned by the database, whoever deletes it, and no
   await sql("DELETE FROM messages WHERE account_id = ? AND id = ?", alice.id, message);
   const { conversations, messages } = await alice.contents();
   const unpinned = (row: Row): Row => (row["id"] === id
-    ? { ...row, pinned_message_id: null, object: String(row["object"]).replace(`"${message}"`, "null"), changed_by: message, tag: message }
+    ? { ...row, pinned_message_id: null, object: String(row["object"]).replace(`"${message}"`, "null"), changed_by: `${message}-deleted`, tag: `${message}-deleted` }
     : row);
   assert.deepEqual(conversations, before.conversations.map(unpinned));
   assert.deepEqual(messages, before.messages.filter((row) => row["id"] !== message));

@@ -1,28 +1,27 @@
-// The floor: plain JavaScript that does this project's D1 work in the same single call and answers the same bytes, with
-// no framework and no checks. It believes whatever it is sent, knows its one token's hash beforehand (TOKEN_HASH) and
-// gets the SQL that src/ sends from the benchmark itself (STATEMENTS, texts by case), which also makes sure before any
-// measurement that both send the same statements with the same parameters.
-
-const MISSING_TOKEN = JSON.stringify({
-  type: "invalid_request",
-  code: "token_invalid",
-  message:
-    "The token is not valid: it is malformed, unknown, expired or revoked. Send a good one as Authorization: Bearer {token}.",
-  param: null,
-  documentation_url: "https://api.self.chat/#token_invalid",
-  request_id: "0000000000000000",
-});
+// The floor: plain JavaScript that does this project's D1 work in the same single call, answers the same bytes and keeps
+// the same promises (limits, a line in the log, a tag on every object), with no framework and no checks. It believes
+// whatever it is sent, knows its one token's hash beforehand (TOKEN_HASH) and gets the SQL that src/ sends from the
+// benchmark itself (STATEMENTS, texts by case), which also makes sure before any measurement that both send the same
+// statements with the same parameters.
 
 export default {
   async fetch(request, env) {
     const { TOKEN_HASH, STATEMENTS } = env;
-    if (!request.headers.get("authorization").endsWith(env.TOKEN_END)) {
-      return answer(401, MISSING_TOKEN, {
-        "www-authenticate": 'Bearer realm="conversations", error="invalid_token"',
-      });
-    }
     const url = new URL(request.url);
     const path = url.pathname;
+    const single = path.startsWith("/v1/conversations/");
+    const exchange = {
+      id: newId(),
+      method: request.method,
+      route: single ? "/v1/conversations/:id" : path,
+      account: null,
+      calls: 0,
+      milliseconds: 0,
+      read: 0,
+      written: 0,
+    };
+    if (!request.headers.get("authorization").endsWith(env.TOKEN_END)) return unauthorized(exchange, request, env, url);
+    if (!(await env.TOKEN_LIMIT.limit({ key: TOKEN_HASH })).success) return answer(exchange, 429, "{}", {});
     const now = Math.floor(Date.now() / 1000);
 
     /** All statements of a case in one call; the text that the last of them answers with. */
@@ -31,28 +30,45 @@ export default {
         env.DB.prepare(sql).bind(TOKEN_HASH, now, scope, ...parameters[at]),
       );
       const results = await env.DB.batch(statements);
-      return results.at(-1).results[0].answer;
+      for (const { meta } of results) {
+        exchange.milliseconds += meta.duration;
+        exchange.read += meta.rows_read;
+        exchange.written += meta.rows_written;
+      }
+      exchange.calls = 1;
+      const [row] = results.at(-1).results;
+      exchange.account = row.account;
+      return row.answer;
     };
 
     if (path === "/v1/messages") {
       const { conversation_id, message } = await request.json();
-      const id = newId();
-      const object = await send("send", 8, [id, conversation_id, null, message], [conversation_id, null], [id]);
-      return answer(201, object, { location: `/v1/messages/${id}` });
+      const { id } = exchange;
+      const identity = [null, null, id];
+      const found = await send(
+        "send", 8, [...identity, conversation_id, null, message], [...identity, conversation_id, null], identity,
+      );
+      const [tag, object] = found.split("\t");
+      return answer(exchange, 201, object, { location: `/v1/messages/${id}`, etag: `"${tag}"` });
     }
-    if (path !== "/v1/conversations") {
+    if (single) {
       const id = path.slice("/v1/conversations/".length);
-      if (request.method === "GET") return answer(200, await send("retrieve", 1, [id]), {});
+      if (request.method === "GET") {
+        const [tag, object] = (await send("retrieve", 1, [id])).split("\t");
+        return answer(exchange, 200, object, { etag: `"${tag}"` });
+      }
       const { is_muted } = await request.json();
-      const changes = [id, 0, null, null, is_muted ? 1 : 0, 0, null, 0, null];
-      const [, object] = (await send("update", 2, changes, [id, null])).split("\t");
-      return answer(200, object, {});
+      const subject = [id, exchange.id, null, 0, null];
+      const [, tag, object] = (
+        await send("update", 2, [...subject, null, is_muted ? 1 : 0, 0, null, 0, null], subject)
+      ).split("\t");
+      return answer(exchange, 200, object, { etag: `"${tag}"` });
     }
     if (request.method === "POST") {
       const { contact_id } = await request.json();
-      const id = newId();
-      const [, object] = (await send("create", 2, [id, contact_id, null], [id])).split("\t");
-      return answer(201, object, { location: `/v1/conversations/${id}` });
+      const identity = [null, null, exchange.id];
+      const [, tag, object] = (await send("create", 2, [...identity, contact_id, null], identity)).split("\t");
+      return answer(exchange, 201, object, { location: `/v1/conversations/${exchange.id}`, etag: `"${tag}"` });
     }
 
     const query = url.searchParams;
@@ -63,7 +79,7 @@ export default {
     const lines = flags.length > 0
       ? await send("sparse", 1, [...page, ...states(flags)])
       : await send("list", 1, page);
-    return list(lines, limit, after, url, flags);
+    return list(exchange, lines, limit, after, url, flags);
   },
 };
 
@@ -75,7 +91,7 @@ function states(flags) {
   return [0, 1, 2, 3].map((at) => states[at] ?? null);
 }
 
-function list(lines, limit, after, url, flags) {
+function list(exchange, lines, limit, after, url, flags) {
   const rows = lines === null ? [] : lines.split("\n").map((line) => line.split("\t"));
   const more = rows.length > limit;
   if (more) rows.pop();
@@ -86,28 +102,63 @@ function list(lines, limit, after, url, flags) {
   if (more) links.push(link("next", "starting_after", rows.at(-1)));
   if (after !== null && rows.length > 0) links.push(link("prev", "ending_before", rows[0]));
   const body = `{"has_more":${more},"data":[${rows.map(([, object]) => object).join(",")}]}`;
-  return answer(200, body, links.length > 0 ? { link: links.join(", ") } : {});
+  return answer(exchange, 200, body, links.length > 0 ? { link: links.join(", ") } : {});
 }
 
-function answer(status, body, headers) {
+async function unauthorized(exchange, request, env, url) {
+  const { success } = await env.ADDRESS_LIMIT.limit({ key: request.headers.get("cf-connecting-ip") ?? "" });
+  if (!success) return answer(exchange, 429, "{}", {});
+  const body = JSON.stringify({
+    type: "invalid_request",
+    code: "token_invalid",
+    message:
+      "The token is not valid: it is malformed, unknown, expired or revoked. Send a good one as Authorization: Bearer {token}.",
+    param: null,
+    documentation_url: `${url.origin}/#token_invalid`,
+    request_id: exchange.id,
+  });
+  const headers = { "www-authenticate": 'Bearer realm="conversations", error="invalid_token"' };
+  return answer(exchange, 401, body, headers, "token_invalid");
+}
+
+/** The response, and the request's line in the log. */
+function answer(exchange, status, body, headers, code) {
+  const { id, method, route, account, calls, milliseconds, read, written } = exchange;
+  console.log(
+    JSON.stringify({
+      request_id: id,
+      method,
+      route,
+      status,
+      account,
+      d1_calls: calls,
+      d1_ms: milliseconds,
+      rows_read: read,
+      rows_written: written,
+      code,
+    }),
+  );
   return new Response(body, {
     status,
     headers: {
       "access-control-allow-origin": "*",
-      "access-control-expose-headers": "Allow, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id",
-      "x-request-id": "0000000000000000",
+      "access-control-expose-headers":
+        "Allow, ETag, Idempotent-Replayed, Link, Location, RateLimit-Policy, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id",
       "cache-control": "private, no-cache",
+      "x-request-id": id,
+      "server-timing": `d1;dur=${milliseconds.toFixed(3)};desc="${read} rows read, ${written} written"`,
       "content-type": "application/json; charset=utf-8",
       ...headers,
     },
   });
 }
 
-let counter = 0;
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** An id that sorts behind those before it: milliseconds and a count, both in base36, in capitals. */
+/** Seven base62 characters of milliseconds, nine random ones. */
 function newId() {
-  counter += 1;
-  const time = Date.now().toString(36).toUpperCase().padStart(9, "0");
-  return `Z${time}${counter.toString(36).toUpperCase().padStart(6, "0")}`;
+  let id = "";
+  for (let rest = Date.now(), at = 0; at < 7; at += 1, rest = Math.floor(rest / 62)) id = DIGITS[rest % 62] + id;
+  for (const byte of crypto.getRandomValues(new Uint8Array(9))) id += DIGITS[byte % 62];
+  return id;
 }

@@ -76,9 +76,11 @@ pub fn rotate(mut request: Request) -> Result<Call, Error> {
     let (parent, salt) = (request.token, salt()?);
     let identity = request.identity.of(&parent.hash());
     let (insert, answer, revoke) = sql::rotate(&identity, &id, &parent.derive(&salt).hash(), grace, salt);
-    Ok(idempotency::create(&identity, [insert], answer, Some(revoke), move |answer| {
+    let call = idempotency::create(&identity, [insert], answer, Some(revoke), move |answer| {
         reveal(&parent, &answer.ok_or_else(missing)?)
-    }))
+    });
+    // A caller that ended itself at once can't be answered a second time.
+    Ok(Call { repeatable: call.repeatable && grace > 0, ..call })
 }
 
 /// `DELETE /v1/tokens/:id`
@@ -94,7 +96,13 @@ pub fn revoke(request: Request) -> Result<Call, Error> {
 fn reveal(parent: &Token, answer: &str) -> Result<Response, Error> {
     let (outcome, object) = Object::read_with_outcome(answer);
     match outcome {
-        "scopes" => Err(scopes_insufficient()),
+        "scopes" => {
+            Err(scopes_insufficient("scopes", "A token can't be given scopes that the token of this request lacks."))
+        }
+        "stronger" => Err(scopes_insufficient(
+            "id",
+            "A token can't rotate one that may do more, or for longer, than it may itself. Use one that may do as much.",
+        )),
         "expires_at" => Err(Error::of(
             Code::ParameterInvalid,
             "expires_at",

@@ -41,7 +41,7 @@ SELECT
   caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   (
-    SELECT tag || char(9) || object FROM tokens -- UNIQUE (id)
+    SELECT tag || char(9) || object FROM tokens INDEXED BY tokens_by_account
     WHERE account_id = caller.account_id AND id = ?4
   ) AS answer
 FROM tokens AS caller
@@ -75,7 +75,7 @@ SELECT
   caller.scopes & ?3 AS allowed,
   coalesce(
     (
-      SELECT ?8 || char(9) || tag || char(9) || object FROM tokens -- UNIQUE (id)
+      SELECT ?8 || char(9) || tag || char(9) || object FROM tokens INDEXED BY tokens_by_account
       WHERE account_id = caller.account_id AND id = ?6
     ),
     iif(?7 & ~caller.scopes, 'scopes', 'expires_at') || char(9)
@@ -108,8 +108,8 @@ const INSERT_LIKE: &str = "\
 INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
 SELECT ?7, ?6, rotated.account_id, rotated.name, rotated.scopes, ?2, rotated.expires_at
 FROM tokens AS caller
-JOIN tokens AS rotated -- UNIQUE (id)
-  ON rotated.id = ?8 AND +rotated.account_id = caller.account_id
+JOIN tokens AS rotated INDEXED BY tokens_by_account
+  ON rotated.account_id = caller.account_id AND rotated.id = ?8
 WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
   AND rotated.valid_until > ?2
   AND NOT (rotated.scopes & ~caller.scopes)
@@ -126,12 +126,12 @@ SELECT
   caller.scopes & ?3 AS allowed,
   coalesce(
     (
-      SELECT ?8 || char(9) || tag || char(9) || object FROM tokens -- UNIQUE (id)
+      SELECT ?8 || char(9) || tag || char(9) || object FROM tokens INDEXED BY tokens_by_account
       WHERE account_id = caller.account_id AND id = ?6
     ),
     (
-      SELECT iif(scopes & ~caller.scopes, 'scopes', 'expires_at') || char(9)
-      FROM tokens AS rotated -- UNIQUE (id)
+      SELECT 'stronger' || char(9)
+      FROM tokens AS rotated INDEXED BY tokens_by_account
       WHERE rotated.account_id = caller.account_id AND rotated.id = ?7 AND rotated.valid_until > ?2
     )
   ) AS answer
@@ -141,7 +141,7 @@ WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 /// Ends the rotated token after its grace, if another took its place. It runs last: the caller may be ending itself.
 /// `?4` its id, `?5` the other's, `?6` the grace in seconds.
 const REVOKE_ROTATED: &str = "\
-UPDATE tokens -- UNIQUE (id)
+UPDATE tokens INDEXED BY tokens_by_account
 SET revoked_at = min(coalesce(revoked_at, 253402300799), ?2 + ?6)
 WHERE account_id = (
     SELECT caller.account_id FROM tokens AS caller
@@ -149,12 +149,12 @@ WHERE account_id = (
   )
   AND id = ?4
   AND EXISTS (
-    SELECT 1 FROM tokens AS successor -- UNIQUE (id)
+    SELECT 1 FROM tokens AS successor INDEXED BY tokens_by_account
     WHERE successor.account_id = tokens.account_id AND successor.id = ?5
   )";
 
 /// The statements of a rotation, the last of which runs after the answer, which is the salt, TAB, tag, TAB, the object, or
-/// `scopes` or `expires_at`, TAB, or nothing where there is no such token or it is no longer good.
+/// `stronger`, TAB, or nothing where there is no such token or it is no longer good.
 pub fn rotate(
     identity: &Identity,
     id: &Id,
@@ -178,7 +178,7 @@ SELECT
   caller.scopes & ?3 AS allowed,
   (
     SELECT iif(?5 IS NULL OR instr(?5, '\"' || tag || '\"'), 'deleted', 'outdated') || char(9) || tag || char(9)
-    FROM tokens -- UNIQUE (id)
+    FROM tokens INDEXED BY tokens_by_account
     WHERE account_id = caller.account_id AND id = ?4 AND tokens.valid_until > ?2
   ) AS answer
 FROM tokens AS caller
@@ -186,7 +186,7 @@ WHERE caller.hash = ?1 AND caller.valid_until > ?2";
 
 /// Ends a token now. `?4` and `?5` as for what it will find.
 const REVOKE: &str = "\
-UPDATE tokens -- UNIQUE (id)
+UPDATE tokens INDEXED BY tokens_by_account
 SET revoked_at = ?2
 WHERE account_id = (
     SELECT caller.account_id FROM tokens AS caller

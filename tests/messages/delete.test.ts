@@ -27,6 +27,17 @@ test("a pinned one is un-pinned; when the conversation was active stays", async 
   assertConversation((await alice.get(item(conversation))).json, { ...before, pinned_message_id: null });
 });
 
+test("the tag after it is un-pinned names no state before", async () => {
+  const alice = await account();
+  const conversation = await alice.insert();
+  const { id } = await alice.say(conversation);
+  const sent = String((await alice.get(item(conversation))).headers["etag"]);
+  const pinned = String((await alice.put(item(conversation), { pinned_message_id: id, is_muted: true })).headers["etag"]);
+  assert.equal((await alice.delete(messageItem(id))).status, 204);
+  const { status, headers } = await alice.get(item(conversation), undefined, { "If-None-Match": `${sent}, ${pinned}` });
+  assert.equal(status, 200, `${sent}, ${pinned}: ${headers["etag"]}`);
+});
+
 test("deleting another one leaves the pin", async () => {
   const alice = await account();
   const conversation = await alice.insert();

@@ -2,10 +2,15 @@
 // many calls to D1 it took, how many rows those read and wrote, and what was logged. Request headers which the Worker
 // itself doesn't know ask for more:
 //   x-test-explain      the query plans of what was run
-//   x-test-d1-failure   calls to D1 fail with this text, before anything was done
+//   x-test-d1-failure   calls to D1 fail with this text (percent-encoded), before anything was done
 //   x-test-d1-lost      the same, after everything was done
 //   x-test-d1-failures  only so many calls fail, the first ones
 //   x-test-no-d1        there is no database
+//   x-test-gate         calls to D1 wait before they do anything, until the gate of this name is opened
+//   x-test-gate-after   the same, after everything was done
+//   x-test-reached      goes past the Worker: answers once a call waits at the gate of this name
+//   x-test-open         goes past the Worker: opens the gate of this name
+//   x-test-limiters     the rate limiters are "full", "failing", or there are none: "absent"
 //   x-test-trap         the named step of the next request to take it traps, as a panic does
 //   x-test-sql          goes past the Worker: its body is a statement to run
 import { Exchange } from "../../build/index.js";
@@ -23,15 +28,19 @@ for (const name of ["log", "error"]) {
 export default {
   async fetch(request, env, ctx) {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
+    if (request.headers.has("x-test-reached")) return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
+    if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
     const failure = faults(request.headers);
     if (request.headers.has("x-test-trap")) trap(request.headers.get("x-test-trap"));
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure);
-    const response = await worker.fetch(request, { ...env, DB }, ctx);
+    const [limiters, limited] = observeLimits(env, request.headers.get("x-test-limiters"));
+    const response = await worker.fetch(request, { ...env, ...limiters, DB }, ctx);
     const observed = new Response(response.body, response);
     observed.headers.set("x-test-d1-calls", seen.calls);
     observed.headers.set("x-test-d1-rows-read", seen.rowsRead);
     observed.headers.set("x-test-d1-rows-written", seen.rowsWritten);
+    observed.headers.set("x-test-limited", JSON.stringify(limited));
     const id = response.headers.get("x-request-id");
     observed.headers.set("x-test-log", encodeURIComponent(JSON.stringify(logged.get(id) ?? [])));
     logged.delete(id);
@@ -43,11 +52,56 @@ export default {
   },
 };
 
-/** What goes wrong with each call to D1: what it throws before it does anything, and what afterwards. */
+/** What happens to each call to D1 before it does anything, and afterwards. */
 function faults(headers) {
-  const [before, after] = [headers.get("x-test-d1-failure"), headers.get("x-test-d1-lost")];
   let left = Number(headers.get("x-test-d1-failures") ?? Infinity);
-  return () => (left-- > 0 ? { before, after } : { before: null, after: null });
+  const fault = (failing, text, name) => async () => {
+    if (name !== null) {
+      happen(`reached ${name}`);
+      await happened(`opened ${name}`);
+    }
+    if (failing && text !== null) throw new Error(decodeURIComponent(text));
+  };
+  return () => {
+    const failing = left-- > 0;
+    return {
+      before: fault(failing, headers.get("x-test-d1-failure"), headers.get("x-test-gate")),
+      after: fault(failing, headers.get("x-test-d1-lost"), headers.get("x-test-gate-after")),
+    };
+  };
+}
+
+/** What has happened, by name: true, or who waits for it. */
+const events = new Map();
+
+function happen(name) {
+  if (events.get(name) === true) return;
+  const waiting = events.get(name) ?? [];
+  events.set(name, true);
+  for (const resolve of waiting) resolve();
+}
+
+/** Waits until something has happened in another request. One without a timer of its own would count as one that hangs,
+ * and a promise lives and dies with the request that made it. */
+async function happened(name) {
+  if (events.get(name) === true) return;
+  const { promise, resolve } = Promise.withResolvers();
+  events.set(name, [...(events.get(name) ?? []), resolve]);
+  await Promise.race([promise, scheduler.wait(60_000)]);
+}
+
+/** The rate limiters, and which of them are asked for which key. */
+function observeLimits(env, state) {
+  const asked = [];
+  const watch = (name) => ({
+    limit: async (options) => {
+      asked.push([name, options.key]);
+      if (state === "failing") throw new Error("no limiter");
+      return state === "full" ? { success: false } : env[name].limit(options);
+    },
+  });
+  const limiter = (name) => [name, state === "absent" ? undefined : watch(name)];
+  return [Object.fromEntries(["TOKEN_LIMIT", "ADDRESS_LIMIT"].map(limiter)), asked];
 }
 
 /** Lets the next call of a step read outside the wasm's memory. */
@@ -67,9 +121,9 @@ function observe(db, seen, failure) {
     seen.calls += 1;
     seen.statements.push(...statements.map((statement) => texts.get(statement)));
     const { before, after } = failure();
-    if (before !== null) throw new Error(before);
+    await before();
     const answer = await run();
-    if (after !== null) throw new Error(after);
+    await after();
     for (const { meta } of Array.isArray(answer) ? answer : [answer]) {
       seen.rowsRead += meta.rows_read;
       seen.rowsWritten += meta.rows_written;

@@ -4,6 +4,7 @@ import { createMiddleware } from "hono/factory";
 import { ApiError } from "./errors.ts";
 import { base62 } from "./ids.ts";
 import type { App } from "./index.ts";
+import { limited } from "./limits.ts";
 import { tokens } from "./schema.ts";
 
 const SCOPES = { "conversations:read": 1, "conversations:write": 2, "messages:read": 4, "messages:write": 8 };
@@ -17,7 +18,10 @@ export const authenticate = (scope: keyof typeof SCOPES) =>
       });
     }
     if (!wellFormed(token)) throw invalid();
-    const caller = await c.get("db").select().from(tokens).where(eq(tokens.hash, await sha256(token))).get();
+    const hash = await sha256(token);
+    const { success } = await c.env.TOKEN_LIMIT.limit({ key: hash });
+    if (!success) throw limited("token", "requests with this token", c.env.LIMITS.token);
+    const caller = await c.get("db").select().from(tokens).where(eq(tokens.hash, hash)).get();
     const now = Math.floor(Date.now() / 1000);
     if (!caller || (caller.expiresAt ?? Infinity) <= now || (caller.revokedAt ?? Infinity) <= now) throw invalid();
     if ((caller.scopes & SCOPES[scope]) === 0) {

@@ -5,12 +5,13 @@ import { authenticate } from "./auth.ts";
 import { ApiError, missing } from "./errors.ts";
 import { newId } from "./ids.ts";
 import type { App } from "./index.ts";
-import { respond } from "./paging.ts";
+import { respond, show } from "./paging.ts";
 import { conversationColumns, conversations } from "./schema.ts";
 import { body, conversationChanges, conversationsQuery, newConversation, query } from "./validation.ts";
 
 const read = authenticate("conversations:read");
 const write = authenticate("conversations:write");
+const tagged = { ...conversationColumns, tag: conversations.tag };
 const one = (accountId: number, id: string) => and(eq(conversations.accountId, accountId), eq(conversations.id, id));
 
 export default new Hono<App>()
@@ -46,19 +47,20 @@ export default new Hono<App>()
         groupId: group_id ?? null,
         createdAt: Math.floor(Date.now() / 1000),
       })
-      .returning(conversationColumns)
+      .returning(tagged)
       .get();
-    return c.json(conversation, 201, { Location: `/v1/conversations/${conversation.id}` });
+    c.header("Location", `/v1/conversations/${conversation.id}`);
+    return show(c, conversation, 201);
   })
 
   .get("/:id", read, async (c) => {
     const conversation = await c.get("db")
-      .select(conversationColumns)
+      .select(tagged)
       .from(conversations)
       .where(one(c.get("accountId"), c.req.param("id")))
       .get();
     if (!conversation) throw missing("conversation");
-    return c.json(conversation);
+    return show(c, conversation);
   })
 
   .on(["PUT", "PATCH"], "/:id", write, async (c) => {
@@ -70,13 +72,14 @@ export default new Hono<App>()
       isMuted: changes.is_muted,
       archivedAt: changes.archived_at,
       lastOpenedAt: changes.last_opened_at,
+      changedBy: c.get("requestId"),
     };
     const db = c.get("db");
     const conversation = Object.keys(changes).length > 0
-      ? await db.update(conversations).set(changed).where(where).returning(conversationColumns).get().catch(refusePin)
-      : await db.select(conversationColumns).from(conversations).where(where).get();
+      ? await db.update(conversations).set(changed).where(where).returning(tagged).get().catch(refusePin)
+      : await db.select(tagged).from(conversations).where(where).get();
     if (!conversation) throw missing("conversation");
-    return c.json(conversation);
+    return show(c, conversation);
   })
 
   .delete("/:id", write, async (c) => {

@@ -7,20 +7,34 @@ import { cors } from "hono/cors";
 import { requestId } from "hono/request-id";
 import conversations from "./conversations.ts";
 import { ApiError, onError } from "./errors.ts";
+import { type Limit, type Limiter, limitFailures } from "./limits.ts";
+import { logger } from "./logger.ts";
 import messages from "./messages.ts";
 
 type Database = ReturnType<typeof drizzle>;
 
 /** What the handlers find in their context. */
 export interface App {
-  Bindings: { DB: Parameters<typeof drizzle>[0] };
+  Bindings: {
+    DB: Parameters<typeof drizzle>[0];
+    TOKEN_LIMIT: Limiter;
+    ADDRESS_LIMIT: Limiter;
+    LIMITS: { token: Limit; address: Limit };
+  };
   Variables: { db: Database; accountId: number; requestId: string };
 }
 
 const app = new Hono<App>();
 
 app.use(requestId());
-app.use(cors({ origin: "*", exposeHeaders: ["Allow", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id"] }));
+app.use(logger);
+app.use(
+  cors({
+    origin: "*",
+    exposeHeaders: ["Allow", "ETag", "Link", "Location", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id"],
+  }),
+);
+app.use(limitFailures);
 app.use(async (c, next) => {
   c.set("db", drizzle(c.env.DB));
   c.header("Cache-Control", "private, no-cache");

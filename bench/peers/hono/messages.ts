@@ -5,9 +5,11 @@ import { authenticate } from "./auth.ts";
 import { ApiError, missing } from "./errors.ts";
 import { newId } from "./ids.ts";
 import type { App } from "./index.ts";
-import { respond } from "./paging.ts";
+import { respond, show } from "./paging.ts";
 import { conversations, messageColumns, messages } from "./schema.ts";
 import { body, messagesQuery, newMessage, query } from "./validation.ts";
+
+const tagged = { ...messageColumns, tag: messages.tag };
 
 export default new Hono<App>()
   .get("/", authenticate("messages:read"), async (c) => {
@@ -40,10 +42,10 @@ export default new Hono<App>()
         db
           .insert(messages)
           .values({ accountId, conversationId: conversation_id, id: newId(), contactId: contact_id ?? null, message, createdAt: now })
-          .returning(messageColumns),
+          .returning(tagged),
         db
           .update(conversations)
-          .set({ lastActiveAt: now, lastOpenedAt: contact_id == null ? now : undefined })
+          .set({ lastActiveAt: now, lastOpenedAt: contact_id == null ? now : undefined, changedBy: c.get("requestId") })
           .where(and(eq(conversations.accountId, accountId), eq(conversations.id, conversation_id))),
       ])
       .catch((error: unknown) => {
@@ -55,15 +57,16 @@ export default new Hono<App>()
           "conversation_id",
         );
       });
-    return c.json(created, 201, { Location: `/v1/messages/${created!.id}` });
+    c.header("Location", `/v1/messages/${created!.id}`);
+    return show(c, created!, 201);
   })
 
   .get("/:id", authenticate("messages:read"), async (c) => {
     const message = await c.get("db")
-      .select(messageColumns)
+      .select(tagged)
       .from(messages)
       .where(and(eq(messages.accountId, c.get("accountId")), eq(messages.id, c.req.param("id"))))
       .get();
     if (!message) throw missing("message");
-    return c.json(message);
+    return show(c, message);
   });

@@ -1,10 +1,17 @@
-// Pages: one row more than wanted tells whether there are others; links to the pages around.
+// How rows are shown: one with its tag; a page of them, for which one row more than wanted tells whether there are
+// others, with links to the pages around.
 import type { Context } from "hono";
 
 export interface Page {
   limit: number;
   starting_after?: string | undefined;
   ending_before?: string | undefined;
+}
+
+/** The answer for one row: all of it but the tag, which names the state it is in. */
+export function show(c: Context, { tag, ...object }: { tag: string | null }, status: 200 | 201 = 200): Response {
+  c.header("ETag", `"${tag}"`);
+  return c.json(object, status);
 }
 
 /** The answer for rows in the direction of travel, one more than the limit where there are more. */

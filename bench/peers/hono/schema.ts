@@ -1,4 +1,5 @@
 // The tables as Drizzle sees them. The indexes are those of migrations/.
+import { sql } from "drizzle-orm";
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 export const tokens = sqliteTable("tokens", {
@@ -23,6 +24,8 @@ export const conversations = sqliteTable(
     lastOpenedAt: integer("last_opened_at"),
     createdAt: integer("created_at").notNull(),
     archivedAt: integer("archived_at"),
+    changedBy: text("changed_by"),
+    tag: text().generatedAlwaysAs(sql`coalesce(changed_by, id)`),
   },
   (table) => [primaryKey({ columns: [table.accountId, table.id] })],
 );
@@ -38,6 +41,8 @@ export const messages = sqliteTable(
     readAt: integer("read_at"),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at"),
+    changedBy: text("changed_by"),
+    tag: text().generatedAlwaysAs(sql`coalesce(changed_by, id)`),
   },
   (table) => [primaryKey({ columns: [table.accountId, table.conversationId, table.id] })],
 );

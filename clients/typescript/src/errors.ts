@@ -10,7 +10,7 @@ export class ConversationsError extends Error {
   readonly status: number;
   /** What is wrong, or null when the answer is not the API's, but a proxy's for example. */
   readonly code: ErrorCode | null;
-  /** The attribute at fault, if it is one. */
+  /** The attribute or header at fault, if it is one. */
   readonly param: string | null;
   /** What to quote to whoever operates the API. */
   readonly requestId: string | null;

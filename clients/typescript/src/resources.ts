@@ -51,7 +51,7 @@ class Resource<T extends object, Filters extends object> {
   /** Gets one; with `ifNoneMatch`, null when the caller has it already. */
   get(id: string, options?: CallOptions): Promise<T>;
   get(id: string, options: GetOptions): Promise<T | null>;
-  get(id: string, { signal, ifNoneMatch }: CallOptions & Partial<GetOptions> = {}): Promise<T | null> {
+  async get(id: string, { signal, ifNoneMatch }: CallOptions & Partial<GetOptions> = {}): Promise<T | null> {
     return this.send<T>({ method: "GET", headers: { "If-None-Match": condition(ifNoneMatch) }, signal }, id);
   }
 
@@ -62,11 +62,11 @@ class Resource<T extends object, Filters extends object> {
     return json && tagged(json, headers);
   }
 
-  protected post<R extends object>(body: object, { signal, idempotencyKey = crypto.randomUUID() }: CreateOptions, ...segments: string[]): Promise<R> {
+  protected async post<R extends object>(body: object, { signal, idempotencyKey = crypto.randomUUID() }: CreateOptions, ...segments: string[]): Promise<R> {
     return this.send({ method: "POST", body, headers: { "Idempotency-Key": idempotencyKey }, signal }, ...segments);
   }
 
-  protected put(id: string, body: object, { signal, ifMatch }: WriteOptions): Promise<T> {
+  protected async put(id: string, body: object, { signal, ifMatch }: WriteOptions): Promise<T> {
     return this.send({ method: "PUT", body, headers: { "If-Match": condition(ifMatch) }, signal }, id);
   }
 

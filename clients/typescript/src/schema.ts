@@ -187,7 +187,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a token
-         * @description Makes a successor with the same name, scopes and expiry and shows it, this once. The old one stays good for the grace period and is revoked after it. A token can rotate itself.
+         * @description Makes a successor with the same name, scopes and expiry and shows it, this once. The old one stays good for the grace period and is revoked after it. A token can rotate itself; with a grace of 0 the answer is then the only way on. One that may do more than the token of this request, or lasts longer, is a 403.
          */
         post: operations["rotateToken"];
         delete?: never;

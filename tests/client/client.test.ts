@@ -1,0 +1,507 @@
+// The client in clients/typescript against the real Worker. Nothing here sleeps: what the client waits with is given to
+// it, and only notes how long it was asked to.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { inspect } from "node:util";
+import { Conversations, ConversationsError, NetworkError, type Options, etagOf } from "../../clients/typescript/src/index.ts";
+import { COLLECTION, NO_ID, account, audited, item, origin } from "../harness.ts";
+
+type Fetch = NonNullable<Options["fetch"]>;
+
+const DOWN = audited({ "x-test-d1-failure": "D1_ERROR: out of order" });
+const STORED_BUT_DOWN = audited({ "x-test-d1-lost": "D1_ERROR: out of order" });
+const LOST: Fetch = async (...request) => {
+  await audited()(...request);
+  throw new TypeError("the connection was lost");
+};
+const UNREACHED: Fetch = async () => {
+  throw new TypeError("no such host");
+};
+/** An answer that is made up: of limits, or of something on the way to the API. */
+const saying = (status: number, headers: Record<string, string> = {}, body = "<h1>Sorry</h1>"): Fetch =>
+  async () => new Response(body, { status, headers });
+
+/** A client whose attempts meet one of these each, and then the API itself; what it sent, and how long it waited. */
+function connect(token: string, attempts: Fetch[] = [], options: Partial<Options> = {}) {
+  const sent: { url: string; method: string; headers: globalThis.Headers }[] = [];
+  const waits: number[] = [];
+  const client = new Conversations({
+    token,
+    baseUrl: origin,
+    fetch: (url, init) => {
+      sent.push({ url, method: init.method!, headers: new Headers(init.headers) });
+      return (attempts[sent.length - 1] ?? audited())(url, init);
+    },
+    wait: async (milliseconds) => void waits.push(milliseconds),
+    ...options,
+  });
+  return { client, sent, waits, keys: () => sent.map(({ headers }) => headers.get("idempotency-key")) };
+}
+
+/** The error of this class that a call must end with. */
+async function failure<E extends Error>(call: Promise<unknown>, type: new (...values: never[]) => E): Promise<E> {
+  const outcome: unknown = await call.then((value) => ({ value }), (error: unknown) => error);
+  assert.ok(outcome instanceof type, inspect(outcome));
+  return outcome;
+}
+const refusal = (call: Promise<unknown>) => failure(call, ConversationsError);
+
+/** All that a list has. */
+async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
+  const found = [];
+  for await (const one of list) found.push(one);
+  return found;
+}
+
+/** Ids in order: `at(1)` is the oldest. */
+const at = (n: number): string => String(n).padStart(16, "0");
+
+/** An account with conversations 1 … 25, those with an even number muted, and the ids of a list of numbers. */
+async function holder() {
+  const alice = await account();
+  for (let n = 1; n <= 25; n += 1) await alice.insert({ id: at(n), is_muted: n % 2 === 0 ? 1 : 0, last_active_at: 100 - n });
+  return alice;
+}
+const DOWN_TO = (first: number, last: number): string[] => Array.from({ length: first - last + 1 }, (_, n) => at(first - n));
+
+// --------------------------------------------------------------------------------------------------------------- lists
+
+test("for await sees all pages, in order and once", async () => {
+  const { client, sent } = connect((await holder()).token);
+  assert.deepEqual((await all(client.conversations.list())).map(({ id }) => id), DOWN_TO(25, 1));
+  assert.equal(sent.length, 3);
+});
+
+test("filters, order and page size hold on every page", async () => {
+  const { client, sent } = connect((await holder()).token);
+  const unmuted = await all(client.conversations.list({ muted: false, limit: 5, sort: "last_active_at" }));
+  assert.deepEqual(unmuted.map(({ id }) => id), Array.from({ length: 13 }, (_, n) => at(2 * n + 1)));
+  assert.equal(sent.length, 3);
+  for (const { url } of sent) assert.match(url, /\?(?=.*muted=false)(?=.*limit=5)(?=.*sort=last_active_at)/);
+});
+
+test("an attribute that is undefined is not sent", async () => {
+  const { client, sent } = connect((await account()).token);
+  await client.conversations.list({ group_id: undefined as never, limit: 1 }).page();
+  assert.equal(sent[0]!.url, `${origin}${COLLECTION}?limit=1`);
+});
+
+test("a walk that ends early asks for no further page", async () => {
+  const { client, sent } = connect((await holder()).token);
+  for await (const { id } of client.conversations.list({ limit: 2 })) if (id === at(24)) break;
+  assert.equal(sent.length, 1);
+});
+
+test("with ending_before the walk goes to the newest", async () => {
+  const { client, sent } = connect((await holder()).token);
+  assert.deepEqual((await all(client.conversations.list({ ending_before: at(3), limit: 10 }))).map(({ id }) => id), DOWN_TO(25, 4).reverse());
+  assert.equal(sent.length, 3);
+});
+
+test("a page leads to the pages around it, and says where there are none", async () => {
+  const { client } = connect((await holder()).token);
+  const first = await client.conversations.list().page();
+  assert.deepEqual([first.data.map(({ id }) => id), first.has_more, first.prev], [DOWN_TO(25, 16), true, null]);
+  const second = await first.next!();
+  const third = await second.next!();
+  assert.deepEqual([third.data.map(({ id }) => id), third.has_more, third.next], [DOWN_TO(5, 1), false, null]);
+  const back = await third.prev!();
+  assert.deepEqual(back.data, second.data);
+  assert.deepEqual((await back.prev!()).data, first.data);
+});
+
+test("an empty list has one page, without ways on", async () => {
+  const { client } = connect((await account()).token);
+  assert.deepEqual(await client.messages.list().page(), { data: [], has_more: false, next: null, prev: null });
+  assert.deepEqual(await all(client.messages.list()), []);
+});
+
+test("links are followed at the client's own address only, whatever a proxy in front of the API is called", async () => {
+  const urls: string[] = [];
+  const proxy = "https://proxy.example/api/";
+  const client = new Conversations({
+    token: (await holder()).token,
+    baseUrl: proxy,
+    fetch: (url, init) => {
+      urls.push(url);
+      return audited()(url.replace(proxy, `${origin}/`), init);
+    },
+  });
+  assert.equal((await all(client.conversations.list({ limit: 20 }))).length, 25);
+  assert.equal(urls.length, 2);
+  for (const url of urls) assert.ok(url.startsWith(`${proxy}v1/conversations?`), url);
+});
+
+// ------------------------------------------------------------------------------------------------------------- objects
+
+test("conversations: created, retrieved, updated, cleared and deleted; objects are exactly the API's", async () => {
+  const alice = await account();
+  const { client } = connect(alice.token);
+  const created = await client.conversations.create({ contact_id: "bob", group_id: "team" });
+  const { id } = created;
+  assert.equal(JSON.stringify(created), (await alice.get(item(id))).text);
+  assert.deepEqual(await client.conversations.get(id), created);
+  const archived = await client.conversations.update(id, { archived_at: 705103200, is_pinned: true });
+  assert.deepEqual(archived, { ...created, archived_at: 705103200, is_pinned: true });
+  assert.deepEqual(await client.conversations.update(id, { archived_at: null }), { ...archived, archived_at: null });
+  assert.equal((await client.conversations.create({ contact_id: "bob", group_id: "team", distinct: true })).id, id);
+  assert.equal(await client.conversations.delete(id), undefined);
+  assert.equal((await alice.get(item(id))).status, 404);
+});
+
+test("messages: sent, retrieved, updated, listed and deleted", async () => {
+  const alice = await account();
+  const { client } = connect(alice.token);
+  const conversation_id = await alice.insert();
+  const created = await client.messages.create({ conversation_id, message: "Ünïcode 😀", contact_id: "bob" });
+  assert.equal(created.message, "Ünïcode 😀");
+  const read = await client.messages.update(created.id, { read_at: 705103200 });
+  assert.equal(read.read_at, 705103200);
+  assert.deepEqual(await client.messages.get(created.id), read);
+  assert.deepEqual(await all(client.messages.list({ conversation_id })), [read]);
+  await client.messages.delete(created.id);
+  assert.deepEqual(await all(client.messages.list({ conversation_id })), []);
+});
+
+test("tokens: made, shown once, listed, rotated and revoked", async () => {
+  const alice = await account();
+  const { client } = connect(alice.token);
+  const { token, ...made } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
+  assert.deepEqual(await client.tokens.get(made.id), made);
+  assert.deepEqual((await all(client.tokens.list())).filter(({ id }) => id === made.id), [made]);
+  assert.deepEqual(await all(connect(token).client.conversations.list()), []);
+
+  const successor = await client.tokens.rotate(made.id, { grace_period: 0 });
+  assert.equal((await refusal(connect(token).client.conversations.list().page())).code, "token_invalid");
+  assert.deepEqual(await all(connect(successor.token).client.conversations.list()), []);
+  await client.tokens.delete(successor.id);
+  assert.equal((await refusal(connect(successor.token).client.conversations.list().page())).code, "token_invalid");
+});
+
+test("an id is one segment of the path, whatever is in it", async () => {
+  const { client, sent } = connect((await account()).token);
+  assert.equal((await refusal(client.messages.delete("a/../b?c#d"))).status, 404);
+  assert.equal(sent[0]!.url, `${origin}/v1/messages/a%2F..%2Fb%3Fc%23d`);
+});
+
+// ---------------------------------------------------------------------------------------------------------------- tags
+
+test("ifMatch: an update or a delete of what somebody else changed is refused, and nothing is written", async () => {
+  const alice = await account();
+  const { client } = connect(alice.token);
+  const seen = await client.conversations.create({ contact_id: "bob" });
+  const theirs = await client.conversations.update(seen.id, { is_muted: true }, { ifMatch: seen });
+  for (const call of [
+    () => client.conversations.update(seen.id, { is_pinned: true }, { ifMatch: seen }),
+    () => client.conversations.update(seen.id, { is_pinned: true }, { ifMatch: etagOf(seen) }),
+    () => client.conversations.delete(seen.id, { ifMatch: seen }),
+  ]) {
+    const { status, code } = await refusal(call());
+    assert.deepEqual([status, code], [412, "precondition_failed"]);
+  }
+  assert.deepEqual(await client.conversations.get(seen.id), theirs);
+  await client.conversations.delete(seen.id, { ifMatch: theirs });
+});
+
+test("ifNoneMatch: null while the object is what the caller has, and then what it has become", async () => {
+  const alice = await account();
+  const { client } = connect(alice.token);
+  const seen = await client.messages.create({ conversation_id: await alice.insert(), message: "Hello" });
+  assert.equal(await client.messages.get(seen.id, { ifNoneMatch: seen }), null);
+  assert.equal(await client.messages.get(seen.id, { ifNoneMatch: etagOf(seen) }), null);
+  const changed = await client.messages.update(seen.id, { message: "Goodbye" });
+  assert.deepEqual(await client.messages.get(seen.id, { ifNoneMatch: seen }), changed);
+});
+
+test("a copy and an object of a list have no tag: they are no condition, and nothing is sent", async () => {
+  const { client, sent } = connect((await account()).token);
+  const created = await client.conversations.create({ contact_id: "bob" });
+  const [listed] = await all(client.conversations.list());
+  const before = sent.length;
+  for (const object of [{ ...created }, listed!]) {
+    await failure(client.conversations.update(created.id, {}, { ifMatch: object }), TypeError);
+    await failure(client.conversations.get(created.id, { ifNoneMatch: object }), TypeError);
+    assert.throws(() => etagOf(object), TypeError);
+  }
+  assert.equal(sent.length, before);
+});
+
+// -------------------------------------------------------------------------------------------------------------- errors
+
+test("an error is all that the API says of it", async () => {
+  const { client } = connect((await account()).token);
+  const error = await refusal(client.conversations.list({ limit: 101 }).page());
+  const { requestId, message, ...rest } = error;
+  assert.match(message, /100/);
+  assert.match(String(requestId), /^[0-9A-Za-z]{16}$/);
+  assert.deepEqual(rest, {
+    name: "ConversationsError", status: 400, code: "parameter_invalid", param: "limit",
+    documentationUrl: `${origin}/#parameter_invalid`, retryAfter: null, attempts: 1,
+  });
+});
+
+test("each kind of refusal has its code", async () => {
+  const { client } = connect((await account()).token);
+  const reader = connect((await account(1)).token).client;
+  const missing = { conversation_id: NO_ID, message: "Hello" };
+  for (const [code, call] of [
+    ["resource_missing", () => client.conversations.get(NO_ID)],
+    ["parameter_unknown", () => client.conversations.list({ colour: "red" } as {}).page()],
+    ["parameter_missing", () => client.conversations.create({} as never)],
+    ["parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as {})],
+    ["token_invalid", () => connect("self_nothing").client.conversations.get(NO_ID)],
+    ["scope_insufficient", () => reader.conversations.create({ contact_id: "bob" })],
+    ["body_too_large", () => client.messages.create({ ...missing, message: "x".repeat(70_000) })],
+  ] as const) {
+    assert.equal((await refusal(call())).code, code);
+  }
+});
+
+test("an answer that is not the API's is an error without a code, also where it says 200", async () => {
+  const { token } = await account();
+  for (const status of [200, 403, 500]) {
+    const { client, sent } = connect(token, [saying(status, { "content-type": "text/html" })]);
+    const error = await refusal(client.conversations.get(NO_ID));
+    assert.deepEqual([error.status, error.code, error.requestId, error.param], [status, null, null, null]);
+    assert.match(error.message, /text\/html/);
+    assert.equal(sent.length, 1);
+  }
+});
+
+test("no answer is a NetworkError with its cause", async () => {
+  const { client } = connect((await account()).token, Array(4).fill(UNREACHED));
+  const error = await failure(client.conversations.get(NO_ID), NetworkError);
+  assert.match(error.message, /no such host/);
+  assert.ok(error.cause instanceof TypeError);
+  assert.equal(error.attempts, 4);
+});
+
+test("a port where nobody listens is a NetworkError, by the global fetch too", async () => {
+  const client = new Conversations({ token: "self_nothing", baseUrl: "http://127.0.0.1:1", retries: 0 });
+  assert.equal((await failure(client.conversations.get(NO_ID), NetworkError)).attempts, 1);
+});
+
+test("what can't be sent at all is a TypeError, and nothing is tried", async () => {
+  const { token } = await account();
+  const [badToken, badKey] = [connect("self_\n_"), connect(token)];
+  await failure(badToken.client.conversations.get(NO_ID), TypeError);
+  await failure(badKey.client.conversations.create({ contact_id: "bob" }, { idempotencyKey: "é…" }), TypeError);
+  assert.throws(() => new Conversations({ token, baseUrl: "nowhere" }), TypeError);
+  assert.deepEqual([badToken.sent, badKey.sent], [[], []]);
+});
+
+test("the token is in nothing that is printed", async () => {
+  const { token } = await account();
+  const { client } = connect(token, [saying(500)]);
+  const error = await refusal(client.conversations.get(NO_ID));
+  for (const shown of [inspect(client, { depth: 9, showHidden: true }), inspect(error, { depth: 9 }), JSON.stringify([client, error])]) {
+    assert.ok(!shown.includes(token), shown);
+  }
+});
+
+// ------------------------------------------------------------------------------------------------------------- retries
+
+test("a database that is down for a moment is not noticed", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  const { client, sent, waits } = connect(alice.token, [DOWN, DOWN, DOWN]);
+  assert.equal((await client.conversations.get(id)).id, id);
+  assert.equal(sent.length, 4);
+  // The API said how long.
+  for (const milliseconds of waits) assert.ok(milliseconds >= 5000 && milliseconds <= 5500, `waited ${milliseconds}`);
+});
+
+test("the retries end, and the error says how often it was tried", async () => {
+  const { client, waits } = connect((await account()).token, Array(9).fill(DOWN));
+  const error = await refusal(client.conversations.get(NO_ID));
+  assert.deepEqual([error.status, error.code, error.retryAfter, error.attempts, waits.length], [503, "database_unavailable", 5, 4, 3]);
+});
+
+test("retries can be turned off", async () => {
+  const { client, sent } = connect((await account()).token, [DOWN], { retries: 0 });
+  assert.equal((await refusal(client.conversations.get(NO_ID))).attempts, 1);
+  assert.equal(sent.length, 1);
+});
+
+test("without Retry-After each wait is twice as long as the one before, by chance up to half of it shorter, and has a limit", async () => {
+  const { client, waits } = connect((await account()).token, Array(9).fill(UNREACHED), { retries: 6, maxWait: 5000 });
+  await failure(client.conversations.get(NO_ID), NetworkError);
+  const longest = [500, 1000, 2000, 4000, 5000, 5000];
+  assert.equal(waits.length, longest.length);
+  waits.forEach((wait, n) => assert.ok(wait >= longest[n]! / 2 && wait <= longest[n]!, `wait ${n + 1} was ${wait}`));
+  assert.ok(new Set(waits.map((wait, n) => wait / longest[n]!)).size > 1, "no chance in it");
+});
+
+test("Retry-After is honoured after 429, in seconds and as a date", async () => {
+  const { token } = await account();
+  const seconds = connect(token, [saying(429, { "retry-after": "10" })]);
+  await seconds.client.conversations.list().page();
+  assert.ok(seconds.waits[0]! >= 10_000 && seconds.waits[0]! <= 10_500, `waited ${seconds.waits}`);
+  const date = connect(token, [saying(429, { "retry-after": new Date(Date.now() + 30_000).toUTCString() })]);
+  await date.client.conversations.list().page();
+  assert.ok(date.waits[0]! > 15_000 && date.waits[0]! <= 30_500, `waited ${date.waits}`);
+});
+
+test("who is asked to wait longer than maxWait is told at once", async () => {
+  const { client, sent, waits } = connect((await account()).token, [saying(429, { "retry-after": "61" })]);
+  assert.equal((await refusal(client.conversations.list().page())).retryAfter, 61);
+  assert.deepEqual([sent.length, waits], [1, []]);
+  const just = connect((await account()).token, [saying(429, { "retry-after": "60" })]);
+  await just.client.conversations.list().page();
+  assert.equal(just.sent.length, 2);
+});
+
+test("a gateway's 502, 503 and 504 are tried again, a 500 is not", async () => {
+  const { token } = await account();
+  for (const [status, attempts] of [[502, 2], [503, 2], [504, 2], [500, 1]] as const) {
+    const { client, sent } = connect(token, [saying(status)]);
+    await client.conversations.list().page().catch(() => undefined);
+    assert.equal(sent.length, attempts, String(status));
+  }
+});
+
+for (const [what, attempt] of [["the connection is lost", LOST], ["the database fails", STORED_BUT_DOWN]] as const) {
+  test(`a POST is done once when ${what} after it was done`, async () => {
+    const alice = await account();
+    const { client, keys } = connect(alice.token, [attempt, attempt]);
+    const { id } = await client.conversations.create({ contact_id: "bob" });
+    assert.deepEqual((await alice.contents()).conversations.map((row) => row["id"]), [id]);
+    assert.equal(keys().length, 3);
+    assert.equal(new Set(keys()).size, 1);
+    assert.match(keys()[0]!, /^[0-9a-f-]{36}$/);
+  });
+}
+
+test("every POST has a key of its own, or the caller's", async () => {
+  const alice = await account();
+  const { client, keys } = connect(alice.token);
+  const one = await client.conversations.create({ contact_id: "bob" });
+  const other = await client.conversations.create({ contact_id: "bob" });
+  assert.notEqual(one.id, other.id);
+  assert.notEqual(keys()[0], keys()[1]);
+  const conversation_id = one.id;
+  const sent = await client.messages.create({ conversation_id, message: "Hello" }, { idempotencyKey: "order-7" });
+  assert.deepEqual(await client.messages.create({ conversation_id, message: "Hello" }, { idempotencyKey: "order-7" }), sent);
+  assert.equal((await refusal(client.messages.create({ conversation_id, message: "Bye" }, { idempotencyKey: "order-7" }))).code, "idempotency_key_reused");
+  assert.equal((await alice.contents()).messages.length, 1);
+  await client.tokens.rotate((await client.tokens.create({ name: "t", scopes: "messages:read" })).id);
+  assert.ok(keys().every((key) => key !== null));
+});
+
+test("only a POST has a key", async () => {
+  const { client, keys } = connect((await account()).token);
+  const { id } = await client.conversations.create({ contact_id: "bob" });
+  await client.conversations.get(id);
+  await client.conversations.update(id, { is_muted: true });
+  await client.conversations.delete(id);
+  assert.deepEqual(keys().map((key) => key !== null), [true, false, false, false]);
+});
+
+test("a delete whose answer was lost has deleted, and is no error", async () => {
+  const alice = await account();
+  const { client, sent } = connect(alice.token, [LOST]);
+  await client.conversations.delete(await alice.insert());
+  assert.equal(sent.length, 2);
+  assert.deepEqual((await alice.contents()).conversations, []);
+});
+
+test("a delete of what was never there is an error, also when it was limited before", async () => {
+  const { token } = await account();
+  for (const attempts of [[], [saying(429, { "retry-after": "1" })]]) {
+    assert.equal((await refusal(connect(token, attempts).client.conversations.delete(NO_ID))).code, "resource_missing");
+  }
+});
+
+test("after a retry a 412 says by its attempts that it may be the caller's own doing", async () => {
+  const alice = await account();
+  const seen = await connect(alice.token).client.conversations.create({ contact_id: "bob" });
+  const { client } = connect(alice.token, [LOST]);
+  const error = await refusal(client.conversations.update(seen.id, { is_muted: true }, { ifMatch: seen }));
+  assert.deepEqual([error.code, error.attempts], ["precondition_failed", 2]);
+  assert.equal((await client.conversations.get(seen.id)).is_muted, true);
+});
+
+// ------------------------------------------------------------------------------------------------------- cancellation
+
+/** Answers when its signal is aborted, and not before. */
+const NEVER: Fetch = (_, { signal }) => new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason)));
+
+test("a call that is cancelled beforehand sends nothing", async () => {
+  const { client, sent } = connect((await account()).token);
+  const reason = new Error("changed my mind");
+  const signal = AbortSignal.abort(reason);
+  for (const call of [
+    () => client.conversations.get(NO_ID, { signal }),
+    () => client.conversations.create({ contact_id: "bob" }, { signal }),
+    () => client.conversations.update(NO_ID, {}, { signal }),
+    () => client.conversations.delete(NO_ID, { signal }),
+    () => client.conversations.list({}, { signal }).page(),
+    () => client.conversations.list().page({ signal }),
+    () => all(client.conversations.list({}, { signal })),
+    () => client.tokens.rotate(NO_ID, {}, { signal }),
+  ]) {
+    assert.equal(await failure(call(), Error), reason);
+  }
+  assert.deepEqual(sent, []);
+});
+
+/** Far less than what the client would wait for if it didn't notice. */
+const AT_ONCE = { timeout: 10_000 };
+
+test("a call that is cancelled on its way ends with the signal's reason, and is not tried again", AT_ONCE, async () => {
+  const controller = new AbortController();
+  const reason = new Error("changed my mind");
+  const { client, sent } = connect("self_nothing", [(url, init) => {
+    queueMicrotask(() => controller.abort(reason));
+    return NEVER(url, init);
+  }], { retries: 0 });
+  assert.equal(await failure(client.conversations.get(NO_ID, { signal: controller.signal }), Error), reason);
+  assert.equal(sent.length, 1);
+});
+
+test("a body that is cancelled half way ends with the signal's reason", AT_ONCE, async () => {
+  const controller = new AbortController();
+  const reason = new Error("changed my mind");
+  const { client } = connect("self_nothing", [async (_, { signal }) => new Response(new ReadableStream({
+    start(body) {
+      body.enqueue(new TextEncoder().encode('{"id":'));
+      signal!.addEventListener("abort", () => body.error(signal!.reason));
+      queueMicrotask(() => controller.abort(reason));
+    },
+  }))]);
+  assert.equal(await failure(client.conversations.get(NO_ID, { signal: controller.signal }), Error), reason);
+});
+
+test("the wait before a retry is a timer, which cancelling ends at once", AT_ONCE, async (t) => {
+  const { token } = await account();
+  const controller = new AbortController();
+  const reason = new Error("changed my mind");
+  // The first wait is over at once, during the second the call is cancelled. Nobody else waits for so long.
+  const waits: number[] = [];
+  const { setTimeout } = globalThis;
+  t.mock.method(globalThis, "setTimeout", (over: () => void, milliseconds: number, ...rest: []) => {
+    if (milliseconds < 20_000 || milliseconds > 20_500) return setTimeout(over, milliseconds, ...rest);
+    waits.push(milliseconds);
+    if (waits.length === 1) return setTimeout(over, 0);
+    queueMicrotask(() => controller.abort(reason));
+    return (cancelled = setTimeout(assert.fail, milliseconds));
+  });
+  let cancelled: unknown;
+  const cleared = t.mock.method(globalThis, "clearTimeout");
+  const busy = saying(503, { "retry-after": "20" });
+  const { client, sent } = connect(token, [busy, audited(), busy], { wait: undefined as never });
+  await client.conversations.list().page();
+  assert.equal(sent.length, 2);
+  assert.equal(await failure(client.conversations.list().page({ signal: controller.signal }), Error), reason);
+  assert.deepEqual([sent.length, waits.length], [3, 2]);
+  assert.ok(cleared.mock.calls.some(({ arguments: [timer] }) => timer === cancelled), "the timer still runs");
+});
+
+test("an attempt that takes too long is tried again", async () => {
+  const alice = await account();
+  const id = await alice.insert();
+  const slow = connect(alice.token, [NEVER, NEVER], { timeout: 1, retries: 1 });
+  const error = await failure(slow.client.conversations.get(id), NetworkError);
+  assert.deepEqual([error.attempts, (error.cause as Error).name], [2, "TimeoutError"]);
+});

@@ -1,0 +1,56 @@
+// The client does the same in Node and in Workers, over the network and through a service binding.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import test, { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import { ALL, account, hashOf, newToken, origin, randomId } from "../harness.ts";
+import { EXPECTED, everything } from "./everything.ts";
+
+const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
+
+// A second server: the Worker that calls, and beside it another instance of the API for it to be bound to.
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
+const { compatibility_date } = rawConfig;
+const services = [{ binding: "API", service: "conversations" }];
+const server = createTestHarness({
+  root,
+  workers: [
+    { config: { name: "caller", main: "tests/workers/caller.ts", compatibility_date, services } },
+    { config: { ...rawConfig, main: "tests/workers/observed.js", build: {} } },
+  ],
+});
+after(() => server.close());
+await server.listen();
+const bound = server.getWorker("conversations");
+await bound.applyD1Migrations("DB");
+
+/** What a Worker sees that uses the client. */
+async function inWorker(call: { token: string; origin?: string }): Promise<unknown> {
+  const response = await server.getWorker("caller").fetch("/", { method: "POST", body: JSON.stringify(call) });
+  const text = await response.text();
+  assert.equal(response.status, 200, text);
+  return JSON.parse(text);
+}
+
+/** Runs a statement on the database of the bound API. */
+const sql = (text: string, ...params: (string | number)[]) =>
+  bound.fetch("/", { method: "POST", headers: { "x-test-sql": "1" }, body: JSON.stringify({ sql: text, params }) });
+
+test("in Node", async () => {
+  const { token } = await account();
+  assert.deepEqual(await everything({ token, baseUrl: origin }), EXPECTED);
+});
+
+test("in a Worker, over the network", async () => {
+  const { token } = await account();
+  assert.deepEqual(await inWorker({ token, origin }), EXPECTED);
+});
+
+test("in a Worker, through a service binding", async () => {
+  const token = newToken();
+  await sql("INSERT INTO accounts (id, name, created_at) VALUES (1, 'caller', 0)");
+  await sql("INSERT INTO tokens (hash, id, account_id, name, scopes, created_at) VALUES (?, ?, 1, 'test', ?, 0)", hashOf(token), randomId(), ALL);
+  assert.deepEqual(await inWorker({ token }), EXPECTED);
+});

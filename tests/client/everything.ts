@@ -1,0 +1,92 @@
+// What the client does in any environment: Node, Workers, browsers. It uses nothing that one of them lacks, and gives
+// what happened, without ids and times, so that it must be the same everywhere.
+
+import { Conversations, ConversationsError, type Options, etagOf } from "../../clients/typescript/src/index.ts";
+
+/** An error, as far as it is always the same. */
+type Failure = { status: number; code: string | null; param: string | null; request: boolean };
+
+/** What `everything` gives. */
+export const EXPECTED: Record<string, unknown> = {
+  created: { contact_id: "bob", group_id: null, is_muted: false },
+  sent: ["1", "2", "3"],
+  walked: ["3", "2", "1"],
+  pages: [2, 1],
+  notModified: null,
+  changed: true,
+  tagged: true,
+  stale: { status: 412, code: "precondition_failed", param: "If-Match", request: true },
+  invalid: { status: 400, code: "parameter_invalid", param: "limit", request: true },
+  gone: { status: 404, code: "resource_missing", param: null, request: true },
+  sentOnce: 1,
+  cancelled: "AbortError",
+  opened: true,
+  revoked: { status: 401, code: "token_invalid", param: null, request: true },
+};
+
+/** Uses all of the client, with a token that may do everything. */
+export async function everything(options: Options): Promise<Record<string, unknown>> {
+  const client = new Conversations(options);
+  const created = await client.conversations.create({ contact_id: "bob" });
+  const { contact_id, group_id, is_muted } = created;
+
+  const sent = [];
+  for (const message of ["1", "2", "3"]) sent.push((await client.messages.create({ conversation_id: created.id, message })).message);
+  const messages = client.messages.list({ conversation_id: created.id, limit: 2 });
+  const walked = [];
+  for await (const { message } of messages) walked.push(message);
+  const first = await messages.page();
+  const second = await first.next!();
+
+  const seen = await client.conversations.get(created.id);
+  const notModified = await client.conversations.get(created.id, { ifNoneMatch: seen });
+  const changed = await client.conversations.update(created.id, { is_muted: true }, { ifMatch: seen });
+  const stale = await failure(client.conversations.update(created.id, { is_muted: false }, { ifMatch: seen }));
+  const invalid = await failure(client.messages.list({ limit: 0 }).page());
+
+  const unlucky = new Conversations({ ...options, fetch: losing(options.fetch), wait: () => Promise.resolve() });
+  const { id } = await unlucky.conversations.create({ contact_id: "carol" });
+  const withCarol = [];
+  for await (const conversation of client.conversations.list({ contact_id: "carol" })) withCarol.push(conversation);
+  await unlucky.conversations.delete(id);
+
+  const controller = new AbortController();
+  controller.abort();
+  const cancelled = await client.conversations.get(created.id, { signal: controller.signal }).then(() => "", (error: Error) => error.name);
+
+  await client.conversations.delete(created.id, { ifMatch: changed });
+  const gone = await failure(client.conversations.get(created.id));
+
+  const { id: tokenId, token } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
+  const reader = new Conversations({ ...options, token });
+  const opened = (await reader.conversations.list().page()).data.length === 0;
+  await client.tokens.delete(tokenId);
+  const revoked = await failure(reader.conversations.list().page());
+
+  return {
+    created: { contact_id, group_id, is_muted },
+    sent, walked, pages: [first.data.length, second.data.length],
+    notModified, changed: changed.is_muted, tagged: etagOf(changed) !== etagOf(seen),
+    stale, invalid, gone, sentOnce: withCarol.length, cancelled, opened, revoked,
+  };
+}
+
+/** A fetch whose every first answer is lost on the way back. */
+function losing(fetch: Options["fetch"] = (url, init) => globalThis.fetch(url, init)): NonNullable<Options["fetch"]> {
+  const lost = new Set<string>();
+  return async (url, init) => {
+    const response = await fetch(url, init);
+    const request = `${init.method} ${url}`;
+    if (lost.has(request)) return response;
+    lost.add(request);
+    await response.body?.cancel();
+    throw new TypeError("the connection was lost");
+  };
+}
+
+async function failure(call: Promise<unknown>): Promise<Failure> {
+  const error: unknown = await call.then(() => "no error", (error) => error);
+  if (!(error instanceof ConversationsError)) throw error;
+  const { status, code, param, requestId } = error;
+  return { status, code, param, request: requestId !== null };
+}

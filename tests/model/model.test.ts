@@ -1,0 +1,245 @@
+// Random sequences of everything that callers can do, several accounts at once, against the model in `model.ts`: every
+// answer is compared whole, and in the end all that is stored. What fails is shrunk to the few steps that it takes. What
+// happens at the very same time is not tested here.
+//
+// The sequences are the same in every run. MODEL_SEED chooses others, MODEL_STEPS says how many steps there are in all.
+
+import assert from "node:assert/strict";
+import test, { describe } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import {
+  type Answer as RealAnswer, type Account as RealAccount, FORM, JSON_TYPE, account, grant, hashOf, links, newToken, send, sql,
+} from "../harness.ts";
+import { type Choice, type World, n, requests, resolve, stored } from "./choices.ts";
+import {
+  type Account, type Answer, type Conversation, type Message, NEW_CONVERSATION, NEW_MESSAGE, type Request, type Token,
+  answers, isPlausible, newAccount, secondOf, target,
+} from "./model.ts";
+
+const SEED = Number(process.env["MODEL_SEED"] ?? 1);
+const STEPS = Number(process.env["MODEL_STEPS"] ?? 20_000);
+/** The longest sequence. On average they are half as long. */
+const LENGTH = 100;
+/** Sequences under way at once. They have no account in common, so none sees another. */
+const LANES = 8;
+
+// ---------------------------------------------------------------------------------------------------------- the two sides
+
+/** The service: what the model's accounts and tokens are there, and what it was asked and answered. */
+interface Service {
+  accounts: Map<Account, RealAccount>;
+  authorizations: Map<Token, string>;
+  log: string[];
+}
+
+async function start(): Promise<{ model: World; real: Service }> {
+  const accounts = new Map<Account, RealAccount>();
+  const authorizations = new Map<Token, string>();
+  for (const real of await Promise.all([account(), account()])) {
+    const model = newAccount();
+    accounts.set(model, real);
+    authorizations.set({ account: model, good: true, scopes: 15 }, `Bearer ${real.token}`);
+  }
+  // Those that never open anything, in the hands of the first account.
+  const [[known, { token }]] = [...accounts] as [[Account, RealAccount]];
+  for (const authorization of ["", "Bearer", `Basic ${token}`]) authorizations.set({ account: known, good: false, missing: true, scopes: 0 }, authorization);
+  for (const text of [newToken(), `${token}0`, token.slice(0, -1), "x"]) authorizations.set({ account: known, good: false, scopes: 15 }, `Bearer ${text}`);
+  return {
+    model: { tokens: [...authorizations.keys()], conversations: [], messages: [] },
+    real: { accounts, authorizations, log: [] },
+  };
+}
+
+/** The request as it is sent. */
+function ask({ authorizations }: Service, { method, collection, id, query, body, special, token }: Request): Parameters<typeof send> {
+  const form = (attributes: Request["body"]["attributes"]) =>
+    new URLSearchParams(attributes.map(([name, value]) => [name, String(value ?? "")])).toString();
+  const json = (attributes: Request["body"]["attributes"]) =>
+    `{${attributes.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
+  const path = `/v1/${collection}${id === undefined ? "" : `/${id}`}${query.attributes.length > 0 ? `?${form(query.attributes)}` : ""}`;
+  const name = method === "POST" ? "Idempotency-Key" : method === "GET" || method === "HEAD" ? "If-None-Match" : "If-Match";
+  const headers = { Authorization: authorizations.get(token), ...(special === undefined ? {} : { [name]: special }) };
+  if (body.attributes.length === 0) return [method, path, headers];
+  return body.words
+    ? [method, path, { ...headers, "Content-Type": FORM }, form(body.attributes)]
+    : [method, path, { ...headers, "Content-Type": JSON_TYPE }, json(body.attributes)];
+}
+
+const ABSENT = { location: undefined, authenticate: undefined, tag: undefined, replayed: undefined, links: {}, body: undefined };
+
+/** What the model speaks of in an answer. The rest is the same for all answers, and the harness sees to it. */
+function told(collection: string, answer: RealAnswer): Answer {
+  const canonical = ([relation, link]: [string, string]) => {
+    const { pathname, searchParams } = new URL(link, "http://host");
+    assert.equal(pathname, `/v1/${collection}`);
+    return [relation, target(collection, Object.fromEntries(searchParams))];
+  };
+  return {
+    status: answer.status,
+    location: answer.headers["location"],
+    authenticate: answer.headers["www-authenticate"],
+    tag: answer.headers["etag"],
+    replayed: answer.headers["idempotent-replayed"] as string | undefined,
+    links: Object.fromEntries(Object.entries(links(answer)).map(canonical)),
+    body: answer.status >= 400 && answer.json ? { code: answer.json.code, param: answer.json.param } : answer.json,
+  };
+}
+
+async function compare(world: World, service: Service, request: Request): Promise<void> {
+  const sent = ask(service, request);
+  const answer = await send(...sent);
+  const [method, path, { Authorization: _, ...headers } = {}, body = ""] = sent;
+  const actual = told(request.collection, answer);
+  service.log.push(`token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`.slice(0, 1000));
+
+  const chosen = { id: answer.json?.id, now: answer.json?.updated_at ?? answer.json?.created_at, ...(actual.tag === undefined ? {} : { tag: actual.tag }) };
+  const right = answers(request, chosen).map((expected) => ({ ...ABSENT, ...expected }));
+  const expected = right.find((expected) => isDeepStrictEqual(actual, expected)) ?? right[0];
+  assert.deepEqual(actual, expected);
+  // The same, and in the same order.
+  assert.equal(JSON.stringify(actual.body), JSON.stringify(expected?.body));
+
+  if (answer.status < 300 && answer.json?.id !== undefined) assert.ok(isPlausible(answer.json), answer.text);
+  if (answer.status === 201 && actual.replayed === undefined) {
+    const made = request.token.account[request.collection].get(answer.json.id)!;
+    const all: object[] = world[request.collection];
+    assert.ok(!world[request.collection].some(({ id }) => id === made.id), `an id that was given before: ${made.id}`);
+    all.push(made);
+  }
+}
+
+/** All that is stored is what the model holds. */
+async function compareContents({ accounts }: Service): Promise<void> {
+  type Object = { id: string };
+  const sorted = (objects: Object[]) => objects.sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (const [model, real] of accounts) {
+    const { conversations, messages } = await real.contents();
+    const objects = (rows: typeof messages): Object[] => rows.map((row) => JSON.parse(String(row["object"])));
+    assert.deepEqual(sorted(objects(conversations)), sorted([...model.conversations.values()]));
+    assert.deepEqual(sorted(objects(messages)), sorted([...model.messages.values()]));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------------- the steps
+
+type Command = fc.AsyncCommand<World, Service>;
+type Perform<T> = (world: World, service: Service, choice: T) => Promise<unknown>;
+
+const step = <T>(weight: number, name: string, choices: fc.Arbitrary<T>, perform: Perform<T>) => ({
+  weight,
+  arbitrary: choices.map((choice): Command => ({
+    check: () => true,
+    run: async (world, service) => void (await perform(world, service, choice)),
+    toString: () => `${name} ${fc.stringify(choice)}`,
+  })),
+});
+
+const request = (weight: number, collection: "conversations" | "messages", verb: keyof typeof requests.messages) =>
+  step<Choice>(weight, `${verb} ${collection}`, requests[collection][verb], (world, service, choice) => compare(world, service, resolve(world, collection, choice)));
+
+/** The operator grants a token. */
+const granted = step(
+  2,
+  "grant",
+  fc.record({ n, scopes: fc.noBias(fc.integer({ min: 1, max: 15 })), expires_at: fc.constantFrom(null, null, 1, 253402300799) }),
+  async ({ tokens }, { accounts, authorizations }, { n, scopes, expires_at }) => {
+    const [model, real] = [...accounts][n % accounts.size]!;
+    const token = { account: model, good: expires_at !== 1, scopes };
+    authorizations.set(token, `Bearer ${await grant(real.id, { scopes, expires_at })}`);
+    tokens.push(token);
+  },
+);
+
+/** The operator revokes one, or its time has come. */
+const revoked = step(
+  1,
+  "revoke",
+  fc.record({ n, column: fc.constantFrom("revoked_at", "expires_at") }),
+  async ({ tokens }, { authorizations }, { n, column }) => {
+    const good = tokens.slice(2).filter(({ good }) => good);
+    const token = good[n % good.length];
+    if (token === undefined) return;
+    token.good = false;
+    const [, text = ""] = authorizations.get(token)!.split(" ");
+    await sql(`UPDATE tokens SET ${column} = 1 WHERE hash = ?`, hashOf(text));
+  },
+);
+
+/** More than a sequence of requests can make, and of other times than the few seconds in which they all happen. */
+const filled = step(4, "fill", fc.record({ n, stored }), async (world, { accounts }, { n, stored }) => {
+  const [model, real] = [...accounts][n % accounts.size]!;
+  const made: { conversations: Conversation[]; messages: Message[] } = { conversations: [], messages: [] };
+  for (const { who, messages, ...columns } of stored) {
+    const conversation = { ...NEW_CONVERSATION, ...who, ...columns, created_at: secondOf(columns.id) };
+    if (model.conversations.has(conversation.id)) continue;
+    model.conversations.set(conversation.id, conversation);
+    made.conversations.push(conversation);
+    for (const id of messages) {
+      if (model.messages.has(id)) continue;
+      const message = { ...NEW_MESSAGE, id, conversation_id: conversation.id, message: "Hello", created_at: secondOf(id) };
+      model.messages.set(id, message);
+      made.messages.push(message);
+    }
+  }
+  for (const table of ["conversations", "messages"] as const) {
+    const columns = Object.keys(made[table][0] ?? {});
+    if (columns.length === 0) continue;
+    await sql(
+      `INSERT INTO ${table} (account_id, ${columns.join(", ")})
+       SELECT ?, ${columns.map((column) => `value ->> '${column}'`).join(", ")} FROM json_each(?)`,
+      real.id, JSON.stringify(made[table]),
+    );
+  }
+  world.conversations.push(...made.conversations);
+  world.messages.push(...made.messages);
+});
+
+const steps = fc.oneof(
+  request(12, "conversations", "create"),
+  request(20, "conversations", "list"),
+  request(5, "conversations", "retrieve"),
+  request(16, "conversations", "update"),
+  request(5, "conversations", "delete"),
+  request(14, "messages", "create"),
+  request(8, "messages", "list"),
+  request(4, "messages", "retrieve"),
+  request(6, "messages", "update"),
+  request(5, "messages", "delete"),
+  granted,
+  revoked,
+  filled,
+);
+
+// --------------------------------------------------------------------------------------------------------------- the run
+
+/** The first lane that failed, and until when it is shrunk. The others fall silent: it has all the machine. */
+let failing: { lane: number; until: number } | undefined;
+const SHRINKING = 300_000;
+
+describe("whatever is asked in whatever order, the answers are the model's", { concurrency: LANES }, () => {
+  for (let lane = 0; lane < LANES; lane += 1) {
+    test(`sequences of seed ${SEED}, ${lane + 1} of ${LANES}`, async (t) => {
+      let count = 0;
+      const started = performance.now();
+      const sequences = fc.commands([steps], { maxCommands: LENGTH, size: "max", disableReplayLog: true });
+      const property = fc.asyncProperty(sequences, async (commands) => {
+        if (failing !== undefined && (failing.lane !== lane || performance.now() > failing.until)) return;
+        const { model, real } = await start();
+        try {
+          await fc.asyncModelRun(() => ({ model, real }), commands);
+          await compareContents(real);
+        } catch (error) {
+          failing ??= { lane, until: performance.now() + SHRINKING };
+          if (failing.lane !== lane) return;
+          (error as Error).stack += `\n\nWhat was asked and answered:\n${real.log.join("\n")}`;
+          throw error;
+        } finally {
+          count += real.log.length;
+        }
+      });
+      await fc.assert(property, { seed: SEED * LANES + lane, numRuns: Math.ceil(STEPS / LANES / (LENGTH / 2)), includeErrorInReport: true });
+      t.diagnostic(`${count} requests, ${Math.round((1000 * count) / (performance.now() - started))} a second`);
+    });
+  }
+});

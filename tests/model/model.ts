@@ -1,0 +1,433 @@
+// The API's law as plain code: what is stored, and what every request answers. It knows nothing of HTTP, SQL, the Worker
+// or the clock: what the service chooses (ids, the time) it is told, from the answer that the service gave. Who asks and
+// compares is `model.test.ts`.
+
+export interface Conversation {
+  id: string;
+  contact_id: string | null;
+  group_id: string | null;
+  pinned_message_id: string | null;
+  is_pinned: boolean;
+  is_muted: boolean;
+  last_active_at: number | null;
+  last_opened_at: number | null;
+  created_at: number;
+  archived_at: number | null;
+}
+
+export interface Message {
+  id: string;
+  conversation_id: string;
+  contact_id: string | null;
+  message: string;
+  read_at: number | null;
+  created_at: number;
+  updated_at: number | null;
+}
+
+/** What an object is when it is new, its attributes in the order of the answers. */
+export const NEW_CONVERSATION: Conversation = {
+  id: "", contact_id: null, group_id: null, pinned_message_id: null, is_pinned: false, is_muted: false,
+  last_active_at: null, last_opened_at: null, created_at: 0, archived_at: null,
+};
+export const NEW_MESSAGE: Message = {
+  id: "", conversation_id: "", contact_id: null, message: "", read_at: null, created_at: 0, updated_at: null,
+};
+
+/** What belongs together and to nobody else. */
+export interface Account {
+  conversations: Map<string, Conversation>;
+  messages: Map<string, Message>;
+  /** By the object's id: the tag of the state that it is in, once an answer has shown it, and those of the states before. */
+  tags: Map<string, { current?: string; past: string[] }>;
+  /** What was asked and answered with each Idempotency-Key. */
+  keys: Map<string, { content: string; answer: Answer }>;
+}
+
+export const newAccount = (): Account => ({ conversations: new Map(), messages: new Map(), tags: new Map(), keys: new Map() });
+
+/** What a caller shows: nothing that is a token (`missing`), or one that opens an account while it is good. */
+export interface Token {
+  missing?: true;
+  good: boolean;
+  scopes: number;
+  account: Account;
+}
+
+/** Names and values in the order sent. A word is the text of a form or a query, which may be meant as any type. */
+export interface Sent {
+  words: boolean;
+  attributes: [name: string, value: unknown][];
+}
+
+export interface Request {
+  method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  collection: "conversations" | "messages";
+  /** As the path has it; absent where the path is the collection's. */
+  id?: string;
+  query: Sent;
+  body: Sent;
+  /** `Idempotency-Key` of a POST; `If-None-Match` where an object is read, `If-Match` where it is written. */
+  special?: string;
+  token: Token;
+}
+
+/** What the service chose, as its answer shows it. */
+export interface Chosen {
+  id: string;
+  now: number;
+  tag?: string;
+}
+
+export interface Answer {
+  status: number;
+  location?: string;
+  authenticate?: string;
+  tag?: string;
+  replayed?: string;
+  /** The targets of the Link header by their relation, as `target` writes them. */
+  links?: Record<string, string>;
+  /** Absent where there is none; of an error what a program reads. */
+  body?: unknown;
+}
+
+/** The bits of `Token.scopes`. */
+export const SCOPES = { "conversations:read": 1, "conversations:write": 2, "messages:read": 4, "messages:write": 8 };
+
+/** A list's path and parameters in one way of many that mean the same. */
+export function target(collection: string, parameters: Record<string, unknown>): string {
+  const all = Object.entries({ limit: 10, sort: "created_at", ...parameters }).map(([name, value]) => `${name}=${value}`);
+  return `/v1/${collection}?${all.sort().join("&")}`;
+}
+
+/** Where a conversation stands in a list of this order: texts, the greatest comes first. */
+export function position({ id, last_active_at }: Pick<Conversation, "id" | "last_active_at">, sort?: string): string {
+  return (sort === "last_active_at" ? String(last_active_at === null ? 0 : last_active_at + 1).padStart(12, "0") : "") + id;
+}
+
+export const isUnread = ({ last_active_at, last_opened_at }: Conversation): boolean =>
+  last_opened_at === null || (last_active_at !== null && last_active_at > last_opened_at);
+
+// ---------------------------------------------------------------------------------------------------------------- values
+
+/** Reads a value; undefined when it is not of the type. */
+type Reader = (value: unknown, word: boolean) => unknown;
+
+const flag: Reader = (value, word) => {
+  if (word) return value === "true" ? true : value === "false" ? false : undefined;
+  return typeof value === "boolean" ? value : undefined;
+};
+
+const whole = (least: number, most: number): Reader => (value, word) => {
+  const number = word && /^(0|[1-9]\d*)$/.test(String(value)) ? Number(value) : value;
+  return typeof number === "number" && Number.isInteger(number) && number >= least && number <= most ? number : undefined;
+};
+
+const text = (pattern: RegExp): Reader => (value) => (typeof value === "string" && pattern.test(value) ? value : undefined);
+
+const nullable = (reader: Reader): Reader => (value, word) => (value === null ? null : reader(value, word));
+
+const time = whole(0, 253402300799);
+const reference = text(/^[A-Za-z0-9_-]{1,64}$/);
+const id = text(/^[A-Za-z0-9]{16}$/);
+const activity = text(/^\d{12}[A-Za-z0-9]{16}$/);
+const words = text(/^[^\0]{1,10000}$/u);
+
+// ---------------------------------------------------------------------------------------------------------------- errors
+
+const error = (status: number, code: string, param: string | null = null): Answer => ({ status, body: { code, param } });
+const invalid = (param: string): Answer => error(400, "parameter_invalid", param);
+const missing = (param: string | null = null): Answer => error(404, "resource_missing", param);
+const unauthorized = (status: number, code: string, rest = ""): Answer =>
+  ({ ...error(status, code), authenticate: `Bearer realm="conversations"${rest}` });
+
+/** Puts the values that were sent in `values` and gives all that is wrong with them. */
+function faults({ attributes, words }: Sent, takes: Record<string, Reader>, fields: string[], values: Record<string, unknown>): Answer[] {
+  const seen = new Set<string>();
+  return attributes.flatMap(([name, value]) => {
+    if (seen.has(name)) return [error(400, "parameter_duplicate", name)];
+    seen.add(name);
+    const reader = takes[name];
+    if (reader === undefined) return [error(400, fields.includes(name) ? "parameter_immutable" : "parameter_unknown", name)];
+    values[name] = reader(value, words);
+    return values[name] === undefined ? [invalid(name)] : [];
+  });
+}
+
+// ----------------------------------------------------------------------------------------------------------------- tags
+
+function tagsOf({ tags }: Account, id: string): { current?: string; past: string[] } {
+  const known = tags.get(id) ?? { past: [] };
+  tags.set(id, known);
+  return known;
+}
+
+/** An object is in another state: its tag will be one that it never had. */
+function changed(account: Account, id: string): void {
+  const tags = tagsOf(account, id);
+  if (tags.current !== undefined) tags.past.push(tags.current);
+  delete tags.current;
+}
+
+/** An answer that shows the state an object is in. */
+function tagged(account: Account, id: string, { tag }: Chosen, answer: Answer): Answer {
+  const tags = tagsOf(account, id);
+  if (tags.current === undefined && tag !== undefined && !tags.past.includes(tag)) tags.current = tag;
+  return { ...answer, tag: tags.current ?? "one that no state before had" };
+}
+
+const TAGS = /^\s*\*\s*$|^\s*(W\/)?"[^"\s]*"\s*(,\s*(W\/)?"[^"\s]*"\s*)*$/;
+
+/** Whether a list of tags names the state that an object is in. The states before this one are no help. */
+function names(list: string, { tags }: Account, id: string): boolean {
+  return list === "*" || [...list.matchAll(/"[^"]*"/g)].some(([tag]) => tag === tags.get(id)?.current);
+}
+
+// ---------------------------------------------------------------------------------------------------------------- pages
+
+/** A page of a list, and the links to its neighbours. */
+function page<Row>(collection: string, rows: Row[], at: (row: Row) => string, values: Record<string, any>): Answer {
+  const { starting_after: after, ending_before: before, ...kept } = values;
+  const limit = kept["limit"] ?? 10;
+  const list = rows.sort((a, b) => (at(a) < at(b) ? 1 : -1));
+  const beyond = list.filter((row) => (before === undefined ? after === undefined || at(row) < after : at(row) > before));
+  const data = before === undefined ? beyond.slice(0, limit) : beyond.slice(-limit);
+  const has_more = beyond.length > limit;
+
+  const links: Record<string, string> = {};
+  const [first, last] = [data[0], data.at(-1)];
+  // Where the walk came from there is always something to go back to.
+  if (last !== undefined && (before !== undefined || has_more)) links["next"] = target(collection, { ...kept, starting_after: at(last) });
+  if (first !== undefined && (before !== undefined ? has_more : after !== undefined)) links["prev"] = target(collection, { ...kept, ending_before: at(first) });
+  return { status: 200, links, body: { has_more, data } };
+}
+
+// --------------------------------------------------------------------------------------------------------------- the law
+
+/** A request that is well-formed, with the values it sent. */
+interface Asked {
+  account: Account;
+  values: Record<string, any>;
+  /** The id in the path. */
+  path: string;
+  special?: string;
+  chosen: Chosen;
+}
+
+/** What a verb takes, what of that it needs, and what it does. */
+interface Operation {
+  query?: (sort: unknown) => Record<string, Reader>;
+  body?: Record<string, Reader>;
+  /** The first attribute that is needed and not there. */
+  lacks?: (values: Record<string, any>) => string | undefined;
+  perform: (asked: Asked) => Answer;
+}
+
+const paging = (position: Reader) => ({ limit: whole(1, 100), starting_after: position, ending_before: position });
+
+const shown = (kind: "conversations" | "messages") => ({ account, path, special, chosen }: Asked): Answer => {
+  const object = account[kind].get(path);
+  if (object === undefined) return missing();
+  // The tag is learned first: a caller who has it already is told so with it.
+  const answer = tagged(account, path, chosen, { status: 200, body: object });
+  return special !== undefined && names(special, account, path) ? { status: 304, tag: answer.tag! } : answer;
+};
+
+/** Whether a write may be: the answer where it may not. */
+function refused(kind: "conversations" | "messages", { account, path, special, chosen }: Asked): Answer | undefined {
+  if (!account[kind].has(path)) return missing();
+  if (special === undefined || names(special, account, path)) return undefined;
+  return tagged(account, path, chosen, error(412, "precondition_failed", "If-Match"));
+}
+
+const CONVERSATIONS: Record<string, Operation> = {
+  list: {
+    query: (sort) => ({
+      ...paging(sort === "last_active_at" ? activity : id),
+      sort: text(/^(created_at|last_active_at)$/),
+      muted: flag, archived: flag, pinned: flag, unread: flag, contact_id: reference, group_id: reference,
+    }),
+    perform({ account, values }) {
+      const matches = (conversation: Conversation): boolean => Object.entries({
+        muted: conversation.is_muted,
+        archived: conversation.archived_at !== null,
+        pinned: conversation.is_pinned,
+        unread: isUnread(conversation),
+        contact_id: conversation.contact_id,
+        group_id: conversation.group_id,
+      }).every(([name, value]) => values[name] === undefined || values[name] === value);
+      return page("conversations", [...account.conversations.values()].filter(matches), (row) => position(row, values["sort"]), values);
+    },
+  },
+
+  create: {
+    body: { contact_id: nullable(reference), group_id: nullable(reference), distinct: flag },
+    lacks: ({ contact_id, group_id }) => ((contact_id ?? group_id ?? null) === null ? "contact_id" : undefined),
+    perform({ account, values: { contact_id = null, group_id = null, distinct }, chosen }) {
+      const same = [...account.conversations.values()].filter((other) => other.contact_id === contact_id && other.group_id === group_id);
+      const [oldest] = same.sort((a, b) => (a.id < b.id ? -1 : 1));
+      const isThere = distinct === true && oldest !== undefined;
+      const conversation = isThere ? oldest : { ...NEW_CONVERSATION, id: chosen.id, contact_id, group_id, created_at: chosen.now };
+      account.conversations.set(conversation.id, conversation);
+      const location = `/v1/conversations/${conversation.id}`;
+      return tagged(account, conversation.id, chosen, { status: isThere ? 200 : 201, location, body: conversation });
+    },
+  },
+
+  retrieve: { perform: shown("conversations") },
+
+  update: {
+    body: { pinned_message_id: nullable(id), is_pinned: flag, is_muted: flag, archived_at: nullable(time), last_opened_at: nullable(time) },
+    perform(asked) {
+      const { account, values, path } = asked;
+      const conversation = account.conversations.get(path);
+      if (conversation === undefined) return missing();
+      const pin = values["pinned_message_id"] ?? null;
+      // All or nothing: with a pin that can't be, no other attribute changes either.
+      if (pin !== null && account.messages.get(pin)?.conversation_id !== path) return invalid("pinned_message_id");
+      const refusal = refused("conversations", asked);
+      if (refusal !== undefined) return refusal;
+      Object.assign(conversation, values);
+      if (Object.keys(values).length > 0) changed(account, path);
+      return tagged(account, path, asked.chosen, { status: 200, body: conversation });
+    },
+  },
+
+  delete: {
+    perform(asked) {
+      const { conversations, messages } = asked.account;
+      const refusal = refused("conversations", asked);
+      if (refusal !== undefined) return refusal;
+      for (const message of messages.values()) if (message.conversation_id === asked.path) messages.delete(message.id);
+      conversations.delete(asked.path);
+      return { status: 204 };
+    },
+  },
+};
+
+const MESSAGES: Record<string, Operation> = {
+  list: {
+    query: () => ({ ...paging(id), conversation_id: id }),
+    perform({ account, values }) {
+      const matches = (message: Message) => [undefined, message.conversation_id].includes(values["conversation_id"]);
+      return page("messages", [...account.messages.values()].filter(matches), ({ id }) => id, values);
+    },
+  },
+
+  create: {
+    body: { conversation_id: id, message: words, contact_id: nullable(reference) },
+    lacks: (values) => ["conversation_id", "message"].find((name) => values[name] === undefined),
+    perform({ account, values: { conversation_id, message: said, contact_id = null }, chosen }) {
+      const conversation = account.conversations.get(conversation_id);
+      if (conversation === undefined) return missing("conversation_id");
+      const { id, now } = chosen;
+      const message = { ...NEW_MESSAGE, id, conversation_id, contact_id, message: said, created_at: now };
+      account.messages.set(id, message);
+      conversation.last_active_at = now;
+      // Whoever says something has the conversation open.
+      if (contact_id === null) conversation.last_opened_at = now;
+      changed(account, conversation_id);
+      return tagged(account, id, chosen, { status: 201, location: `/v1/messages/${id}`, body: message });
+    },
+  },
+
+  retrieve: { perform: shown("messages") },
+
+  update: {
+    body: { message: words, read_at: nullable(time) },
+    perform(asked) {
+      const { account, values, path, chosen } = asked;
+      const refusal = refused("messages", asked);
+      if (refusal !== undefined) return refusal;
+      const message = account.messages.get(path)!;
+      if (Object.keys(values).length > 0) {
+        Object.assign(message, values, { updated_at: chosen.now });
+        changed(account, path);
+      }
+      return tagged(account, path, chosen, { status: 200, body: message });
+    },
+  },
+
+  delete: {
+    perform(asked) {
+      const { account, path } = asked;
+      const refusal = refused("messages", asked);
+      if (refusal !== undefined) return refusal;
+      const conversation = account.conversations.get(account.messages.get(path)!.conversation_id)!;
+      if (conversation.pinned_message_id === path) {
+        conversation.pinned_message_id = null;
+        changed(account, conversation.id);
+      }
+      account.messages.delete(path);
+      return { status: 204 };
+    },
+  },
+};
+
+const COLLECTIONS = { conversations: CONVERSATIONS, messages: MESSAGES };
+
+/** All attributes of an object: those that an endpoint doesn't take can't be chosen there. */
+const FIELDS = { conversations: Object.keys(NEW_CONVERSATION), messages: Object.keys(NEW_MESSAGE) };
+
+const VERBS = { GET: "retrieve", HEAD: "retrieve", PUT: "update", PATCH: "update", DELETE: "delete", POST: "create" };
+
+/** What a request may be answered, and does. That is one answer alone, but where several of its values are wrong. */
+export function answers(request: Request, chosen: Chosen): Answer[] {
+  const given = withBody(request, chosen);
+  return request.method === "HEAD" ? given.map(({ body: _, ...head }) => head) : given;
+}
+
+function withBody({ method, collection, id: path, query, body, special, token }: Request, chosen: Chosen): Answer[] {
+  const reads = method === "GET" || method === "HEAD";
+  const scope = `${collection}:${reads ? "read" : "write"}` as keyof typeof SCOPES;
+  if (token.missing) return [unauthorized(401, "token_missing")];
+  if (!token.good) return [unauthorized(401, "token_invalid", ', error="invalid_token"')];
+  if ((token.scopes & SCOPES[scope]) === 0) return [unauthorized(403, "scope_insufficient", `, error="insufficient_scope", scope="${scope}"`)];
+
+  const verb = reads && path === undefined ? "list" : VERBS[method];
+  const operation = COLLECTIONS[collection][verb]!;
+  const sort = query.attributes.find(([name]) => name === "sort")?.[1];
+  const values: Record<string, unknown> = {};
+  const header = method === "POST" ? "Idempotency-Key" : reads ? "If-None-Match" : "If-Match";
+  const right = method === "POST" ? /^[!-~]{1,255}$/ : TAGS;
+  const unreadable = special !== undefined && !right.test(special) ? [invalid(header)] : [];
+  // A malformed id names nothing.
+  if (path !== undefined && id(path, true) === undefined) return [...unreadable, missing()];
+  const wrong = [
+    ...unreadable,
+    ...faults(query, operation.query?.(sort) ?? {}, [], values),
+    ...faults(body, operation.body ?? {}, operation.body === undefined ? [] : FIELDS[collection], values),
+  ];
+  if ("starting_after" in values && "ending_before" in values) wrong.push(invalid("ending_before"));
+  if (wrong.length > 0) return wrong;
+  const lacking = operation.lacks?.(values);
+  if (lacking !== undefined) return [error(400, "parameter_missing", lacking)];
+
+  const perform = () => operation.perform({ account: token.account, values, path: path ?? "", chosen, ...(special === undefined ? {} : { special }) });
+  return [verb === "create" && special !== undefined ? once(token.account, special, JSON.stringify([collection, body]), perform) : perform()];
+}
+
+/** Does what a key stands for the first time; afterwards its answer is what was answered then. */
+function once({ keys }: Account, key: string, content: string, perform: () => Answer): Answer {
+  const before = keys.get(key);
+  if (before === undefined) {
+    const answer = perform();
+    keys.set(key, { content, answer: structuredClone(answer) });
+    return answer;
+  }
+  return before.content === content ? { ...before.answer, replayed: "true" } : error(422, "idempotency_key_reused", "Idempotency-Key");
+}
+
+/** The second in which an id was made: the milliseconds are in its leading characters. */
+export function secondOf(id: string): number {
+  const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  return Math.floor([...id.slice(0, 7)].reduce((number, digit) => number * 62 + digits.indexOf(digit), 0) / 1000);
+}
+
+/** Whether what the service chose for an object can be: its id and the times of its creation and its last change. */
+export function isPlausible(object: { id: string; created_at: number; updated_at?: number | null }): boolean {
+  const changed = object.updated_at ?? object.created_at;
+  return id(object.id, true) !== undefined
+    && object.created_at === secondOf(object.id)
+    && time(changed, false) !== undefined && changed >= object.created_at;
+}

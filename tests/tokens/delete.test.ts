@@ -1,0 +1,70 @@
+// DELETE /v1/tokens/:id, which revokes.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { COLLECTION, NO_ID, TOKEN_COLLECTION, account, api, assertError, grant, hashOf, sql, tokenItem } from "../harness.ts";
+
+test("204 without a body, and from the next request on the token opens nothing", async () => {
+  const alice = await account();
+  const { json } = await alice.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read");
+  const caller = api(json.token);
+  assert.equal((await caller.get(COLLECTION)).status, 200);
+  const before = Math.floor(Date.now() / 1000);
+  const { status, text } = await alice.delete(tokenItem(json.id));
+  const after = Math.floor(Date.now() / 1000);
+  assert.deepEqual([status, text], [204, ""]);
+  assertError(await caller.get(COLLECTION), 401, "token_invalid");
+  const { revoked_at } = (await alice.get(tokenItem(json.id))).json;
+  assert.ok(before <= revoked_at && revoked_at <= after);
+});
+
+test("a second time is a 404, and so is one that expired, and an id that names nothing", async () => {
+  const alice = await account();
+  const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read")).json;
+  assert.equal((await alice.delete(tokenItem(id))).status, 204);
+  const [{ id: expired } = {}] = await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(await grant(alice.id, { expires_at: 1 })));
+  const before = await alice.everything();
+  for (const missing of [id, String(expired), NO_ID, "x", "%00"]) assertError(await alice.delete(tokenItem(missing)), 404, "resource_missing");
+  assert.deepEqual(await alice.everything(), before);
+});
+
+test("a token that is in its grace can be ended at once", async () => {
+  const alice = await account();
+  const { id, token } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read")).json;
+  await alice.post(`${tokenItem(id)}/rotate`, "grace_period=86400");
+  assert.equal((await api(token).get(COLLECTION)).status, 200);
+  assert.equal((await alice.delete(tokenItem(id))).status, 204);
+  assert.equal((await api(token).get(COLLECTION)).status, 401);
+});
+
+test("a token may end itself, and the others stay", async () => {
+  const alice = await account();
+  const { id, token } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=tokens:write")).json;
+  assert.equal((await api(token).delete(tokenItem(id))).status, 204);
+  assertError(await api(token).get(TOKEN_COLLECTION), 401, "token_invalid");
+  assert.equal((await alice.get(TOKEN_COLLECTION)).status, 200);
+});
+
+test("of simultaneous revocations one succeeds, the others find nothing that is still good", async () => {
+  const alice = await account();
+  const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=tokens:write")).json;
+  const answers = await Promise.all(Array.from({ length: 10 }, () => alice.delete(tokenItem(id))));
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [204, ...Array(9).fill(404)]);
+});
+
+test("it takes tokens:write, and no other scope stands for it", async () => {
+  const alice = await account();
+  const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")).json;
+  assertError(await api(await grant(alice.id, { scopes: 15 })).delete(tokenItem(id)), 403, "scope_insufficient");
+  assert.equal((await api(await grant(alice.id, { scopes: 16 })).delete(tokenItem(id))).status, 204);
+});
+
+test("nothing else about a token can be changed", async () => {
+  const alice = await account();
+  const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")).json;
+  for (const verb of ["put", "patch", "post"] as const) {
+    const answer = await alice[verb](tokenItem(id), "name=y");
+    assertError(answer, 405, "method_not_allowed");
+    assert.equal(answer.headers["allow"], "GET, HEAD, DELETE, OPTIONS");
+  }
+});

@@ -1,0 +1,61 @@
+// GET /v1/tokens/:id.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { NO_ID, TOKEN_COLLECTION, account, api, assertError, assertToken, grant, hashOf, item, sql, tokenItem } from "../harness.ts";
+
+const idOf = async (token: string): Promise<string> => String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.["id"]);
+
+test("a token has its six fields, in order, set or not", async () => {
+  const alice = await account();
+  const bare = await idOf(alice.token);
+  assertToken((await alice.get(tokenItem(bare))).json, {
+    id: bare, name: "test", scopes: "conversations:read conversations:write messages:read messages:write tokens:write", created_at: 0, expires_at: null, revoked_at: null,
+  });
+  const full = await idOf(await grant(alice.id, { scopes: 4, expires_at: 253402300799, revoked_at: 2147483648 }));
+  const { status, json, text } = await alice.get(tokenItem(full));
+  assert.equal(status, 200);
+  assertToken(json, { id: full, scopes: "messages:read", expires_at: 253402300799, revoked_at: 2147483648 });
+  assert.match(text, /"created_at":0,"expires_at":253402300799,"revoked_at":2147483648\}$/);
+});
+
+test("one that has ended is still shown, with when it did", async () => {
+  const alice = await account();
+  for (const ending of [{ expires_at: 1, revoked_at: null }, { expires_at: null, revoked_at: 1 }]) {
+    const id = await idOf(await grant(alice.id, ending));
+    assertToken((await alice.get(tokenItem(id))).json, ending);
+  }
+});
+
+test("an id that names nothing is a 404, whatever it looks like; a conversation's id too", async () => {
+  const alice = await account();
+  for (const id of [NO_ID, await alice.insert(), "x", "x".repeat(17), "%00", "%zz", "'", hashOf(alice.token)]) {
+    assertError(await alice.get(tokenItem(id)), 404, "resource_missing");
+  }
+  assertError(await alice.get(item(await idOf(alice.token))), 404, "resource_missing");
+});
+
+test("who doesn't have tokens:write sees none, not even their own", async () => {
+  const alice = await account(15);
+  for (const path of [TOKEN_COLLECTION, tokenItem(await idOf(alice.token)), tokenItem(NO_ID)]) {
+    const answer = await alice.get(path);
+    assertError(answer, 403, "scope_insufficient");
+    assert.match(String(answer.headers["www-authenticate"]), /scope="tokens:write"/);
+  }
+});
+
+test("who has it alone sees all of the account's", async () => {
+  const alice = await account();
+  const keeper = api(await grant(alice.id, { scopes: 16 }));
+  const id = await idOf(alice.token);
+  assert.equal((await keeper.get(tokenItem(id))).json.id, id);
+});
+
+test("HEAD answers as GET does, without the body", async () => {
+  const alice = await account();
+  const path = tokenItem(await idOf(alice.token));
+  const [get, head] = [await alice.get(path), await alice.head(path)];
+  assert.equal(head.status, 200);
+  for (const name of ["content-type", "cache-control", "etag"]) assert.equal(head.headers[name], get.headers[name], name);
+  assert.equal((await alice.head(tokenItem(NO_ID))).status, 404);
+});

@@ -1,0 +1,117 @@
+// POST /v1/tokens/:id/rotate. Sent again: tests/idempotency.test.ts.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import {
+  COLLECTION, NO_ID, TOKEN_COLLECTION, account, api, assertError, assertNewToken, assertToken, grant, hashOf, keyed, rotation, sql, tokenItem,
+} from "../harness.ts";
+
+const idOf = async (token: string): Promise<string> => String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.["id"]);
+const works = async (token: string): Promise<boolean> => (await api(token).get(COLLECTION)).status === 200;
+const READER = "name=reader&scopes=conversations:read";
+
+test("a new token of the same name, scopes and end takes its place, and both are good for an hour", async () => {
+  const alice = await account();
+  for (const expires_at of [null, 253402300799]) {
+    const old = (await alice.post(TOKEN_COLLECTION, { name: "reader", scopes: "conversations:read", expires_at })).json;
+    const { status, json, headers } = await alice.post(rotation(old.id));
+    assert.equal(status, 201);
+    assertNewToken(json, { name: "reader", scopes: "conversations:read", expires_at, revoked_at: null });
+    assert.notEqual(json.id, old.id);
+    assert.notEqual(json.token, old.token);
+    assert.equal(headers["location"], tokenItem(json.id));
+    assert.equal(headers["cache-control"], "no-store");
+    assertToken((await alice.get(tokenItem(old.id))).json, { revoked_at: json.created_at + 3600 });
+    assert.deepEqual([await works(old.token), await works(json.token)], [true, true]);
+  }
+});
+
+test("grace_period says for how long the old one stays good: not at all, or a day at most", async () => {
+  const alice = await account();
+  for (const grace_period of [0, 1, 60, 86_400]) {
+    const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
+    const { json } = await alice.post(rotation(old.id), { grace_period });
+    assertToken((await alice.get(tokenItem(old.id))).json, { revoked_at: json.created_at + grace_period });
+    if (grace_period === 0) assert.equal(await works(old.token), false);
+    if (grace_period >= 60) assert.equal(await works(old.token), true);
+    assert.equal(await works(json.token), true);
+  }
+});
+
+test("when the grace is over the old one opens nothing, and the new one does", async () => {
+  const alice = await account();
+  const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
+  const { json } = await alice.post(rotation(old.id));
+  await sql("UPDATE tokens SET revoked_at = unixepoch() WHERE id = ?", old.id);
+  assert.deepEqual([await works(old.token), await works(json.token)], [false, true]);
+});
+
+test("a token can rotate itself, even without a grace", async () => {
+  const alice = await account();
+  for (const grace of ["grace_period=60", "grace_period=0"]) {
+    const old = (await alice.post(TOKEN_COLLECTION, "name=self&scopes=conversations:read+tokens:write")).json;
+    const { status, json } = await api(old.token).post(rotation(old.id), grace);
+    assert.equal(status, 201);
+    assert.deepEqual([await works(old.token), await works(json.token)], [grace === "grace_period=60", true]);
+    assert.equal((await api(json.token).post(rotation(json.id))).status, 201, "and so can the new one");
+  }
+});
+
+test("a token in its grace can be rotated again, and its end is not put off", async () => {
+  const alice = await account();
+  const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
+  const { json } = await alice.post(rotation(old.id), "grace_period=60");
+  assert.equal((await alice.post(rotation(old.id), "grace_period=86400")).status, 201);
+  assertToken((await alice.get(tokenItem(old.id))).json, { revoked_at: json.created_at + 60 });
+  assert.equal((await alice.post(rotation(old.id), "grace_period=0")).status, 201);
+  assert.equal(await works(old.token), false);
+});
+
+test("what is no longer good, or isn't there, is a 404 and nothing is made", async () => {
+  const alice = await account();
+  const [expired, revoked] = [await idOf(await grant(alice.id, { expires_at: 1 })), await idOf(await grant(alice.id, { revoked_at: 1 }))];
+  const before = await alice.everything();
+  for (const id of [expired, revoked, NO_ID, "x", "%00"]) assertError(await alice.post(rotation(id)), 404, "resource_missing");
+  assert.deepEqual(await alice.everything(), before);
+});
+
+test("nobody gets a token that may do more, or for longer, than their own", async () => {
+  const alice = await account();
+  const end = Math.floor(Date.now() / 1000) + 3600;
+  const whole = await idOf(alice.token);
+  const before = await sql("SELECT * FROM tokens WHERE id = ?", whole);
+  const narrow = api(await grant(alice.id, { scopes: 16 }));
+  assertError(await narrow.post(rotation(whole)), 403, "scope_insufficient", "id");
+  const brief = api(await grant(alice.id, { expires_at: end }));
+  assertError(await brief.post(rotation(whole)), 403, "scope_insufficient", "id");
+  assert.deepEqual(await sql("SELECT * FROM tokens WHERE id = ?", whole), before, "it isn't revoked either");
+  assert.equal((await brief.post(rotation(await idOf(brief.token)))).json.expires_at, end, "of one that ends as soon it may");
+});
+
+test("50 simultaneous rotations make fifty tokens; with one key, one", async () => {
+  const alice = await account();
+  const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
+  const rotate = (headers = {}) => Promise.all(Array.from({ length: 50 }, () => alice.post(rotation(id), "grace_period=60", headers)));
+  assert.equal(new Set((await rotate()).map(({ json }) => json.token)).size, 50);
+  assert.equal(new Set((await rotate(keyed("a"))).map(({ json }) => json.token)).size, 1);
+  assert.equal((await alice.everything())["tokens"]?.length, 1 + 1 + 50 + 1);
+});
+
+test("it takes tokens:write", async () => {
+  const alice = await account();
+  const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
+  assertError(await api(await grant(alice.id, { scopes: 15 })).post(rotation(id)), 403, "scope_insufficient");
+});
+
+test("it is a POST, and its path is that and no other", async () => {
+  const alice = await account();
+  const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
+  for (const verb of ["get", "put", "patch", "delete"] as const) {
+    const answer = await alice[verb](rotation(id));
+    assertError(answer, 405, "method_not_allowed");
+    assert.equal(answer.headers["allow"], "POST, OPTIONS");
+  }
+  for (const path of [`${rotation(id)}/`, `${tokenItem(id)}/Rotate`, `${tokenItem(id)}/x`, `${TOKEN_COLLECTION}//rotate`]) {
+    assertError(await alice.post(path), 404, "path_unknown");
+  }
+});
