@@ -42,5 +42,6 @@ function renderer(): string {
   const fastify = { route, hasPlugin: () => false };
   scalar(fastify as never, { configuration: { url: "/openapi.json" } }, () => {});
   if (script === "") throw new Error("@scalar/fastify-api-reference has no script: its routes have changed.");
-  return script;
+  const licence = readFileSync(join(root, "node_modules", "@scalar", "fastify-api-reference", "LICENSE"), "utf8");
+  return `/*! Scalar\n${licence}*/\n${script}`;
 }

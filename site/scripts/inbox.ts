@@ -38,7 +38,7 @@ async function enter(token: string): Promise<void> {
   try {
     await client.conversations.list({ limit: 1 }).page();
   } catch (error) {
-    return refuse(error);
+    return close(sentence(error));
   }
   sessionStorage.setItem(KEY, token);
   input.value = "";
@@ -50,12 +50,15 @@ async function enter(token: string): Promise<void> {
   list.focus(null);
 }
 
-function refuse(error: unknown): void {
+/** Closes the inbox and forgets the token. */
+function close(why: string): void {
   sessionStorage.removeItem(KEY);
+  thread.close();
+  byId("conversations").replaceChildren();
   byId("inbox").hidden = true;
   byId("leave").hidden = true;
   door.hidden = false;
-  byId("door-error").textContent = sentence(error);
+  byId("door-error").textContent = why;
   input.focus();
 }
 
@@ -66,7 +69,7 @@ function sentence(error: unknown): string {
 }
 
 function failed(error: unknown): void {
-  if (error instanceof ConversationsError && error.status === 401) refuse(error);
+  if (error instanceof ConversationsError && error.status === 401) close(sentence(error));
   else toast(sentence(error));
 }
 
@@ -111,13 +114,7 @@ byId("mark-unread").onclick = () => {
 };
 byId("leave").onclick = () => {
   finish();
-  sessionStorage.removeItem(KEY);
-  thread.close();
-  byId("inbox").hidden = true;
-  byId("leave").hidden = true;
-  byId("conversations").replaceChildren();
-  door.hidden = false;
-  input.focus();
+  close("");
   tell("The inbox is closed.");
 };
 

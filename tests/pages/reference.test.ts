@@ -101,6 +101,7 @@ test("its policy lets no script run but the Worker's, and no request go elsewher
     assert.equal(policy.get("default-src"), "'none'", path);
     assert.equal(policy.get("script-src"), "'self'", path);
     assert.equal(policy.get("connect-src"), "'self'", path);
+    assert.equal(policy.get("style-src"), path === "/" ? "'self' 'unsafe-inline'" : "'self'", path);
     for (const name of ["base-uri", "form-action", "frame-ancestors"]) assert.equal(policy.get(name), "'none'", `${path} ${name}`);
     assert.equal(headers["x-content-type-options"], "nosniff", path);
     assert.equal(headers["referrer-policy"], "no-referrer", path);
