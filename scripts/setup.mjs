@@ -211,7 +211,7 @@ const buildHash = () =>
 
 const SITE_STAMP = at("build", ".site-stamp");
 const siteHash = () =>
-  hashOf([...["openapi.yaml", "Cargo.toml", "package-lock.json", join("scripts", "site.ts")].map((file) => at(file)), ...filesIn("site"), ...filesIn("clients")]);
+  hashOf([...["openapi.yaml", "Cargo.toml", "package-lock.json", join("scripts", "site.ts")].map((file) => at(file)), ...filesIn("site"), ...filesIn(join("clients", "typescript", "src"))]);
 
 /** All files of a folder, however deep; none where it isn't there.
  * @param {string} folder */

@@ -89,6 +89,7 @@ const CHECKS: Check[] = [
   },
   { title: "openapi.yaml, linted", program: join(bin, "redocly"), args: ["lint", "openapi.yaml"] },
   { title: "types", program: join(bin, "tsc"), args: ["--noEmit"] },
+  { title: "types, pages", program: join(bin, "tsc"), args: ["--noEmit", "-p", "site"] },
   build,
   nodeTests("tests/**/*.test.ts"),
   { title: "deploy, dry run", program: node, args: [wranglerScript, "deploy", "--dry-run", "--outdir", join(scratch, "bundle")] },

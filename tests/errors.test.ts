@@ -32,13 +32,15 @@ test("each code has its status", async () => {
   assertError(await alice.get(COLLECTION, undefined, { "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded." }), 503, "database_unavailable");
 });
 
-test("every code is a section of the documentation page that documentation_url names", async () => {
+test("every code is a heading of the guide on the page that documentation_url names", async () => {
   const { documentation_url } = (await send("GET", COLLECTION)).json;
   assert.equal(documentation_url, `${origin}/#token_missing`);
   const page = await send("GET", "/");
   assert.equal(page.status, 200);
   assert.match(String(page.headers["content-type"]), /^text\/html/);
-  for (const code of CODES) assert.match(page.text, new RegExp(`\\bid="?${code}["\\s>]`), code);
+  // The page is made from the description; tests/pages/reference.test.ts sees where each anchor leads.
+  const { info } = (await (await fetch(`${origin}/openapi.json`)).json()) as { info: { description: string } };
+  for (const code of CODES) assert.match(info.description, new RegExp(`^## ${code}$`, "m"), code);
 });
 
 test("documentation_url is of the origin the request was sent to", async () => {

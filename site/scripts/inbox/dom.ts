@@ -1,0 +1,62 @@
+// Elements: those of the page, new ones, and how things are written in them.
+
+import type { Conversation } from "../../../clients/typescript/src/index.ts";
+
+/** An element of inbox.html. */
+export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+type Attributes = Record<string, string | boolean | undefined | ((event: never) => void)>;
+
+/** A new element. A function among the attributes listens to the event of that name. */
+export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Attributes = {}, ...children: (Node | string)[]): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value as (event: Event) => void);
+    else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** One of inbox.html's symbols. */
+export function icon(name: string): SVGElement {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** A button that shows an icon and is called by its label; lit where it takes back what is so. */
+export const iconButton = (name: string, label: string, click: () => void, on = false): HTMLButtonElement =>
+  h("button", { type: "button", class: on ? "icon on" : "icon", "aria-label": label, title: label, click }, icon(name));
+
+/** Tells those who don't see it what has changed. */
+export function tell(text: string): void {
+  byId("status").textContent = text;
+}
+
+/** Who it is with. Names are the business of the deployment's own directory: here are the ids. */
+export function nameOf({ contact_id, group_id }: Conversation): string {
+  if (group_id === null) return contact_id ?? "";
+  return contact_id === null ? `Group ${group_id}` : `${contact_id} in group ${group_id}`;
+}
+
+export const isUnread = ({ last_active_at, last_opened_at }: Conversation): boolean =>
+  last_opened_at === null || (last_active_at !== null && last_active_at > last_opened_at);
+
+export const now = (): number => Math.floor(Date.now() / 1000);
+
+/** A time, as short as it can be. */
+export function time(seconds: number): HTMLTimeElement {
+  const date = new Date(seconds * 1000);
+  const today = new Date();
+  const format: Intl.DateTimeFormatOptions =
+    date.toDateString() === today.toDateString() ? { timeStyle: "short" }
+    : date.getFullYear() === today.getFullYear() ? { day: "numeric", month: "short" }
+    : { dateStyle: "medium" };
+  return h("time", { datetime: date.toISOString(), title: date.toLocaleString() }, new Intl.DateTimeFormat(undefined, format).format(date));
+}

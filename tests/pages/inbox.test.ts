@@ -1,0 +1,269 @@
+// The page at `/inbox`: the API at work.
+
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { account, item, newToken, type Account, type Row } from "../harness.ts";
+import { PHONE, inBrowser, violations } from "./browser.ts";
+
+/** An account with conversations of these contacts, the most recently active first. */
+async function inboxOf(contacts: Record<string, Row>): Promise<{ alice: Account; ids: Record<string, string> }> {
+  const alice = await account();
+  const ids: Record<string, string> = {};
+  let active = 1_700_000_000;
+  for (const [contact, columns] of Object.entries(contacts)) {
+    active -= 60;
+    ids[contact] = await alice.insert({ contact_id: contact, last_active_at: active, last_opened_at: active, ...columns });
+  }
+  return { alice, ids };
+}
+
+async function enter(page: Page, token: string): Promise<void> {
+  await page.goto("/inbox");
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Open the inbox" }).click();
+  await page.getByRole("group", { name: "Show only" }).waitFor();
+}
+
+const rows = (page: Page) => page.getByRole("list", { name: "Conversations" }).getByRole("listitem");
+const row = (page: Page, contact: string) => rows(page).filter({ hasText: contact });
+const names = (page: Page) => rows(page).locator(".name").allInnerTexts();
+
+/** Waits until the list shows exactly these. */
+async function assertNames(page: Page, expected: string[]): Promise<void> {
+  for (let i = 0; i < 200; i += 1) {
+    if (String(await names(page)) === String(expected)) return;
+    // A frame, which is as often as anything can have changed.
+    await page.evaluate("new Promise((resolve) => requestAnimationFrame(resolve))");
+  }
+  assert.deepEqual(await names(page), expected);
+}
+
+const toast = (page: Page) => page.locator("#toast");
+const focused = (page: Page) => page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText");
+
+inBrowser("a token opens the inbox, and stays in this tab", {}, async (page) => {
+  const { alice } = await inboxOf({ bob: {} });
+  await enter(page, alice.token);
+  await row(page, "bob").waitFor();
+  assert.ok(!page.url().includes(alice.token));
+  assert.equal(await page.evaluate("JSON.stringify({ ...localStorage }) + document.cookie"), "{}");
+  await page.reload();
+  await row(page, "bob").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.reload();
+  await page.getByLabel("Token").waitFor();
+  assert.equal(await page.evaluate("sessionStorage.length"), 0);
+  assert.equal(await rows(page).count(), 0);
+});
+
+inBrowser("a token that opens nothing is refused in the API's words", {}, async (page) => {
+  await page.goto("/inbox");
+  await page.getByLabel("Token").fill(newToken());
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").filter({ hasText: /token/i }).waitFor();
+  assert.equal(await page.evaluate("sessionStorage.length"), 0);
+});
+
+inBrowser("conversations come by activity, a page at a time", {}, async (page) => {
+  const contacts = Array.from({ length: 23 }, (_, i) => `contact${i + 10}`);
+  const { alice } = await inboxOf(Object.fromEntries(contacts.map((contact) => [contact, {}])));
+  await enter(page, alice.token);
+  await assertNames(page, contacts.slice(0, 10));
+  await page.getByRole("button", { name: "Older" }).click();
+  await assertNames(page, contacts.slice(10, 20));
+  await page.getByRole("button", { name: "Older" }).click();
+  await assertNames(page, contacts.slice(20));
+  assert.ok(await page.getByRole("button", { name: "Older" }).isDisabled());
+  await page.getByRole("button", { name: "Newer" }).click();
+  await assertNames(page, contacts.slice(10, 20));
+});
+
+inBrowser("the filters are switches", {}, async (page) => {
+  const { alice } = await inboxOf({ unread: { last_opened_at: null }, pinned: { is_pinned: 1 }, muted: { is_muted: 1 }, both: { is_muted: 1, is_pinned: 1 }, archived: { archived_at: 1 } });
+  await enter(page, alice.token);
+  await assertNames(page, ["unread", "pinned", "muted", "both"]);
+  const flip = (name: string) => page.getByRole("switch", { name }).click();
+  for (const [name, expected] of [["Unread", ["unread"]], ["Pinned", ["pinned", "both"]], ["Muted", ["muted", "both"]], ["Archived", ["archived"]]] as const) {
+    await flip(name);
+    await assertNames(page, [...expected]);
+    assert.equal(await page.getByRole("switch", { name }).getAttribute("aria-checked"), "true");
+    await flip(name);
+  }
+  await flip("Pinned");
+  await flip("Muted");
+  await assertNames(page, ["both"]);
+});
+
+inBrowser("pin, mute and archive are done at once, and undone", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {} });
+  const bob = async () => (await alice.get(item(ids["bob"]!))).json;
+  await enter(page, alice.token);
+  for (const [act, back, name] of [["Pin", "Unpin", "is_pinned"], ["Mute", "Unmute", "is_muted"]] as const) {
+    await page.getByRole("button", { name: `${act} bob` }).click();
+    await page.getByRole("button", { name: `${back} bob` }).waitFor();
+    assert.equal((await bob())[name], true);
+    await toast(page).getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("button", { name: `${act} bob`, exact: true }).waitFor();
+    assert.equal((await bob())[name], false);
+  }
+  await page.getByRole("button", { name: "Archive bob" }).click();
+  await assertNames(page, ["carol"]);
+  assert.notEqual((await bob()).archived_at, null);
+  await toast(page).getByRole("button", { name: "Undo" }).click();
+  await assertNames(page, ["bob", "carol"]);
+  assert.equal((await bob()).archived_at, null);
+});
+
+inBrowser("delete says that it is for good, and waits until it is sure", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {}, dave: {} });
+  await page.clock.install();
+  await enter(page, alice.token);
+  await page.getByRole("button", { name: "Delete bob" }).click();
+  await toast(page).getByText("for good").waitFor();
+  await assertNames(page, ["carol", "dave"]);
+  await toast(page).getByRole("button", { name: "Undo" }).click();
+  await assertNames(page, ["bob", "carol", "dave"]);
+  assert.equal((await alice.get(item(ids["bob"]!))).status, 200);
+
+  // Its time is over.
+  await page.getByRole("button", { name: "Delete bob" }).click();
+  await page.mouse.move(0, 0);
+  assert.equal((await alice.get(item(ids["bob"]!))).status, 200);
+  const deleted = page.waitForResponse((response) => response.request().method() === "DELETE");
+  await page.clock.fastForward(10_000);
+  assert.equal((await deleted).status(), 204);
+  assert.equal((await alice.get(item(ids["bob"]!))).status, 404);
+
+  // The page is left.
+  await page.getByRole("button", { name: "Delete carol" }).click();
+  await page.goto("/health");
+  for (let i = 0; (await alice.get(item(ids["carol"]!))).status !== 404; i += 1) assert.ok(i < 100, "it was never deleted");
+  assert.equal((await alice.get(item(ids["dave"]!))).status, 200);
+});
+
+inBrowser("a thread shows what was said, takes what is said next, and pins a message", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: { last_opened_at: null } });
+  const bob = async () => (await alice.get(item(ids["bob"]!))).json;
+  for (let i = 0; i < 35; i += 1) await alice.say(ids["bob"]!, { contact_id: "bob", message: `Line ${i}` });
+  await enter(page, alice.token);
+  await row(page, "bob").getByText("unread").waitFor();
+  await row(page, "bob").getByRole("button", { name: /^bob/ }).click();
+  const messages = page.getByRole("region", { name: "Messages" });
+  await messages.getByText("Line 34", { exact: true }).waitFor();
+  await row(page, "bob").getByText("unread").waitFor({ state: "detached" });
+  assert.ok((await bob()).last_opened_at >= (await bob()).last_active_at);
+
+  assert.equal(await messages.getByText("Line 4", { exact: true }).count(), 0);
+  await messages.getByRole("button", { name: "Earlier messages" }).click();
+  await messages.getByText("Line 0", { exact: true }).waitFor();
+
+  await page.getByLabel("Message", { exact: true }).fill("<b>Hello</b> & goodbye");
+  await page.getByRole("button", { name: "Send" }).click();
+  await messages.getByText("<b>Hello</b> & goodbye").waitFor();
+  assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "");
+
+  await messages.getByRole("button", { name: "Pin the message “<b>Hello" }).click();
+  await page.locator("#pinned").getByText("<b>Hello</b>").waitFor();
+  assert.notEqual((await bob()).pinned_message_id, null);
+  await page.getByRole("button", { name: "Unpin the message" }).click();
+  await page.locator("#pinned").waitFor({ state: "hidden" });
+  assert.equal((await bob()).pinned_message_id, null);
+
+  await page.getByRole("button", { name: "Mark as unread" }).click();
+  await row(page, "bob").getByText("unread").waitFor();
+  assert.equal((await bob()).last_opened_at, null);
+});
+
+inBrowser("a message that could not be sent stays, and is sent once", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {} });
+  await enter(page, alice.token);
+  await row(page, "bob").getByRole("button", { name: /^bob/ }).click();
+  // The API did it, and its answer was lost for good: every one of the client's own attempts.
+  let lost = 0;
+  await page.clock.install();
+  await page.route("**/v1/messages", async (route) => {
+    if (route.request().method() !== "POST" || lost >= 4) return route.fallback();
+    lost += 1;
+    await route.fetch();
+    await route.fulfill({ status: 418, contentType: "text/plain", body: "" });
+    lost = 4;
+  });
+  await page.getByLabel("Message", { exact: true }).fill("Once");
+  await page.keyboard.press("Enter");
+  await toast(page).getByText("The answer is not the API's").waitFor();
+  assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "Once");
+  await page.keyboard.press("Enter");
+  await page.getByRole("region", { name: "Messages" }).getByText("Once").waitFor();
+  assert.equal((await alice.get(`/v1/messages?conversation_id=${ids["bob"]}`)).json.data.length, 1);
+});
+
+inBrowser("all of it can be done from the keyboard", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {}, dave: {} });
+  const press = async (...keys: string[]) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  await page.goto("/inbox");
+  await page.keyboard.type(alice.token);
+  await press("Enter");
+  await row(page, "dave").waitFor();
+  assert.equal(await focused(page), "Conversations");
+  // Past the four switches, to the first conversation, and its actions.
+  await press("Tab", "Tab", "Tab", "Tab", "Tab");
+  assert.match(String(await focused(page)), /^bob/);
+  await press("Tab", "Tab", "Tab");
+  assert.equal(await focused(page), "Archive bob");
+  await press("Enter");
+  await assertNames(page, ["carol", "dave"]);
+  // The focus is on the next one, not lost.
+  assert.match(String(await focused(page)), /^carol/);
+  await press("ArrowDown");
+  assert.match(String(await focused(page)), /^dave/);
+  await press("Enter");
+  await page.getByRole("heading", { name: "dave" }).waitFor();
+  assert.equal(await focused(page), "dave");
+  await press("Tab", "Tab", "Tab");
+  await page.keyboard.type("Good evening");
+  await press("Shift+Enter");
+  await page.keyboard.type("and good night");
+  await press("Enter");
+  await page.getByRole("region", { name: "Messages" }).getByText("Good evening").waitFor();
+  assert.equal((await alice.get(`/v1/messages?conversation_id=${ids["dave"]}`)).json.data[0].message, "Good evening\nand good night");
+  await press("Escape");
+  assert.match(String(await focused(page)), /^dave/);
+  // Tab goes on to dave's actions and out of the list, to the undo of the first act.
+  for (let i = 0; i < 10 && (await focused(page)) !== "Undo"; i += 1) await press("Tab");
+  await press("Enter");
+  await assertNames(page, ["bob", "carol", "dave"]);
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  inBrowser(`it is accessible, ${colorScheme}`, { colorScheme }, async (page) => {
+    const { alice, ids } = await inboxOf({ bob: { last_opened_at: null, is_pinned: 1 }, carol: { is_muted: 1 } });
+    const { id } = await alice.say(ids["bob"]!, { contact_id: "bob" });
+    await alice.say(ids["bob"]!);
+    await alice.put(item(ids["bob"]!), { pinned_message_id: id });
+    await page.goto("/inbox");
+    assert.deepEqual(await violations(page), []);
+    await enter(page, alice.token);
+    await row(page, "bob").getByRole("button", { name: /^bob/ }).click();
+    await page.locator("#pinned").waitFor();
+    await page.getByRole("button", { name: "Pin carol" }).click();
+    await toast(page).getByText("Pinned").waitFor();
+    assert.deepEqual(await violations(page), []);
+  });
+}
+
+inBrowser("on a phone the list and the thread take turns", { viewport: PHONE, hasTouch: true, isMobile: true }, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, ["c".repeat(64)]: {} });
+  await alice.say(ids["bob"]!, { message: "w".repeat(500) });
+  await enter(page, alice.token);
+  const width = () => page.evaluate("document.documentElement.scrollWidth");
+  assert.equal(await width(), PHONE.width);
+  await row(page, "bob").getByRole("button", { name: /^bob/ }).tap();
+  await page.getByText("w".repeat(500), { exact: true }).waitFor();
+  assert.equal(await width(), PHONE.width);
+  assert.ok(!(await page.getByRole("switch", { name: "Pinned" }).isVisible()));
+  await page.getByRole("button", { name: "Back to the conversations" }).tap();
+  await page.getByRole("switch", { name: "Pinned" }).waitFor();
+  assert.match(String(await focused(page)), /^bob/);
+});
