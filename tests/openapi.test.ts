@@ -70,7 +70,7 @@ test("every code has a section with its status, and no section is of no code", (
   const statuses = /pub fn status.*?\n    }\n/s.exec(rust)![0];
   const expected = [...statuses.matchAll(/((?:Self::\w+[\s|]*)+)=> (\d+)/g)].flatMap(([, variants, status]) =>
     [...variants!.matchAll(/Self::(\w+)/g)].map(([, variant]) => `${names[variant!]} ${status}`));
-  const sections = [...description.info.description.matchAll(/^## (\w+)\n\n(\d+)\. /gm)].map(([, code, status]) => `${code} ${status}`);
+  const sections = [...description.info.description.matchAll(/^## (\w+)\n\n\*\*(\d+)\.\*\* /gm)].map(([, code, status]) => `${code} ${status}`);
   assert.equal(expected.length, Object.keys(names).length);
   assert.deepEqual(sections.sort(), expected.sort());
   assert.deepEqual([...description.components.schemas.Error.properties.code.enum].sort(), Object.values(names).sort());

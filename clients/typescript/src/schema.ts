@@ -943,6 +943,10 @@ export interface components {
                 "Cache-Control": "public, max-age=0, must-revalidate";
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                /** @description The page's address goes to nobody. */
+                "Referrer-Policy": "no-referrer";
+                /** @description It is what Content-Type says. */
+                "X-Content-Type-Options": "nosniff";
                 /** @description Names this state of the description. */
                 ETag: string;
                 [name: string]: unknown;
@@ -979,6 +983,10 @@ export interface components {
                 "Cache-Control": "public, max-age=0, must-revalidate";
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                /** @description The page's address goes to nobody. */
+                "Referrer-Policy": "no-referrer";
+                /** @description It is what Content-Type says. */
+                "X-Content-Type-Options": "nosniff";
                 /** @description Names this state of the description. */
                 ETag: string;
                 [name: string]: unknown;
