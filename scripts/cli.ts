@@ -38,3 +38,8 @@ export async function command(usage: string, main: (args: string[]) => Promise<v
 export function misuse(message: string): never {
   throw new UsageError(message);
 }
+
+/** The value of an option that takes a whole number from 1 on. */
+export function wholeNumber(option: string, text: string): number {
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : misuse(`--${option} is '${text}', it takes a whole number from 1 on`);
+}

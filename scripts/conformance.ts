@@ -6,7 +6,7 @@ import { randomInt } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Server, freePort, stateFolder } from "../tests/scripts/processes.ts";
-import { command, misuse, options } from "./cli.ts";
+import { command, options, wholeNumber } from "./cli.ts";
 import { localDatabase } from "./d1.ts";
 import { Failure, root, run, step } from "./shared.mjs";
 import { SCOPES, createToken, listTokens } from "./tokens.ts";
@@ -86,8 +86,4 @@ async function install() {
     await run(join(venv, "bin", "python"), ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-r", requirements], { onLine });
   });
   writeFileSync(stamp, wanted);
-}
-
-function wholeNumber(option: string, text: string): number {
-  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : misuse(`--${option} is '${text}', it takes a whole number from 1 on`);
 }

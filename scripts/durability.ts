@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { isDeepStrictEqual } from "node:util";
 import { random } from "../tests/random.ts";
 import { Server, freePort, stateFolder, tokenIn } from "../tests/scripts/processes.ts";
-import { command, misuse, options } from "./cli.ts";
+import { command, options, wholeNumber } from "./cli.ts";
 import { Failure, seconds } from "./shared.mjs";
 
 const USAGE = `Usage: npm run durability [-- --kills 20] [--seed N] [--lose]
@@ -107,10 +107,6 @@ await command(USAGE, async (args) => {
   );
   if (problems.length > 0) process.exitCode = 1;
 });
-
-function wholeNumber(option: string, text: string): number {
-  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : misuse(`--${option} is '${text}', it takes a whole number from 1 on`);
-}
 
 // ----------------------------------------------------------------------------------------------------------- the writes
 

@@ -134,6 +134,11 @@ impl Call {
         Self { statements, answer: 1, repeatable: false, render: Box::new(render) }
     }
 
+    /// Answers with what is there, unless the caller has it already.
+    pub fn show(answer: Statement, condition: Condition, missing: fn() -> Error) -> Self {
+        Self::read(answer, move |found| Ok(Object::read(&found.ok_or_else(missing)?).shown(&condition)))
+    }
+
     /// Changes nothing, answers with what is there, if it is what the caller has in mind.
     pub fn unchanged(answer: Statement, condition: Condition, missing: fn() -> Error) -> Self {
         Self::read(answer, move |found| {

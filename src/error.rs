@@ -124,6 +124,11 @@ impl Error {
         Self::of(Code::ParameterInvalid, param, format!("{param} must be {right}."))
     }
 
+    /// An attribute that must be there is not: `<param> is needed: <what it is>.`
+    pub fn missing(param: &str, right: &str) -> Self {
+        Self::of(Code::ParameterMissing, param, format!("{param} is needed: {right}."))
+    }
+
     /// The id in the path names nothing of this account: it never existed, is gone, or belongs to somebody else.
     pub fn resource_missing(what: &str) -> Self {
         Self::new(

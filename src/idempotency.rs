@@ -142,17 +142,15 @@ pub fn create(
     afterwards: Option<Statement>,
     render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static,
 ) -> Call {
+    let keyed = identity.key.is_some();
     let mut statements: Vec<Statement> = writes.into_iter().collect();
-    if identity.key.is_some() {
-        let [key, fingerprint, request_id] = identity.parameters();
-        let parameters = answer.parameters;
-        statements.push(Statement::filled(REMEMBER, &[("{ANSWER}", answer.sql)], parameters));
+    if keyed {
+        statements.push(Statement::filled(REMEMBER, &[("{ANSWER}", answer.sql)], answer.parameters));
         statements.push(Statement::new(FORGET, []));
-        statements.push(Statement::new(RECALL, [key, fingerprint, request_id]));
+        statements.push(identity.statement(RECALL, []));
     } else {
         statements.push(answer);
     }
-    let keyed = identity.key.is_some();
     let answer = statements.len() - 1;
     statements.extend(afterwards);
     let render = move |answer| if keyed { recall(answer, render) } else { render(answer) };

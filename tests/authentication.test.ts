@@ -4,12 +4,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, MESSAGES, MESSAGES_READ, MESSAGES_WRITE, NO_ID, ALL, READ, TOKENS, WRITE, account, api, assertError,
+  type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, MESSAGES, MESSAGES_READ, MESSAGES_WRITE, NO_ID, ALL, READ, TOKENS, TOKEN_COLLECTION, WRITE, account, api, assertError,
   grant, hashOf, item, messageItem, newToken,
-  origin, raw, send, sql,
+  origin, raw, rotation, send, sql, tokenItem,
 } from "./harness.ts";
-
-const TOKENS_PATH = "/v1/tokens";
 
 /** Every endpoint, and the scope that it needs. */
 const endpoints = (collection: string, read: number, write: number): [string, string, number][] => [
@@ -18,8 +16,8 @@ const endpoints = (collection: string, read: number, write: number): [string, st
 ];
 const ENDPOINTS: [string, string, number][] = [
   ...endpoints(COLLECTION, READ, WRITE), ...endpoints(MESSAGES, MESSAGES_READ, MESSAGES_WRITE),
-  ["GET", TOKENS_PATH, TOKENS], ["POST", TOKENS_PATH, TOKENS], ["GET", `${TOKENS_PATH}/${NO_ID}`, TOKENS], ["DELETE", `${TOKENS_PATH}/${NO_ID}`, TOKENS],
-  ["POST", `${TOKENS_PATH}/${NO_ID}/rotate`, TOKENS],
+  ["GET", TOKEN_COLLECTION, TOKENS], ["POST", TOKEN_COLLECTION, TOKENS], ["GET", tokenItem(NO_ID), TOKENS], ["DELETE", tokenItem(NO_ID), TOKENS],
+  ["POST", rotation(NO_ID), TOKENS],
 ];
 
 const challenge = (answer: Answer): string => String(answer.headers["www-authenticate"]);
@@ -264,9 +262,9 @@ test("what else is wrong with a request is told only to a caller whose token is 
     ["POST", MESSAGES, { "Content-Type": FORM, "Idempotency-Key": "" }, `conversation_id=${NO_ID}&message=Hello`],
     ["GET", item(id), { "If-None-Match": "x" }],
     ["PUT", item(id), { "If-Match": "x" }],
-    ["GET", "/v1/tokens?limit=0", {}],
-    ["POST", "/v1/tokens", { "Content-Type": FORM }, "name=x&scopes=all"],
-    ["POST", `/v1/tokens/${NO_ID}/rotate`, { "Content-Type": FORM }, "grace_period=-1"],
+    ["GET", `${TOKEN_COLLECTION}?limit=0`, {}],
+    ["POST", TOKEN_COLLECTION, { "Content-Type": FORM }, "name=x&scopes=all"],
+    ["POST", rotation(NO_ID), { "Content-Type": FORM }, "grace_period=-1"],
   ];
   for (const [method, path, headers, body] of bad) {
     const what = `${method} ${path} ${body?.slice(0, 40)}`;
@@ -275,7 +273,7 @@ test("what else is wrong with a request is told only to a caller whose token is 
     for (const token of [newToken(), await grant(alice.id, { expires_at: 1 })]) {
       assertUnauthorized(await api(token).send(method, path, headers, body), "token_invalid", 1, what);
     }
-    const [mayRead, mayWrite] = path.startsWith(MESSAGES) ? [MESSAGES_READ, MESSAGES_WRITE] : path.startsWith("/v1/tokens") ? [TOKENS, TOKENS] : [READ, WRITE];
+    const [mayRead, mayWrite] = path.startsWith(MESSAGES) ? [MESSAGES_READ, MESSAGES_WRITE] : path.startsWith(TOKEN_COLLECTION) ? [TOKENS, TOKENS] : [READ, WRITE];
     const narrow = api(await grant(alice.id, { scopes: ALL & ~(method === "GET" ? mayRead : mayWrite) }));
     assertError(await narrow.send(method, path, headers, body), 403, "scope_insufficient");
     const told = await alice.send(method, path, headers, body);

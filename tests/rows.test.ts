@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test, { before, describe } from "node:test";
-import { type Account, type Answer, COLLECTION, MESSAGES, account, item, messageItem } from "./harness.ts";
+import { type Account, type Answer, COLLECTION, MESSAGES, TOKEN_COLLECTION, account, item, keyed, messageItem, rotation, tokenItem } from "./harness.ts";
 import { COUNT, fill, fillMessages } from "./large.ts";
 
 const LARGE = "0000000000025000";
@@ -50,7 +50,7 @@ const put = (attributes: string) => ({ conversation }: Fixture) => alice.put(ite
 const post = (attributes: string) => ({ conversation }: Fixture) => alice.post(MESSAGES, `conversation_id=${conversation}&${attributes}`);
 
 let keys = 0;
-const key = () => ({ "Idempotency-Key": `key ${(keys += 1)}` });
+const key = () => keyed(`key ${(keys += 1)}`);
 const TOKEN = { name: "one of many", scopes: "conversations:read" };
 
 /** The others: the rows read, and the rows written where the conversation has a contact or a group, and where both. */
@@ -88,9 +88,9 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     await alice.put(item(conversation), `pinned_message_id=${message}`);
     return alice.delete(messageItem(message));
   }, 6, 2, 2],
-  ["make a token", () => alice.post("/v1/tokens", TOKEN), 5, 3, 3],
-  ["rotate a token", async () => alice.post(`/v1/tokens/${(await alice.post("/v1/tokens", TOKEN)).json.id}/rotate`), 9, 4, 4],
-  ["revoke a token", async () => alice.delete(`/v1/tokens/${(await alice.post("/v1/tokens", TOKEN)).json.id}`), 4, 1, 1],
+  ["make a token", () => alice.post(TOKEN_COLLECTION, TOKEN), 5, 3, 3],
+  ["rotate a token", async () => alice.post(rotation((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 9, 4, 4],
+  ["revoke a token", async () => alice.delete(tokenItem((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 4, 1, 1],
   ["what names nothing", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
   ["what is refused with 400", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
 ];

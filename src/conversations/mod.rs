@@ -90,9 +90,7 @@ pub fn retrieve(request: Request) -> Result<Call, Error> {
     let id = conversation_id(&request)?;
     request.query.finish(&[])?;
     request.body.finish(&[])?;
-    Ok(Call::read(sql::retrieve(&id), move |found| {
-        Ok(Object::read(&found.ok_or_else(missing)?).shown(&request.condition))
-    }))
+    Ok(Call::show(sql::retrieve(&id), request.condition, missing))
 }
 
 /// `PUT` and `PATCH /v1/conversations/:id`

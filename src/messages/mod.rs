@@ -4,7 +4,7 @@ mod sql;
 
 use crate::{
     call::Call,
-    error::{Code, Error},
+    error::Error,
     id::Id,
     idempotency,
     object::Object,
@@ -39,8 +39,8 @@ pub fn create(mut request: Request) -> Result<Call, Error> {
     )?;
     request.body.finish(&["conversation_id", "message", "contact_id"])?;
     request.query.finish(&[])?;
-    let conversation_id = conversation_id.ok_or_else(|| needed("conversation_id", A_CONVERSATION))?;
-    let message = message.ok_or_else(|| needed("message", A_TEXT))?;
+    let conversation_id = conversation_id.ok_or_else(|| Error::missing("conversation_id", A_CONVERSATION))?;
+    let message = message.ok_or_else(|| Error::missing("message", A_TEXT))?;
     let (writes, answer) = sql::create(&request.identity, &conversation_id, contact_id, message);
     Ok(idempotency::create(&request.identity, writes, answer, None, |found| {
         let found = found.ok_or_else(|| Error::reference_missing("conversation_id", "conversation"))?;
@@ -55,9 +55,7 @@ pub fn retrieve(request: Request) -> Result<Call, Error> {
     let id = message_id(&request)?;
     request.query.finish(&[])?;
     request.body.finish(&[])?;
-    Ok(Call::read(sql::retrieve(&id), move |found| {
-        Ok(Object::read(&found.ok_or_else(missing)?).shown(&request.condition))
-    }))
+    Ok(Call::show(sql::retrieve(&id), request.condition, missing))
 }
 
 /// `PUT` and `PATCH /v1/messages/:id`
@@ -100,8 +98,4 @@ fn message_id(request: &Request) -> Result<Id, Error> {
 
 fn missing() -> Error {
     Error::resource_missing("message")
-}
-
-fn needed(param: &str, right: &str) -> Error {
-    Error::of(Code::ParameterMissing, param, format!("{param} is needed: {right}."))
 }

@@ -34,9 +34,7 @@ pub fn retrieve(request: Request) -> Result<Call, Error> {
     let id = token_id(&request)?;
     request.query.finish(&[])?;
     request.body.finish(&[])?;
-    Ok(Call::read(sql::retrieve(&id), move |found| {
-        Ok(Object::read(&found.ok_or_else(missing)?).shown(&request.condition))
-    }))
+    Ok(Call::show(sql::retrieve(&id), request.condition, missing))
 }
 
 /// `POST /v1/tokens`
@@ -51,10 +49,8 @@ pub fn create(mut request: Request) -> Result<Call, Error> {
     )?;
     request.body.finish(&["name", "scopes", "expires_at"])?;
     request.query.finish(&[])?;
-    let needed =
-        |param: &str, right: &str| Error::of(Code::ParameterMissing, param, format!("{param} is needed: {right}."));
-    let name = name.ok_or_else(|| needed("name", A_NAME))?;
-    let scopes = scopes.ok_or_else(|| needed("scopes", &some_scopes))?;
+    let name = name.ok_or_else(|| Error::missing("name", A_NAME))?;
+    let scopes = scopes.ok_or_else(|| Error::missing("scopes", &some_scopes))?;
     if expires_at.map(Timestamp::seconds).is_some_and(|end| end <= request.now) {
         return Err(Error::invalid("expires_at", "a time in the future, in whole seconds since 1970, or null"));
     }
