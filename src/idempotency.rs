@@ -96,7 +96,7 @@ FROM tokens AS caller
 CROSS JOIN (
 {ANSWER}
 ) AS answered
-WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
+WHERE caller.hash = +?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
 ON CONFLICT (account_id, key) DO UPDATE SET
   fingerprint = excluded.fingerprint,
   request_id = excluded.request_id,
@@ -115,7 +115,7 @@ WHERE (account_id, key) IN (
   )
   AND EXISTS (
     SELECT 1 FROM tokens AS caller
-    WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
+    WHERE caller.hash = +?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
   )";
 
 /// What is remembered of the key: whose answer it is, and after a line break the answer.

@@ -107,11 +107,11 @@ SELECT
     FROM (
       SELECT id, object FROM conversations {INDEX}
       WHERE account_id = caller.account_id AND {NARROW} AND id {PAST} ?5
-      ORDER BY id {ORDER} LIMIT ?4
+      ORDER BY id {ORDER} LIMIT +?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// One, two or four states, `?8` to `?11`, in order of creation: each is a range of the index, SQLite merges them as it
 /// reads ("MERGE (UNION ALL)"). A state of NULL is an empty range. Reads limit + 5 rows at most.
@@ -123,21 +123,21 @@ SELECT
     SELECT group_concat(id || char(9) || object, char(10))
     FROM (
       SELECT id, object FROM conversations INDEXED BY conversations_by_{FAMILY}state
-      WHERE account_id = caller.account_id AND {NARROW} AND state = ?8 AND id {PAST} ?5
+      WHERE account_id = caller.account_id AND {NARROW} AND state = +?8 AND id {PAST} ?5
       UNION ALL
       SELECT id, object FROM conversations INDEXED BY conversations_by_{FAMILY}state
-      WHERE account_id = caller.account_id AND {NARROW} AND state = ?9 AND id {PAST} ?5
+      WHERE account_id = caller.account_id AND {NARROW} AND state = +?9 AND id {PAST} ?5
       UNION ALL
       SELECT id, object FROM conversations INDEXED BY conversations_by_{FAMILY}state
-      WHERE account_id = caller.account_id AND {NARROW} AND state = ?10 AND id {PAST} ?5
+      WHERE account_id = caller.account_id AND {NARROW} AND state = +?10 AND id {PAST} ?5
       UNION ALL
       SELECT id, object FROM conversations INDEXED BY conversations_by_{FAMILY}state
-      WHERE account_id = caller.account_id AND {NARROW} AND state = ?11 AND id {PAST} ?5
-      ORDER BY id {ORDER} LIMIT ?4
+      WHERE account_id = caller.account_id AND {NARROW} AND state = +?11 AND id {PAST} ?5
+      ORDER BY id {ORDER} LIMIT +?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// Up to sixteen states, `?8` to `?23`, in any order: each is a range of the index, and the recursion is their merge.
 /// Its queue holds the next line of every range; what comes out first is the next line of the page, and the one behind
@@ -165,22 +165,22 @@ SELECT
       )
       FROM merged WHERE line IS NOT NULL
       ORDER BY 2 {ORDER} NULLS LAST
-      LIMIT ?4
+      LIMIT +?4
     )
     SELECT group_concat(line, char(10)) FROM merged
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// A page of conversations; `ending_before` walks the other way and the page is turned round afterwards.
 pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
     let (index, family, narrow) = match (&filter.contact_id, &filter.group_id) {
         // The table itself is clustered by (account_id, id).
         (None, None) => ("", "", "?6 IS NULL AND ?7 IS NULL"),
-        (Some(_), None) => ("INDEXED BY conversations_by_contact", "contact_", "contact_id = ?6 AND ?7 IS NULL"),
-        (None, Some(_)) => ("INDEXED BY conversations_by_group", "group_", "?6 IS NULL AND group_id = ?7"),
+        (Some(_), None) => ("INDEXED BY conversations_by_contact", "contact_", "contact_id = +?6 AND ?7 IS NULL"),
+        (None, Some(_)) => ("INDEXED BY conversations_by_group", "group_", "?6 IS NULL AND group_id = +?7"),
         (Some(_), Some(_)) => {
-            ("INDEXED BY conversations_by_contact_and_group", "contact_and_group_", "contact_id = ?6 AND group_id = ?7")
+            ("INDEXED BY conversations_by_contact_and_group", "contact_and_group_", "contact_id = +?6 AND group_id = +?7")
         }
     };
     let flagged = filter.pinned.or(filter.muted).or(filter.archived).is_some();
@@ -234,10 +234,10 @@ SELECT
   caller.scopes & ?3 AS allowed,
   (
     SELECT 'created' || char(9) || tag || char(9) || object FROM conversations
-    WHERE account_id = caller.account_id AND id = ?6
+    WHERE account_id = caller.account_id AND id = +?6
   ) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// Adds a conversation unless there is one with the same contact and the same group. One statement decides and
 /// writes, so simultaneous requests can't both find nothing.
@@ -261,13 +261,13 @@ SELECT
   caller.account_id AS account,
   caller.scopes & ?3 AS allowed,
   (
-    SELECT iif(id = ?6, 'created', 'existing') || char(9) || tag || char(9) || object
+    SELECT iif(id = +?6, 'created', 'existing') || char(9) || tag || char(9) || object
     FROM conversations INDEXED BY conversations_by_contact_and_group
-    WHERE account_id = caller.account_id AND contact_id IS ?7 AND group_id IS ?8
+    WHERE account_id = caller.account_id AND contact_id IS +?7 AND group_id IS +?8
     ORDER BY id LIMIT 1
   ) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// The statements of a creation; the answer is `created` or `existing`, TAB, tag, TAB, the object.
 pub fn create(

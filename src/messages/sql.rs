@@ -23,11 +23,11 @@ SELECT
     FROM (
       SELECT id, object FROM messages INDEXED BY messages_by_id
       WHERE account_id = caller.account_id AND id {PAST} ?5
-      ORDER BY id {ORDER} LIMIT ?4
+      ORDER BY id {ORDER} LIMIT +?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// A page of one conversation's messages. Reads limit + 2 rows at most.
 /// `?4` the rows wanted, `?5` the position, `?6` the conversation.
@@ -39,12 +39,12 @@ SELECT
     SELECT group_concat(id || char(9) || object, char(10))
     FROM (
       SELECT id, object FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-      WHERE account_id = caller.account_id AND conversation_id = ?6 AND id {PAST} ?5
-      ORDER BY id {ORDER} LIMIT ?4
+      WHERE account_id = caller.account_id AND conversation_id = +?6 AND id {PAST} ?5
+      ORDER BY id {ORDER} LIMIT +?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// A page of messages; `ending_before` walks the other way and the page is turned round afterwards.
 pub fn list(paging: &Paging, conversation_id: Option<&Id>) -> Statement {
@@ -64,11 +64,11 @@ INSERT INTO messages (account_id, conversation_id, id, contact_id, message, crea
 SELECT conversation.account_id, conversation.id, ?6, ?8, ?9, ?2
 FROM tokens AS caller
 JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)
-  ON conversation.account_id = caller.account_id AND conversation.id = ?7
-WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
+  ON conversation.account_id = caller.account_id AND conversation.id = +?7
+WHERE caller.hash = +?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
   AND NOT EXISTS (
     SELECT 1 FROM idempotency_keys -- PRIMARY KEY (account_id, key)
-    WHERE account_id = caller.account_id AND key = ?4 AND expires_at > ?2
+    WHERE account_id = caller.account_id AND key = +?4 AND expires_at > ?2
   )";
 
 /// Marks the conversation active now; a message of the account's own also opens it.
@@ -92,10 +92,10 @@ SELECT
   caller.scopes & ?3 AS allowed,
   (
     SELECT tag || char(9) || object FROM messages INDEXED BY messages_by_id
-    WHERE account_id = caller.account_id AND id = ?6
+    WHERE account_id = caller.account_id AND id = +?6
   ) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// The statements of a creation; the answer is tag, TAB, the object, nothing where there was no such conversation.
 pub fn create(

@@ -22,11 +22,11 @@ SELECT
     FROM (
       SELECT id, object FROM tokens INDEXED BY tokens_by_account
       WHERE account_id = caller.account_id AND id {PAST} ?5
-      ORDER BY id {ORDER} LIMIT ?4
+      ORDER BY id {ORDER} LIMIT +?4
     )
   ), NULL) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// The statement of a list.
 pub fn list(paging: &Paging) -> Statement {
@@ -76,12 +76,12 @@ SELECT
   coalesce(
     (
       SELECT ?8 || char(9) || tag || char(9) || object FROM tokens INDEXED BY tokens_by_account
-      WHERE account_id = caller.account_id AND id = ?6
+      WHERE account_id = caller.account_id AND id = +?6
     ),
     iif(?7 & ~caller.scopes, 'scopes', 'expires_at') || char(9)
   ) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// The statements of a creation; the answer is the salt, TAB, tag, TAB, the object, or `scopes` or `expires_at`, TAB.
 pub fn create(
@@ -109,14 +109,14 @@ INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
 SELECT ?7, ?6, rotated.account_id, rotated.name, rotated.scopes, ?2, rotated.expires_at
 FROM tokens AS caller
 JOIN tokens AS rotated INDEXED BY tokens_by_account
-  ON rotated.account_id = caller.account_id AND rotated.id = ?8
-WHERE caller.hash = ?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
+  ON rotated.account_id = caller.account_id AND rotated.id = +?8
+WHERE caller.hash = +?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
   AND rotated.valid_until > ?2
   AND NOT (rotated.scopes & ~caller.scopes)
   AND coalesce(rotated.expires_at, 253402300800) <= caller.valid_until
   AND NOT EXISTS (
     SELECT 1 FROM idempotency_keys -- PRIMARY KEY (account_id, key)
-    WHERE account_id = caller.account_id AND key = ?4 AND expires_at > ?2
+    WHERE account_id = caller.account_id AND key = +?4 AND expires_at > ?2
   )";
 
 /// The token that takes the other's place, or why none does. `?7` the other's id, `?8` the new one's salt.
@@ -127,16 +127,16 @@ SELECT
   coalesce(
     (
       SELECT ?8 || char(9) || tag || char(9) || object FROM tokens INDEXED BY tokens_by_account
-      WHERE account_id = caller.account_id AND id = ?6
+      WHERE account_id = caller.account_id AND id = +?6
     ),
     (
       SELECT 'stronger' || char(9)
       FROM tokens AS rotated INDEXED BY tokens_by_account
-      WHERE rotated.account_id = caller.account_id AND rotated.id = ?7 AND rotated.valid_until > ?2
+      WHERE rotated.account_id = caller.account_id AND rotated.id = +?7 AND rotated.valid_until > ?2
     )
   ) AS answer
 FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+WHERE caller.hash = +?1 AND caller.valid_until > ?2";
 
 /// Ends the rotated token after its grace, if another took its place. It runs last: the caller may be ending itself.
 /// `?4` its id, `?5` the other's, `?6` the grace in seconds.
