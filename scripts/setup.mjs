@@ -14,7 +14,7 @@ const RESET = ["--experimental-reset-state-function"];
 const BINDGEN_FLAGS = ["--target", "web", "--no-typescript", "--out-name", "index", ...RESET];
 // What rustc and the runtime both know by now; everything not named here stays out of the module.
 const OPT_FLAGS = [
-  "-Oz",
+  "-Os",
   "--enable-mutable-globals",
   "--enable-sign-ext",
   "--enable-nontrapping-float-to-int",

@@ -116,6 +116,8 @@ pub struct Call {
     pub statements: Vec<Statement>,
     /// Which of them answers.
     pub answer: usize,
+    /// Whether the answer is a page: lines of `position TAB object`, of which only the positions are wanted here.
+    pub page: bool,
     /// Whether running it twice is the same as running it once.
     pub repeatable: bool,
     /// Makes the response of the answer's text.
@@ -125,7 +127,12 @@ pub struct Call {
 impl Call {
     /// Only reads.
     pub fn read(answer: Statement, render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static) -> Self {
-        Self { statements: vec![answer], answer: 0, repeatable: true, render: Box::new(render) }
+        Self { statements: vec![answer], answer: 0, page: false, repeatable: true, render: Box::new(render) }
+    }
+
+    /// Reads a page. `render` gets its positions, a line each.
+    pub fn page(answer: Statement, render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static) -> Self {
+        Self { page: true, ..Self::read(answer, render) }
     }
 
     /// Writes, then answers with what is there afterwards.
@@ -135,7 +142,7 @@ impl Call {
         render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static,
     ) -> Self {
         let statements = vec![write, answer];
-        Self { statements, answer: 1, repeatable: false, render: Box::new(render) }
+        Self { statements, answer: 1, page: false, repeatable: false, render: Box::new(render) }
     }
 
     /// Answers with what is there, unless the caller has it already.
@@ -161,7 +168,7 @@ impl Call {
                 (_, object) => Err(object.outdated()),
             }
         };
-        Self { statements: vec![answer, delete], answer: 0, repeatable: false, render: Box::new(render) }
+        Self { statements: vec![answer, delete], answer: 0, page: false, repeatable: false, render: Box::new(render) }
     }
 
     /// Whether D1 answers, and which version this is. It asks for nothing that is stored and for no token.

@@ -1,6 +1,6 @@
 //! What D1 is sent and what it gives back, as text: `send` in `edge.js` is the only place that calls it. Pure.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt::Write};
+use std::{cell::RefCell, collections::BTreeMap};
 
 use crate::{
     auth::Caller,
@@ -28,13 +28,14 @@ pub struct Cost {
 impl Cost {
     /// The `Server-Timing` header (W3C Server Timing): how long D1 took, and the rows it counted.
     pub fn server_timing(&self) -> String {
-        let Self { rows_read, rows_written, .. } = self;
-        format!(r#"d1;dur={};desc="{rows_read} rows read, {rows_written} written""#, self.milliseconds())
+        let [read, written] = [self.rows_read, self.rows_written].map(|rows| rows.to_string());
+        ["d1;dur=", &self.milliseconds(), ";desc=\"", &read, " rows read, ", &written, " written\""].concat()
     }
 
     /// How long the statements ran, in milliseconds with three decimals.
     pub fn milliseconds(&self) -> String {
-        format!("{}.{:03}", self.duration / 1000, self.duration % 1000)
+        let [whole, rest] = [self.duration / 1000, self.duration % 1000 + 1000].map(|number| number.to_string());
+        [&whole, ".", rest.get(1..).unwrap_or_default()].concat()
     }
 }
 
@@ -45,15 +46,14 @@ pub fn statements(caller: &Caller, call: &Call, now: i64) -> String {
     for (index, statement) in call.statements.iter().enumerate() {
         let start = if index == 0 { "[[" } else { ",[" };
         let (id, hash, scope) = (id_of(statement.sql), caller.hash.as_str(), caller.scope.bit());
-        // Writing to a string has no way to fail.
-        let _ = write!(json, r#"{start}{id},"{hash}",{now},{scope}"#);
+        for part in [start, &id.to_string(), ",\"", hash, "\",", &now.to_string(), ",", &scope.to_string()] {
+            json.push_str(part);
+        }
         for parameter in &statement.parameters {
             json.push(',');
             match parameter {
                 Parameter::Null => json.push_str("null"),
-                Parameter::Integer(number) => {
-                    let _ = write!(json, "{number}");
-                }
+                Parameter::Integer(number) => json.push_str(&number.to_string()),
                 Parameter::Text(text) => json.push_str(&json_string(text)),
             }
         }
@@ -75,7 +75,7 @@ pub fn sql(id: usize) -> Option<&'static str> {
     SENT.with_borrow(|sent| sent.get(&id).copied())
 }
 
-/// What `send` in `edge.js` gives: `duration read written [account allowed]`, and the answer on the lines after it.
+/// What `answered` in `edge.js` gives: `duration read written [account allowed]`, and the answer on the lines after it.
 pub fn read(text: &str) -> (Answer, Option<u64>, Cost) {
     let (line, answer) = match text.split_once('\n') {
         Some((line, answer)) => (line, Some(answer.to_owned())),

@@ -76,8 +76,6 @@ export async function body(request, limit, patience) {
   return whole;
 }
 
-const utf8 = new TextEncoder();
-
 /** SQL by the id that stands for it, for as long as the wasm's instance lives. */
 const texts = new Map();
 
@@ -86,10 +84,9 @@ export function forget() {
   texts.clear();
 }
 
-/** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it and the row of the statement
- * that answers, as `duration read written` (the duration in microseconds) and, if there is a row, ` account allowed`;
- * then, if there is one, a line break and the answer: as UTF-8, because a string crosses character by character, and this
- * one may be long. `sql` gives the text of an id that is new. */
+/** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it as `duration read written` (the
+ * duration in microseconds), and the row of the statement that answers, if there is one. `sql` gives the text of an id
+ * that is new. */
 export async function send(DB, statements, answering, sql) {
   const prepare = (id) => {
     if (!texts.has(id)) texts.set(id, sql(id));
@@ -104,19 +101,46 @@ export async function send(DB, statements, answering, sql) {
     read += meta.rows_read;
     written += meta.rows_written;
   }
-  const [row] = results[answering].results;
-  const cost = `${Math.round(duration * 1000)} ${read} ${written}`;
-  if (row === undefined) return utf8.encode(cost);
-  const line = `${cost} ${row.account} ${row.allowed}`;
-  return utf8.encode(row.answer === null ? line : `${line}\n${row.answer}`);
+  return [`${Math.round(duration * 1000)} ${read} ${written}`, results[answering].results[0]];
 }
 
-/** A response of its own headers, as lines of `name TAB value`, and after an empty line the body, if there is one. The
- * runtime leaves the body of an answer to HEAD away. */
-export function respond(status, text) {
+/** The row of a page with the positions alone for its answer, and the objects, both from its lines of `position TAB
+ * object`. */
+export function pageOf(row) {
+  const objects = [];
+  if (row === undefined || row.answer === null) return [row, objects];
+  const positions = row.answer.split("\n").map((line) => {
+    const tab = line.indexOf("\t");
+    objects.push(line.slice(tab + 1));
+    return line.slice(0, tab);
+  });
+  return [{ ...row, answer: positions.join("\n") }, objects];
+}
+
+/** What the wasm is told of a call: its cost and, if there is a row, ` account allowed`; then, if there is one, a line break
+ * and the answer. */
+export function answered(cost, row) {
+  if (row === undefined) return cost;
+  const line = `${cost} ${row.account} ${row.allowed}`;
+  return row.answer === null ? line : `${line}\n${row.answer}`;
+}
+
+/** A response of its own headers, as lines of `name TAB value`, and after an empty line the body, if there is one, or with
+ * `objects` what the body of a page is made of. The runtime leaves the body of an answer to HEAD away. */
+export function respond(status, text, objects) {
   const end = text.indexOf("\n\n");
   if (end < 0) return new Response(null, { status, headers: headers(text) });
-  return new Response(text.slice(end + 2), { status, headers: headers(text.slice(0, end)) });
+  const body = text.slice(end + 2);
+  return new Response(objects === undefined ? body : page(body, objects), { status, headers: headers(text.slice(0, end)) });
+}
+
+/** The body of a page: which objects on the first line, on the second what comes after them, then what comes before. */
+function page(text, objects) {
+  const [which, after, before] = text.split("\n");
+  const [count, order] = which.split(" ");
+  const shown = objects.slice(0, Number(count));
+  if (order === "backwards") shown.reverse();
+  return `${before}${shown.join(",")}${after}`;
 }
 
 /** The last resort, when the wasm itself can't answer: the error object of `src/error.rs` and the line of `src/log.rs`,

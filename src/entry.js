@@ -1,8 +1,8 @@
 // The Worker's module: instantiates the wasm once per isolate and takes each request along its road, step by step as
 // lib.rs says, waiting for what has to be waited for. No API logic lives here.
 import module from "../build/index_bg.wasm";
-import { Exchange, __wbg_reset_state as instantiateAgain, initSync, sql } from "../build/index.js";
-import { address, body, failed, file, forget, head, respond, send, within, write } from "./edge.js";
+import { Exchanges, __wbg_reset_state as instantiateAgain, initSync, sql } from "../build/index.js";
+import { address, answered, body, failed, file, forget, head, pageOf, respond, send, within, write } from "./edge.js";
 
 initSync({ module });
 
@@ -25,22 +25,26 @@ export default {
 };
 
 async function answer(request, env) {
-  const exchange = new Exchange(head(request), Date.now());
-  let [word, argument, rest, text] = read(exchange.begin());
-  if ((word === "body" || word === "call") && !(await within(env.TOKEN_LIMIT, rest || address(request)))) {
-    [word, argument, rest, text] = limited(exchange, "token", env);
+  let [word, id, argument, rest, text] = read(Exchanges.begin(head(request), Date.now()));
+  if ((word === "body" || word.startsWith("call")) && !(await within(env.TOKEN_LIMIT, rest || address(request)))) {
+    [word, id, argument, rest, text] = limited(id, "token", env);
   }
   if (word === "body") {
     const bytes = body(request, Number(argument), PATIENCE);
-    [word, argument, rest, text] = read(await bytes.then((bytes) => exchange.body(bytes), () => exchange.body_lost()));
+    [word, id, argument, rest, text] = read(await bytes.then((bytes) => Exchanges.body(id, bytes), () => Exchanges.body_lost(id)));
   }
-  if (word === "call") {
-    const [answering, statements] = [Number(argument), text];
+  let objects;
+  if (word.startsWith("call")) {
+    const [page, answering, statements] = [word === "call-page", Number(argument), text];
     do {
       const answer = env.DB === undefined ? Promise.reject() : send(env.DB, statements, answering, sql);
-      [word, argument, rest, text] = read(
-        await answer.then((answer) => exchange.answer(answer), (error) => exchange.d1_failed(error?.message)),
-      );
+      [word, id, argument, rest, text] = read(await answer.then(
+        ([cost, row]) => {
+          if (page) [row, objects] = pageOf(row);
+          return Exchanges.answer(id, answered(cost, row));
+        },
+        (error) => Exchanges.d1_failed(id, error?.message),
+      ));
       if (word === "again") await scheduler.wait(Number(argument));
     } while (word === "again");
   }
@@ -48,27 +52,33 @@ async function answer(request, env) {
   if (word === "file") {
     found = await env.ASSETS.fetch(request);
     if (found.status === 404) found = undefined;
-    [word, argument, rest, text] = read(found === undefined ? exchange.file_missing() : exchange.file(found.status));
+    [word, id, argument, rest, text] = read(found === undefined ? Exchanges.file_missing(id) : Exchanges.file(id, found.status));
   }
-  if (argument === "401" && !(await within(env.ADDRESS_LIMIT, address(request)))) {
-    [word, argument, rest, text] = limited(exchange, "address", env);
+  if (argument === "401") {
+    if (await within(env.ADDRESS_LIMIT, address(request))) Exchanges.forget(id);
+    else [word, id, argument, rest, text] = limited(id, "address", env);
   }
-  exchange.free();
   write(Number(argument), rest);
-  return found === undefined ? respond(Number(argument), text) : file(found, text);
+  return found === undefined ? respond(Number(argument), text, word === "respond-page" ? objects : undefined) : file(found, text);
 }
 
 /** The step of a request beyond a limit, which wrangler.toml sets and `env.LIMITS` tells. */
-function limited(exchange, by, env) {
+function limited(id, by, env) {
   const { limit, period } = env.LIMITS[by];
-  return read(exchange.limited(by, limit, period));
+  return read(Exchanges.limited(id, by, limit, period));
 }
 
-/** A step as `Step::text` in edge.rs writes it: its word, its argument, the rest of the line, and the lines after it. */
+/** A step as `Step::text` in edge.rs writes it: its word, its request's id, its argument, the rest of the line, and the
+ * lines after it. */
 function read(step) {
+  if (step === undefined) throw new Error("The wasm doesn't know this request any more.");
   const end = step.indexOf("\n");
   const line = end < 0 ? step : step.slice(0, end);
   const first = line.indexOf(" ");
   const second = line.indexOf(" ", first + 1);
-  return [line.slice(0, first), line.slice(first + 1, second), line.slice(second + 1), end < 0 ? "" : step.slice(end + 1)];
+  const third = line.indexOf(" ", second + 1);
+  return [
+    line.slice(0, first), line.slice(first + 1, second), line.slice(second + 1, third), line.slice(third + 1),
+    end < 0 ? "" : step.slice(end + 1),
+  ];
 }

@@ -29,6 +29,11 @@ impl Id {
             text.len() == TIME_DIGITS + RANDOM_DIGITS && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         well_formed.then(|| Self(text.to_owned()))
     }
+
+    /// The 16 characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// How many random numbers are asked of the platform at once: asking costs the same for one and for many.
@@ -59,13 +64,13 @@ impl fmt::Display for Id {
 
 /// The last `width` base62 digits of a number, most significant first, padded with `0`.
 pub fn base62(mut number: u64, width: usize) -> String {
-    let mut digits = Vec::with_capacity(width);
-    for _ in 0..width {
-        let digit = usize::try_from(number % 62).unwrap_or_default();
-        digits.push(char::from(DIGITS.get(digit).copied().unwrap_or(b'0')));
+    let mut digits = vec![b'0'; width];
+    for digit in digits.iter_mut().rev() {
+        *digit = usize::try_from(number % 62).ok().and_then(|at| DIGITS.get(at)).copied().unwrap_or(b'0');
         number /= 62;
     }
-    digits.iter().rev().collect()
+    // Digits are ASCII.
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ pub fn create(
     let answer = statements.len() - 1;
     statements.extend(afterwards);
     let render = move |answer| if keyed { recall(answer, render) } else { render(answer) };
-    Call { statements, answer, repeatable: keyed, render: Box::new(render) }
+    Call { statements, answer, page: false, repeatable: keyed, render: Box::new(render) }
 }
 
 /// The response to what [`RECALL`] found.

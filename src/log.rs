@@ -1,7 +1,5 @@
 //! The log: one line of JSON for each request, with what operators need and nothing secret. Pure.
 
-use std::fmt::Write;
-
 use crate::{
     d1::Cost,
     error::{Code, json_string},
@@ -33,25 +31,38 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// The line, without its end.
     pub fn text(&self) -> String {
-        let Self { request_id, status, d1_calls, cost, .. } = self;
-        let mut line = format!(
-            r#"{{"request_id":"{request_id}","method":{},"route":{},"status":{status},"account":{},"d1_calls":{d1_calls},"d1_ms":{},"rows_read":{},"rows_written":{}"#,
-            json_string(&self.method.chars().take(16).collect::<String>()),
-            self.route.map_or_else(|| "null".to_owned(), json_string),
-            self.account.map_or_else(|| "null".to_owned(), |account| account.to_string()),
-            cost.milliseconds(),
-            cost.rows_read,
-            cost.rows_written,
-        );
-        // Writing to a string has no way to fail.
-        if let Some(code) = self.code {
-            let _ = write!(line, r#","code":"{}""#, code.name());
-        }
-        if let Some(cause) = self.cause {
-            let _ = write!(line, r#","cause":{}"#, json_string(cause));
-        }
-        line.push('}');
-        line
+        let null = || "null".to_owned();
+        let method = json_string(&self.method.chars().take(16).collect::<String>());
+        let route = self.route.map_or_else(null, json_string);
+        let account = self.account.map_or_else(null, |account| account.to_string());
+        let [status, calls] = [u32::from(self.status), self.d1_calls].map(|number| number.to_string());
+        let [read, written] = [self.cost.rows_read, self.cost.rows_written].map(|rows| rows.to_string());
+        let code = self.code.map(|code| [",\"code\":\"", code.name(), "\""].concat()).unwrap_or_default();
+        let cause = self.cause.map(|cause| [",\"cause\":", &json_string(cause)].concat()).unwrap_or_default();
+        [
+            "{\"request_id\":\"",
+            self.request_id,
+            "\",\"method\":",
+            &method,
+            ",\"route\":",
+            &route,
+            ",\"status\":",
+            &status,
+            ",\"account\":",
+            &account,
+            ",\"d1_calls\":",
+            &calls,
+            ",\"d1_ms\":",
+            &self.cost.milliseconds(),
+            ",\"rows_read\":",
+            &read,
+            ",\"rows_written\":",
+            &written,
+            &code,
+            &cause,
+            "}",
+        ]
+        .concat()
     }
 }
 

@@ -1,11 +1,12 @@
 //! Pages of a list: limit, cursors, links (contract, "List"). Pure.
-//! A statement gives a page as lines of `position TAB object`: JSON never contains a raw tab or line break.
+//! A statement gives a page as lines of `position TAB object`: JSON never contains a raw tab or line break. The positions
+//! come here, the objects stay outside ([`Objects`]).
 
 use crate::{
     attributes::Attributes,
     error::{Code, Error},
     id::Id,
-    response::Response,
+    response::{Objects, Response},
 };
 
 /// How many objects a page has: 1 to 100, 10 unless told.
@@ -91,34 +92,32 @@ impl Paging {
         }
     }
 
-    /// The response for the lines that the statement found in the direction of travel, at most one more than the
-    /// limit. `url` is the list's own; `kept` are its other parameters, `name=value` each, percent-encoded.
-    pub fn response(&self, lines: Option<&str>, url: &str, kept: &[String]) -> Response {
+    /// The response for the positions that the statement found in the direction of travel, a line each, at most one more
+    /// than the limit. `url` is the list's own; `kept` are its other parameters, `name=value` each, percent-encoded.
+    pub fn response(&self, positions: Option<&str>, url: &str, kept: &[String]) -> Response {
         let limit = usize::try_from(self.limit.0).unwrap_or_default();
-        let mut rows: Vec<(&str, &str)> =
-            lines.unwrap_or_default().lines().filter_map(|line| line.split_once('\t')).collect();
+        let mut rows: Vec<&str> = positions.unwrap_or_default().lines().collect();
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let backwards = matches!(self.cursor, Cursor::Before(_));
         if backwards {
             rows.reverse();
         }
-        let data: Vec<&str> = rows.iter().map(|(_, object)| *object).collect();
-        let body = format!(r#"{{"has_more":{has_more},"data":[{}]}}"#, data.join(","));
 
         let link = |relation: &str, cursor: &str, position: &str| {
             let query = kept.iter().cloned().chain([format!("limit={limit}"), format!("{cursor}={position}")]);
             format!(r#"<{url}?{}>; rel="{relation}""#, query.collect::<Vec<_>>().join("&"))
         };
         // On the page before a cursor there is always a next one: where the walk came from.
-        let next = rows.last().filter(|_| has_more || backwards).map(|(last, _)| link("next", "starting_after", last));
+        let next = rows.last().filter(|_| has_more || backwards).map(|last| link("next", "starting_after", last));
         let came_from_newer = matches!(self.cursor, Cursor::After(_));
         let previous = rows
             .first()
             .filter(|_| if backwards { has_more } else { came_from_newer })
-            .map(|(first, _)| link("prev", "ending_before", first));
+            .map(|first| link("prev", "ending_before", first));
         let links: Vec<String> = next.into_iter().chain(previous).collect();
-        let response = Response::json(200, body);
+        let before = format!(r#"{{"has_more":{has_more},"data":["#);
+        let response = Response::page(before, Objects { count: rows.len(), backwards, after: "]}" });
         if links.is_empty() { response } else { response.with("link", links.join(", ")) }
     }
 }
@@ -133,16 +132,22 @@ mod tests {
         Attributes::of_query(query).and_then(|mut query| Paging::take(&mut query, &IDS))
     }
 
-    fn respond(query: &str, lines: &str) -> Response {
+    fn respond(query: &str, positions: &str) -> Response {
         paging(query).unwrap().response(
-            Some(lines).filter(|lines| !lines.is_empty()),
+            Some(positions).filter(|positions| !positions.is_empty()),
             "https://h/l",
             &["muted=true".to_owned()],
         )
     }
 
-    fn body(response: &Response) -> &str {
-        response.body.as_deref().unwrap()
+    /// Whether there are more, how many objects there are, and whether they come last one first.
+    fn page(response: &Response) -> (bool, usize, bool) {
+        let has_more = [("{\"has_more\":true,\"data\":[", true), ("{\"has_more\":false,\"data\":[", false)]
+            .into_iter()
+            .find_map(|(before, has_more)| (response.body.as_deref() == Some(before)).then_some(has_more));
+        let Objects { count, backwards, after } = response.objects.as_ref().unwrap();
+        assert_eq!(*after, "]}");
+        (has_more.unwrap(), *count, *backwards)
     }
 
     #[test]
@@ -167,14 +172,14 @@ mod tests {
     #[test]
     fn an_empty_list_has_no_links() {
         let response = respond("", "");
-        assert_eq!(body(&response), r#"{"has_more":false,"data":[]}"#);
+        assert_eq!(page(&response), (false, 0, false));
         assert!(response.headers.is_empty());
     }
 
     #[test]
     fn one_row_too_many_tells_that_there_are_more() {
-        let response = respond("limit=2", "c\t3\nb\t2\na\t1");
-        assert_eq!(body(&response), r#"{"has_more":true,"data":[3,2]}"#);
+        let response = respond("limit=2", "c\nb\na");
+        assert_eq!(page(&response), (true, 2, false));
         assert_eq!(
             response.headers,
             [("link", r#"<https://h/l?muted=true&limit=2&starting_after=b>; rel="next""#.to_owned())]
@@ -183,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_page_after_a_cursor_leads_back() {
-        let response = respond(&format!("limit=2&starting_after={ID}"), "b\t2\na\t1");
+        let response = respond(&format!("limit=2&starting_after={ID}"), "b\na");
         assert_eq!(
             response.headers,
             [("link", r#"<https://h/l?muted=true&limit=2&ending_before=b>; rel="prev""#.to_owned())]
@@ -192,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_page_before_a_cursor_is_newest_first_too() {
-        let response = respond(&format!("limit=2&ending_before={ID}"), "a\t1\nb\t2\nc\t3");
-        assert_eq!(body(&response), r#"{"has_more":true,"data":[2,1]}"#);
+        let response = respond(&format!("limit=2&ending_before={ID}"), "a\nb\nc");
+        assert_eq!(page(&response), (true, 2, true));
         let expected = r#"<https://h/l?muted=true&limit=2&starting_after=a>; rel="next", <https://h/l?muted=true&limit=2&ending_before=b>; rel="prev""#;
         assert_eq!(response.headers, [("link", expected.to_owned())]);
     }

@@ -7,18 +7,37 @@ pub struct Response {
     pub status: u16,
     /// Headers of this response alone.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON, or nothing at all.
+    /// JSON, or nothing at all. Of a page, what comes before its objects.
     pub body: Option<String>,
+    /// Of a page, its objects.
+    pub objects: Option<Objects>,
+}
+
+/// Which of the objects that D1 found make a page. They are long and nothing here looks into them, so they never cross to
+/// the wasm: `edge.js` has them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Objects {
+    /// The first so many.
+    pub count: usize,
+    /// Whether they come last one first.
+    pub backwards: bool,
+    /// What comes after them in the body.
+    pub after: &'static str,
 }
 
 impl Response {
     fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: None }
+        Self { status, headers: Vec::new(), body: None, objects: None }
     }
 
     /// A JSON body.
     pub fn json(status: u16, body: String) -> Self {
         Self { body: Some(body), ..Self::empty(status) }
+    }
+
+    /// A body of `before`, a page's objects with commas between them, and what comes after them.
+    pub fn page(before: String, objects: Objects) -> Self {
+        Self { objects: Some(objects), ..Self::json(200, before) }
     }
 
     /// 204, no body.

@@ -44,8 +44,8 @@ pub fn list(mut request: Request) -> Result<Call, Error> {
     ])?;
     request.body.finish(&[])?;
     let kept: Vec<String> = filter.parameters().into_iter().chain(sort.parameter()).collect();
-    Ok(Call::read(sql::list(&paging, sort, &filter), move |lines| {
-        Ok(paging.response(lines.as_deref(), &request.url, &kept))
+    Ok(Call::page(sql::list(&paging, sort, &filter), move |positions| {
+        Ok(paging.response(positions.as_deref(), &request.url, &kept))
     }))
 }
 

@@ -179,9 +179,11 @@ pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
         (None, None) => ("", "", "?6 IS NULL AND ?7 IS NULL"),
         (Some(_), None) => ("INDEXED BY conversations_by_contact", "contact_", "contact_id = +?6 AND ?7 IS NULL"),
         (None, Some(_)) => ("INDEXED BY conversations_by_group", "group_", "?6 IS NULL AND group_id = +?7"),
-        (Some(_), Some(_)) => {
-            ("INDEXED BY conversations_by_contact_and_group", "contact_and_group_", "contact_id = +?6 AND group_id = +?7")
-        }
+        (Some(_), Some(_)) => (
+            "INDEXED BY conversations_by_contact_and_group",
+            "contact_and_group_",
+            "contact_id = +?6 AND group_id = +?7",
+        ),
     };
     let flagged = filter.pinned.or(filter.muted).or(filter.archived).is_some();
     let (template, position, key, ranges) = match (sort, filter.unread.is_some(), flagged) {

@@ -23,8 +23,8 @@ pub fn list(mut request: Request) -> Result<Call, Error> {
     request.query.finish(&["limit", "starting_after", "ending_before", "conversation_id"])?;
     request.body.finish(&[])?;
     let kept: Vec<String> = conversation_id.iter().map(|id| format!("conversation_id={id}")).collect();
-    Ok(Call::read(sql::list(&paging, conversation_id.as_ref()), move |lines| {
-        Ok(paging.response(lines.as_deref(), &request.url, &kept))
+    Ok(Call::page(sql::list(&paging, conversation_id.as_ref()), move |positions| {
+        Ok(paging.response(positions.as_deref(), &request.url, &kept))
     }))
 }
 

@@ -26,7 +26,7 @@ pub fn list(mut request: Request) -> Result<Call, Error> {
     let paging = Paging::take(&mut request.query, &page::IDS)?;
     request.query.finish(&["limit", "starting_after", "ending_before"])?;
     request.body.finish(&[])?;
-    Ok(Call::read(sql::list(&paging), move |lines| Ok(paging.response(lines.as_deref(), &request.url, &[]))))
+    Ok(Call::page(sql::list(&paging), move |positions| Ok(paging.response(positions.as_deref(), &request.url, &[]))))
 }
 
 /// `GET /v1/tokens/:id`

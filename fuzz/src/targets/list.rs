@@ -42,9 +42,12 @@ pub fn list(input: &[u8]) {
             if recency { format!("{seed:012}{id}") } else { id }
         })
         .collect();
-    let lines: Vec<String> = positions.iter().map(|position| format!("{position}\t{{}}")).collect();
-    let response = (page.render)(Some(lines.join("\n")).filter(|lines| !lines.is_empty())).expect("a page is found");
+    assert!(page.page, "a list is a page");
+    let found = Some(positions.join("\n")).filter(|positions| !positions.is_empty());
+    let response = (page.render)(found).expect("a page is found");
     let mut shown: Vec<&String> = positions.iter().take(usize::try_from(wanted - 1).expect("is small")).collect();
+    let objects = response.objects.as_ref().expect("a page has objects");
+    assert_eq!((objects.count, objects.backwards), (shown.len(), backwards));
     if backwards {
         shown.reverse();
     }
