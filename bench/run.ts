@@ -21,9 +21,11 @@ const { values } = parseArgs({
 const quick = values.quick ?? false;
 const bare = values.bare ?? false;
 const SIZES: Record<Database, number> = { thousand: 1000, million: quick ? 100_000 : 1_000_000 };
-const ROUNDS = quick ? 7 : 25;
-const BLOCK_MS = quick ? 80 : 200;
-const WARM_UP_MS = quick ? 300 : 1200;
+/** Isolates of each Worker: two of the same differ by a few hundredths, for as long as they live. */
+const COPIES = quick ? 1 : 3;
+const ROUNDS = quick ? 9 : 25;
+const BLOCK_MS = quick ? 60 : 70;
+const WARM_UP_MS = quick ? 300 : 700;
 const MEMORY_REQUESTS = Number(values.requests ?? (quick ? 20_000 : 60_000));
 
 const at = (...path: string[]) => join(root, ...path);
@@ -34,6 +36,7 @@ const bundles = await step("bundle the Workers", async () => ({
   floor: await bundle("floor", config, `bench/${bare ? "bare/floor" : "floor/worker"}.js`),
   hono: await bundle("hono", honoConfig, bare ? "bench/bare/hono.js" : undefined),
   empty: await bundle("empty", config, `bench/${bare ? "bare/empty" : "empty/worker"}.js`),
+  ready: await bundle("ready", config, `bench/${bare ? "bare/ready" : "empty/ready"}.js`),
   observedOurs: await bundle("observed-ours", config, "bench/observed/ours.js"),
   observedFloor: await bundle("observed-floor", config, "bench/observed/floor.js"),
   observedMemory: await bundle("observed-memory", config, "bench/observed/memory.js"),
@@ -46,17 +49,21 @@ const { statements, d1Calls } = await step("compare the floor's statements with 
 
 const contenders = { ours: bundles.ours, floor: bundles.floor, hono: bundles.hono };
 const databases: Database[] = ["thousand", "million"];
-const world = await start([
-  ...Object.entries(contenders).flatMap(([name, main]) =>
-    databases.map((database) => ({
-      name: `${name}_${database}`,
-      main,
-      database,
-      ...(name === "floor" ? { vars: { ...FLOOR_VARS, STATEMENTS: statements } } : {}),
-    })),
-  ),
-  { name: "empty", main: bundles.empty },
-]);
+const copies = Array.from({ length: COPIES }, (_, copy) => copy);
+const world = await start(
+  copies.flatMap((copy) => [
+    ...Object.entries(contenders).flatMap(([name, main]) =>
+      databases.map((database) => ({
+        name: `${name}_${database}_${copy}`,
+        main,
+        database,
+        ...(name === "floor" ? { vars: { ...FLOOR_VARS, STATEMENTS: statements } } : {}),
+      })),
+    ),
+    { name: `empty_${copy}`, main: bundles.empty },
+    { name: `ready_${copy}`, main: bundles.ready },
+  ]),
+);
 const measured: Measured[] = [];
 try {
   for (const database of databases) {
@@ -92,15 +99,27 @@ if (values.only === undefined && !bare) {
 }
 publish(results, values.only === undefined && !quick);
 
-/** CPU and wall time of each case on each Worker, in microseconds a request, of each round. */
+/** The same in an order of chance: whatever comes back at regular intervals, such as a collection of garbage, would
+ * otherwise meet the same Worker in every round. */
+function shuffled<T>(list: T[]): T[] {
+  const left = [...list];
+  return list.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0]!);
+}
+
+/** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the mean of its isolates. */
 async function measure(world: World, cases: Case[], onLine: (line: string) => void): Promise<Measured[]> {
   const runners = cases.flatMap((one) => {
     const workers = Object.keys(contenders).map((name) => ({ name, worker: `${name}_${one.database}`, status: one.status }));
-    if (one.goal?.empty !== undefined) workers.push({ name: "empty", worker: "empty", status: 200 });
-    return workers.map((worker) => ({ ...worker, key: one.key, sent: 0, count: 0, cpu: [] as number[], wall: [] as number[] }));
+    if (one.goal?.empty !== undefined) {
+      workers.push({ name: "empty", worker: "empty", status: 200 }, { name: "ready", worker: "ready", status: one.status });
+    }
+    return workers.flatMap(({ worker, ...rest }) =>
+      copies.map((copy) => ({ ...rest, worker: `${worker}_${copy}`, key: one.key, sent: 0, count: 0, cpu: [] as number[], wall: [] as number[] })),
+    );
   });
   const time = clock();
   const block = async (runner: (typeof runners)[number], count: number) => {
+    await world.collect();
     const [cpu, wall] = [time.cpu(), performance.now()];
     await world.run(runner.worker, runner.key, count, runner.sent, runner.status);
     runner.sent += count;
@@ -116,11 +135,11 @@ async function measure(world: World, cases: Case[], onLine: (line: string) => vo
       last = await block(runner, count);
       if (last.wall * count > 1000 * WARM_UP_MS) break;
     }
-    runner.count = Math.min(1000, Math.max(2, 2 * Math.round((BLOCK_MS * 500) / last.cpu)));
+    runner.count = Math.min(1000, Math.max(2, 2 * Math.round((BLOCK_MS * 500) / last.wall)));
   }
   for (let round = 0; round < ROUNDS; round += 1) {
     onLine(`round ${round + 1} of ${ROUNDS}`);
-    for (const runner of round % 2 === 0 ? runners : runners.toReversed()) {
+    for (const runner of shuffled(runners)) {
       const { cpu, wall } = await block(runner, runner.count);
       runner.cpu.push(cpu);
       runner.wall.push(wall);
@@ -130,7 +149,15 @@ async function measure(world: World, cases: Case[], onLine: (line: string) => vo
     key,
     title,
     workers: Object.fromEntries(
-      runners.filter((runner) => runner.key === key).map(({ name, cpu, wall, count }) => [name, { cpu, wall, count }]),
+      [...Map.groupBy(runners.filter((runner) => runner.key === key), ({ name }) => name)].map(([name, isolates]) => {
+        const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+        const rounds = Array.from({ length: ROUNDS }, (_, round) => round);
+        return [name, {
+          cpu: rounds.map((round) => mean(isolates.map(({ cpu }) => cpu[round]!))),
+          wall: rounds.map((round) => mean(isolates.map(({ wall }) => wall[round]!))),
+          count: isolates.reduce((sum, { count }) => sum + count, 0),
+        }];
+      }),
     ),
   }));
 }

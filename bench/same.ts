@@ -74,7 +74,7 @@ export async function checkSame(world: World, cases: Case[], workers: string[]):
     // What is created stays, so of that only little.
     await world.plan("check", status === 201 ? requests.slice(0, 2) : requests);
     const all: Answer[][] = [];
-    for (const worker of workers) all.push(await world.answers(`${worker}_${database}`, "check"));
+    for (const worker of workers) all.push(await world.answers(`${worker}_${database}_0`, "check"));
     const [expected, ...others] = all;
     others.forEach((answers, which) => {
       answers.forEach((answer, at) => {

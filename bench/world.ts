@@ -8,6 +8,8 @@ import type { Database, Request } from "./cases.ts";
 import { node, root, wranglerScript } from "../scripts/shared.mjs";
 import "../tests/quiet.ts";
 
+// So that the driver can collect its own garbage between measurements.
+process.env["MINIFLARE_WORKERD_V8_FLAGS"] ??= "--expose-gc";
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
 const scratch = join(root, ".wrangler", "bench");
@@ -80,6 +82,7 @@ export async function start(inhabitants: Inhabitant[]) {
     plan: (name: string, requests: Request[]) => order<null>("plan", { name, requests }),
     run: (worker: string, name: string, count: number, offset: number, status: number) =>
       order<null>("run", { worker, name, count, offset, status }),
+    collect: () => order<null>("collect", {}),
     answers: (worker: string, name: string) => order<Answer[]>("answers", { worker, name }),
     sql: (database: Database) => (statements: object[]) => order<Record<string, string>[]>("sql", { database, statements }),
   };
