@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { CASES, TOKEN, TOKEN_HASH, type Case, type Database } from "./cases.ts";
 import { fill } from "./data.ts";
-import { figures, memory, startUp } from "./figures.ts";
+import { figures, median, memory, startUp } from "./figures.ts";
 import { type Measured, type Results, publish } from "./report.ts";
 import { checkFloor, checkSame } from "./same.ts";
 import { CLOCK, type World, bundle, clock, start } from "./world.ts";
@@ -25,7 +25,7 @@ const SIZES: Record<Database, number> = { thousand: 1000, million: quick ? 100_0
 const COPIES = quick ? 1 : 3;
 const ROUNDS = quick ? 9 : 25;
 const BLOCK_MS = quick ? 60 : 70;
-const WARM_UP_MS = quick ? 300 : 700;
+const WARM_UP_MS = quick ? 300 : 1000;
 const MEMORY_REQUESTS = Number(values.requests ?? (quick ? 20_000 : 60_000));
 
 const at = (...path: string[]) => join(root, ...path);
@@ -106,7 +106,7 @@ function shuffled<T>(list: T[]): T[] {
   return list.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0]!);
 }
 
-/** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the mean of its isolates. */
+/** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the middle one of its isolates. */
 async function measure(world: World, cases: Case[], onLine: (line: string) => void): Promise<Measured[]> {
   const runners = cases.flatMap((one) => {
     const workers = Object.keys(contenders).map((name) => ({ name, worker: `${name}_${one.database}`, status: one.status }));
@@ -150,11 +150,10 @@ async function measure(world: World, cases: Case[], onLine: (line: string) => vo
     title,
     workers: Object.fromEntries(
       [...Map.groupBy(runners.filter((runner) => runner.key === key), ({ name }) => name)].map(([name, isolates]) => {
-        const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
         const rounds = Array.from({ length: ROUNDS }, (_, round) => round);
         return [name, {
-          cpu: rounds.map((round) => mean(isolates.map(({ cpu }) => cpu[round]!))),
-          wall: rounds.map((round) => mean(isolates.map(({ wall }) => wall[round]!))),
+          cpu: rounds.map((round) => median(isolates.map(({ cpu }) => cpu[round]!))),
+          wall: rounds.map((round) => median(isolates.map(({ wall }) => wall[round]!))),
           count: isolates.reduce((sum, { count }) => sum + count, 0),
         }];
       }),

@@ -15,7 +15,7 @@ use crate::{
     auth::{self, Caller},
     conditions::Condition,
     error::Error,
-    object::Object,
+    object::{self, Object},
     response::Response,
 };
 
@@ -116,7 +116,8 @@ pub struct Call {
     pub statements: Vec<Statement>,
     /// Which of them answers.
     pub answer: usize,
-    /// Whether the answer is a page: lines of `position TAB object`, of which only the positions are wanted here.
+    /// Whether the answer is a page, lines of `position TAB object`, of which only the positions are wanted here. One object
+    /// is a page too; its tag takes the position's place.
     pub page: bool,
     /// Whether running it twice is the same as running it once.
     pub repeatable: bool,
@@ -147,7 +148,7 @@ impl Call {
 
     /// Answers with what is there, unless the caller has it already.
     pub fn show(answer: Statement, condition: Condition, missing: fn() -> Error) -> Self {
-        Self::read(answer, move |found| Ok(Object::read(&found.ok_or_else(missing)?).shown(&condition)))
+        Self::page(answer, move |tag| Ok(object::shown(&tag.ok_or_else(missing)?, &condition)))
     }
 
     /// Changes nothing, answers with what is there, if it is what the caller has in mind.

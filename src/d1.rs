@@ -75,7 +75,7 @@ pub fn sql(id: usize) -> Option<&'static str> {
     SENT.with_borrow(|sent| sent.get(&id).copied())
 }
 
-/// What `answered` in `edge.js` gives: `duration read written [account allowed]`, and the answer on the lines after it.
+/// What `send` in `edge.js` gives: `duration read written [account allowed]`, and the answer on the lines after it.
 pub fn read(text: &str) -> (Answer, Option<u64>, Cost) {
     let (line, answer) = match text.split_once('\n') {
         Some((line, answer)) => (line, Some(answer.to_owned())),

@@ -84,9 +84,9 @@ export function forget() {
   texts.clear();
 }
 
-/** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it as `duration read written` (the
- * duration in microseconds), and the row of the statement that answers, if there is one. `sql` gives the text of an id
- * that is new. */
+/** Runs statements, `[id, ...parameters]` each, as one call. Gives D1's account of it, `duration read written` (the duration
+ * in microseconds) and, if the statement that answers found a row, ` account allowed`; and the answer, null where there is
+ * none. `sql` gives the text of an id that is new. */
 export async function send(DB, statements, answering, sql) {
   const prepare = (id) => {
     if (!texts.has(id)) texts.set(id, sql(id));
@@ -101,28 +101,21 @@ export async function send(DB, statements, answering, sql) {
     read += meta.rows_read;
     written += meta.rows_written;
   }
-  return [`${Math.round(duration * 1000)} ${read} ${written}`, results[answering].results[0]];
+  const cost = `${Math.round(duration * 1000)} ${read} ${written}`;
+  const [row] = results[answering].results;
+  return row === undefined ? [cost, null] : [`${cost} ${row.account} ${row.allowed}`, row.answer];
 }
 
-/** The row of a page with the positions alone for its answer, and the objects, both from its lines of `position TAB
- * object`. */
-export function pageOf(row) {
-  const objects = [];
-  if (row === undefined || row.answer === null) return [row, objects];
-  const positions = row.answer.split("\n").map((line) => {
+/** The positions and the objects of a page, from its lines of `position TAB object`. */
+export function pageOf(answer) {
+  if (answer === null) return [null, []];
+  const [positions, objects] = [[], []];
+  for (const line of answer.split("\n")) {
     const tab = line.indexOf("\t");
+    positions.push(line.slice(0, tab));
     objects.push(line.slice(tab + 1));
-    return line.slice(0, tab);
-  });
-  return [{ ...row, answer: positions.join("\n") }, objects];
-}
-
-/** What the wasm is told of a call: its cost and, if there is a row, ` account allowed`; then, if there is one, a line break
- * and the answer. */
-export function answered(cost, row) {
-  if (row === undefined) return cost;
-  const line = `${cost} ${row.account} ${row.allowed}`;
-  return row.answer === null ? line : `${line}\n${row.answer}`;
+  }
+  return [positions.join("\n"), objects];
 }
 
 /** A response of its own headers, as lines of `name TAB value`, and after an empty line the body, if there is one, or with

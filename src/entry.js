@@ -2,7 +2,7 @@
 // lib.rs says, waiting for what has to be waited for. No API logic lives here.
 import module from "../build/index_bg.wasm";
 import { Exchanges, __wbg_reset_state as instantiateAgain, initSync, sql } from "../build/index.js";
-import { address, answered, body, failed, file, forget, head, pageOf, respond, send, within, write } from "./edge.js";
+import { address, body, failed, file, forget, head, pageOf, respond, send, within, write } from "./edge.js";
 
 initSync({ module });
 
@@ -33,15 +33,15 @@ async function answer(request, env) {
     const bytes = body(request, Number(argument), PATIENCE);
     [word, id, argument, rest, text] = read(await bytes.then((bytes) => Exchanges.body(id, bytes), () => Exchanges.body_lost(id)));
   }
-  let objects;
+  let objects = [];
   if (word.startsWith("call")) {
     const [page, answering, statements] = [word === "call-page", Number(argument), text];
     do {
       const answer = env.DB === undefined ? Promise.reject() : send(env.DB, statements, answering, sql);
       [word, id, argument, rest, text] = read(await answer.then(
-        ([cost, row]) => {
-          if (page) [row, objects] = pageOf(row);
-          return Exchanges.answer(id, answered(cost, row));
+        ([account, answer]) => {
+          if (page) [answer, objects] = pageOf(answer);
+          return Exchanges.answer(id, answer === null ? account : `${account}\n${answer}`);
         },
         (error) => Exchanges.d1_failed(id, error?.message),
       ));

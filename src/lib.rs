@@ -77,7 +77,7 @@ impl Exchanges {
         resume(id, |exchange| exchange.body_lost())
     }
 
-    /// D1 has answered with what `answered` in `edge.js` gives.
+    /// D1 has answered with what `send` in `edge.js` gives; of a page, its positions.
     pub fn answer(id: &str, text: &str) -> Option<String> {
         resume(id, |exchange| exchange.answer(text))
     }

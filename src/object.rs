@@ -3,7 +3,7 @@
 use crate::{
     conditions::Condition,
     error::{Code, Error},
-    response::Response,
+    response::{Objects, Response},
 };
 
 /// One object of the API in the state that its tag names.
@@ -33,16 +33,7 @@ impl Object {
         self.json.get(7..23).unwrap_or_default()
     }
 
-    /// The object with its tag (RFC 9110, section 8.8.3), or 304 for a caller who said `If-None-Match` and has it already.
-    pub fn shown(self, condition: &Condition) -> Response {
-        if condition.holds_for(&self.tag) {
-            Response::not_modified().with("etag", self.quoted_tag())
-        } else {
-            self.response(200)
-        }
-    }
-
-    /// The object with its tag.
+    /// The object with its tag (RFC 9110, section 8.8.3).
     pub fn response(self, status: u16) -> Response {
         let tag = self.quoted_tag();
         Response::json(status, self.json).with("etag", tag)
@@ -60,8 +51,22 @@ impl Object {
     }
 
     fn quoted_tag(&self) -> String {
-        format!("\"{}\"", self.tag)
+        quoted(&self.tag)
     }
+}
+
+/// The one object that was found, as it is, with its tag; or 304 for a caller who said `If-None-Match` and has it already.
+pub fn shown(tag: &str, condition: &Condition) -> Response {
+    let response = if condition.holds_for(tag) {
+        Response::not_modified()
+    } else {
+        Response::page(String::new(), Objects { count: 1, backwards: false, after: "" })
+    };
+    response.with("etag", quoted(tag))
+}
+
+fn quoted(tag: &str) -> String {
+    ["\"", tag, "\""].concat()
 }
 
 #[cfg(test)]
@@ -79,11 +84,14 @@ mod tests {
 
     #[test]
     fn who_has_it_already_gets_304_without_a_body() {
-        let object = || Object::read("t1\t{}");
         let condition = |value| Condition::parse("If-None-Match", value).unwrap();
-        let response = object().shown(&condition("W/\"t1\""));
+        let response = shown("t1", &condition("W/\"t1\""));
         assert_eq!((response.status, response.body), (304, None));
-        assert_eq!(object().shown(&condition("\"t2\"")).status, 200);
-        assert_eq!(object().shown(&Condition::None).status, 200);
+        assert_eq!(response.headers, [("etag", "\"t1\"".to_owned())]);
+        for condition in [condition("\"t2\""), Condition::None] {
+            let response = shown("t1", &condition);
+            assert_eq!((response.status, response.objects.map(|objects| objects.count)), (200, Some(1)));
+            assert_eq!(response.headers, [("etag", "\"t1\"".to_owned())]);
+        }
     }
 }

@@ -13,7 +13,7 @@ pub struct Response {
     pub objects: Option<Objects>,
 }
 
-/// Which of the objects that D1 found make a page. They are long and nothing here looks into them, so they never cross to
+/// Which of the objects that D1 found make up the body. They are long and nothing here looks into them, so they never cross to
 /// the wasm: `edge.js` has them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Objects {
@@ -35,7 +35,7 @@ impl Response {
         Self { body: Some(body), ..Self::empty(status) }
     }
 
-    /// A body of `before`, a page's objects with commas between them, and what comes after them.
+    /// A body of `before`, the objects with commas between them, and what comes after them.
     pub fn page(before: String, objects: Objects) -> Self {
         Self { objects: Some(objects), ..Self::json(200, before) }
     }
