@@ -5,9 +5,9 @@
 //! answers: a single row of `account` (whose the token is), `allowed` (whether it has the scope) and `answer` (text, or
 //! null for nothing there), and no row at all for a token that opens nothing.
 //!
-//! In a statement with an ORDER BY or a JOIN (what answers a creation ends up in one) a parameter after `=`, `IS` or `LIMIT` is written `+?n`. There SQLite looks for
-//! its value to plan by, and for that plans the statement anew each time one is bound, which takes longer than running it.
-//! A unary plus changes nothing else.
+//! In a statement with an ORDER BY or a JOIN (what answers a creation ends up in one) a parameter after `=`, `IS` or
+//! `LIMIT` is written `+?n`. There SQLite looks for its value to plan by, and for that plans the statement anew each time one
+//! is bound, which takes longer than running it. A unary plus changes nothing else.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
