@@ -28,7 +28,8 @@ export interface Case {
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const random = "bench0bench0bench0bench0bench0";
 let checksum = "";
-for (let rest = crc32(random), i = 0; i < 6; i += 1, rest = Math.floor(rest / 62)) checksum = BASE62[rest % 62] + checksum;
+for (let rest = crc32(random), i = 0; i < 6; i += 1, rest = Math.floor(rest / 62))
+  checksum = BASE62[rest % 62] + checksum;
 export const TOKEN = `self_${random}${checksum}`;
 export const TOKEN_HASH = createHash("sha256").update(TOKEN).digest("hex");
 
@@ -54,35 +55,67 @@ const READS = { floor: 1.05, peer: 0.6 };
 // Reads first: what the writes add comes after everything that is compared.
 export const CASES: Case[] = [
   {
-    key: "retrieve", title: "Retrieve", database: "thousand", status: 200, goal: READS,
+    key: "retrieve",
+    title: "Retrieve",
+    database: "thousand",
+    status: 200,
+    goal: READS,
     requests: some.map((id) => request("GET", `${LIST}/${id}`)),
   },
   {
-    key: "list10", title: "List of 10", database: "thousand", status: 200, goal: READS,
+    key: "list10",
+    title: "List of 10",
+    database: "thousand",
+    status: 200,
+    goal: READS,
     requests: [request("GET", LIST)],
   },
   {
-    key: "list100", title: "List of 100", database: "thousand", status: 200, goal: READS,
+    key: "list100",
+    title: "List of 100",
+    database: "thousand",
+    status: 200,
+    goal: READS,
     requests: [request("GET", `${LIST}?limit=100`)],
   },
   { key: "sparse-1k", title: "Sparse filter, 1,000", database: "thousand", status: 200, requests: [sparse] },
-  { key: "sparse-1m", title: "Sparse filter, 1,000,000", database: "million", status: 200, requests: [sparse], goal: READS },
+  {
+    key: "sparse-1m",
+    title: "Sparse filter, 1,000,000",
+    database: "million",
+    status: 200,
+    requests: [sparse],
+    goal: READS,
+  },
   { key: "deep-1k", title: "Deep page, 1,000", database: "thousand", status: 200, requests: [deep] },
   { key: "deep-1m", title: "Deep page, 1,000,000", database: "million", status: 200, requests: [deep], goal: READS },
   {
-    key: "unauthorized", title: "401, malformed token", database: "thousand", status: 401, goal: { empty: 1.2 },
+    key: "unauthorized",
+    title: "401, malformed token",
+    database: "thousand",
+    status: 401,
+    goal: { empty: 1.2 },
     requests: [{ ...request("GET", LIST), headers: { Authorization: `Bearer ${TOKEN.slice(0, -1)}0` } }],
   },
   {
-    key: "update", title: "Update", database: "thousand", status: 200,
+    key: "update",
+    title: "Update",
+    database: "thousand",
+    status: 200,
     requests: some.flatMap((id) => [true, false].map((is_muted) => request("PUT", `${LIST}/${id}`, { is_muted }))),
   },
   {
-    key: "create", title: "Create", database: "thousand", status: 201,
+    key: "create",
+    title: "Create",
+    database: "thousand",
+    status: 201,
     requests: some.map((_, at) => request("POST", LIST, { contact_id: `contact${at}` })),
   },
   {
-    key: "send", title: "Send a message", database: "thousand", status: 201,
+    key: "send",
+    title: "Send a message",
+    database: "thousand",
+    status: 201,
     requests: some.map((id) => request("POST", "/v1/messages", { conversation_id: id, message: TEXT })),
   },
 ];

@@ -44,9 +44,7 @@ export function chart(results: Results): string {
       const cut = value > scale;
       const width = x(value);
       const edge = LEFT + width;
-      const gap = cut
-        ? `<path d="M${f(edge - 22)} ${y - 1} l-4 ${BAR} h5 l4 -${BAR} z" class="paper"/>`
-        : "";
+      const gap = cut ? `<path d="M${f(edge - 22)} ${y - 1} l-4 ${BAR} h5 l4 -${BAR} z" class="paper"/>` : "";
       return (
         `<rect x="${LEFT}" y="${y}" width="${f(width)}" height="${BAR - 2}" rx="1.5" fill="${colour}"/>${gap}` +
         `<text class="value" x="${f(edge + 5)}" y="${y + BAR - 4}">${n(value)}</text>`

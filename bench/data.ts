@@ -1,7 +1,7 @@
 // What is in the databases: the project's own migrations, one account, and as many conversations as wanted, made by
 // SQLite itself from their numbers, so that every run has the same. The secondary indexes are made after the rows, which
 // takes a fifth of the time.
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { unstable_splitSqlQuery as split } from "wrangler";
 
 /** The id of a conversation by its number, the oldest is 0. `printf` in `ROWS` says the same. */
@@ -43,12 +43,14 @@ export async function fill(sql: Sql, conversations: number, tokenHash: string): 
     },
   ]);
   const indexes = await sql([
-    { sql: "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'conversations' AND sql IS NOT NULL" },
+    {
+      sql: "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'conversations' AND sql IS NOT NULL",
+    },
   ]);
   await sql(indexes.map(({ name }) => ({ sql: `DROP INDEX ${name}` })));
   for (let from = 0; from < conversations; from += CHUNK) {
     const params = [from, Math.min(from + CHUNK, conversations), Math.floor(conversations / 8)];
     await sql([{ sql: ROWS, params }]);
   }
-  for (const index of indexes) await sql([{ sql: index["sql"]! }]);
+  for (const index of indexes) await sql([{ sql: index.sql! }]);
 }

@@ -4,10 +4,10 @@ import { readFileSync } from "node:fs";
 import { arch, cpus, platform } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { root } from "../scripts/shared.mjs";
 import { CASES, TOKEN_HASH } from "./cases.ts";
 import { fill } from "./data.ts";
 import { clock, start } from "./world.ts";
-import { root } from "../scripts/shared.mjs";
 
 /** Sizes, versions and the machine in general words. */
 export async function figures() {
@@ -18,7 +18,9 @@ export async function figures() {
     wasm: { bytes: wasm.length, gzip: gzipSync(wasm, { level: 9 }).length },
     machine: `${platform()} ${arch()}, ${cpus().length} cores (${cpus()[0]?.model.trim() || "unknown"})`,
     commit: git("rev-parse", "--short", "HEAD"),
-    versions: Object.fromEntries(["wrangler", "workerd", "hono", "drizzle-orm", "zod"].map((name) => [name, version(name)])),
+    versions: Object.fromEntries(
+      ["wrangler", "workerd", "hono", "drizzle-orm", "zod"].map((name) => [name, version(name)]),
+    ),
   };
 }
 

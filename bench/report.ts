@@ -68,14 +68,18 @@ function tables(results: Results): string {
       ]);
     }
     return [
-      title, micro(ours), micro(floor), micro(hono),
-      shown(ratio(ours, floor), goal.floor), shown(ratio(ours, hono), goal.peer),
+      title,
+      micro(ours),
+      micro(floor),
+      micro(hono),
+      shown(ratio(ours, floor), goal.floor),
+      shown(ratio(ours, hono), goal.peer),
       ours ? Math.round(median(ours.wall)).toLocaleString("en") : "",
     ];
   });
   for (const { title, small, large, goal } of GROWTH) {
     const find = (key: string) => results.cases.find((one) => one.key === key)?.workers ?? {};
-    const ours = ratio(find(large)["ours"], find(small)["ours"]);
+    const ours = ratio(find(large).ours, find(small).ours);
     if (ours === undefined) continue;
     const others = ["floor", "Hono"].map((name) => {
       const key = name.toLowerCase();
@@ -94,18 +98,43 @@ function otherGoals(results: Results): string[][] {
   const goals: string[][] = [];
   const calls = Object.values(results.d1Calls);
   const most = Math.max(...calls);
-  goals.push([`D1 calls a request, ${calls.length} endpoints and variants`, `${Math.min(...calls)} to ${most}`, "1", verdict(most, 1).trim()]);
-  goals.push(["wasm, gzipped", kilobytes(results.wasm.gzip), "at most 80 kB", verdict(results.wasm.gzip, 80_000).trim()]);
+  goals.push([
+    `D1 calls a request, ${calls.length} endpoints and variants`,
+    `${Math.min(...calls)} to ${most}`,
+    "1",
+    verdict(most, 1).trim(),
+  ]);
+  goals.push([
+    "wasm, gzipped",
+    kilobytes(results.wasm.gzip),
+    "at most 80 kB",
+    verdict(results.wasm.gzip, 80_000).trim(),
+  ]);
   const { startUpMs, memory = [] } = results;
   if (startUpMs !== undefined) {
-    goals.push(["Start-up, CPU beyond an empty Worker's", `${startUpMs.toFixed(1)} ms`, "at most 5 ms", verdict(startUpMs, 5).trim()]);
+    goals.push([
+      "Start-up, CPU beyond an empty Worker's",
+      `${startUpMs.toFixed(1)} ms`,
+      "at most 5 ms",
+      verdict(startUpMs, 5).trim(),
+    ]);
   }
   const early = memory.find(({ requests }) => requests >= 10_000);
   const late = memory.at(-1);
   if (early && late) {
     const times = `after ${early.requests.toLocaleString("en")} and ${late.requests.toLocaleString("en")} requests`;
-    goals.push([`wasm memory ${times}`, `${kilobytes(early.wasm)}, ${kilobytes(late.wasm)}`, "no growth", verdict(late.wasm, early.wasm).trim()]);
-    goals.push([`Resident set of workerd, all in it, ${times}`, `${megabytes(early.resident)}, ${megabytes(late.resident)}`, "", ""]);
+    goals.push([
+      `wasm memory ${times}`,
+      `${kilobytes(early.wasm)}, ${kilobytes(late.wasm)}`,
+      "no growth",
+      verdict(late.wasm, early.wasm).trim(),
+    ]);
+    goals.push([
+      `Resident set of workerd, all in it, ${times}`,
+      `${megabytes(early.resident)}, ${megabytes(late.resident)}`,
+      "",
+      "",
+    ]);
   }
   return goals;
 }
@@ -130,7 +159,9 @@ export function publish(results: Results, keep: boolean): void {
   const text = tables(results);
   console.log(`\n${text}\n`);
   const { machine, rounds, clock, quick, bare } = results;
-  console.log(`${clock}; median of ${rounds} rounds, ratios within rounds; ${machine}${quick ? "; quick: rough figures" : ""}`);
+  console.log(
+    `${clock}; median of ${rounds} rounds, ratios within rounds; ${machine}${quick ? "; quick: rough figures" : ""}`,
+  );
   if (!keep) {
     console.log("Nothing was written: only a full run's results are kept.");
     return;
@@ -142,7 +173,9 @@ export function publish(results: Results, keep: boolean): void {
   const [before, rest = ""] = readFileSync(readme, "utf8").split(begin);
   const end = rest.indexOf(END);
   const after = end < 0 ? "\n" : rest.slice(end + END.length);
-  const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  const versions = Object.entries(results.versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(", ");
   const about = `${results.measuredAt.slice(0, 10)}, commit ${results.commit}; ${machine}; ${versions}. ${clock}, median of ${rounds} rounds.`;
   writeFileSync(readme, `${before}${begin}\n\n${text}\n\n${about}\n\n${END}${after}`);
 }
@@ -158,12 +191,17 @@ function json(results: Results): string {
     cpu_us: Object.fromEntries(
       Object.entries(workers).map(([name, { cpu, wall, count }]) => [
         name,
-        { median: Math.round(median(cpu)), quartiles: [quartile(cpu, 0.25), quartile(cpu, 0.75)], wall: Math.round(median(wall)), requests_a_round: count },
+        {
+          median: Math.round(median(cpu)),
+          quartiles: [quartile(cpu, 0.25), quartile(cpu, 0.75)],
+          wall: Math.round(median(wall)),
+          requests_a_round: count,
+        },
       ]),
     ),
-    ratio_to_floor: round(ratio(workers["ours"], workers["floor"])),
-    ratio_to_hono: round(ratio(workers["ours"], workers["hono"])),
-    ratio_to_empty: round(ratio(workers["ours"], workers["empty"])),
+    ratio_to_floor: round(ratio(workers.ours, workers.floor)),
+    ratio_to_hono: round(ratio(workers.ours, workers.hono)),
+    ratio_to_empty: round(ratio(workers.ours, workers.empty)),
   }));
   return JSON.stringify({ ...results, startUpMs: round(results.startUpMs), cases }, null, 2);
 }

@@ -12,7 +12,10 @@ await server.listen();
 const worker = server.getWorker<{ DB: any }>();
 await worker.applyD1Migrations("DB");
 const { DB } = await worker.getEnv();
-const run = (sql: string, ...params: unknown[]) => DB.prepare(sql).bind(...params).run();
+const run = (sql: string, ...params: unknown[]) =>
+  DB.prepare(sql)
+    .bind(...params)
+    .run();
 const bytes = async (): Promise<number> => (await run("SELECT 1")).meta.size_after;
 
 const NUMBERS = `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${ROWS})`;
@@ -26,7 +29,9 @@ await run("INSERT INTO accounts (id, name, created_at) VALUES (1, 'measured', 0)
 async function measure(what: string, sql: string): Promise<void> {
   const before = await bytes();
   const { meta } = await run(`${NUMBERS} ${sql}`);
-  console.log(`${what}: ${Math.round(((await bytes()) - before) / ROWS)} bytes, ${meta.rows_written / ROWS} rows written`);
+  console.log(
+    `${what}: ${Math.round(((await bytes()) - before) / ROWS)} bytes, ${meta.rows_written / ROWS} rows written`,
+  );
 }
 
 const conversation = (contact: string, group: string) =>

@@ -1,14 +1,15 @@
 // `npm run bench`: measures this project's Worker beside the floor and the peer, prints the results, and writes
 // results.json, results.svg and the table in README.md. Says on stderr how far it is.
-import { parseArgs } from "node:util";
+
 import { join } from "node:path";
-import { CASES, TOKEN, TOKEN_HASH, type Case, type Database } from "./cases.ts";
+import { parseArgs } from "node:util";
+import { root, step } from "../scripts/shared.mjs";
+import { CASES, type Case, type Database, TOKEN, TOKEN_HASH } from "./cases.ts";
 import { fill } from "./data.ts";
 import { figures, median, memory, startUp } from "./figures.ts";
-import { type Measured, type Results, publish } from "./report.ts";
+import { type Measured, publish, type Results } from "./report.ts";
 import { checkFloor, checkSame } from "./same.ts";
-import { CLOCK, type World, bundle, clock, start } from "./world.ts";
-import { root, step } from "../scripts/shared.mjs";
+import { bundle, CLOCK, clock, start, type World } from "./world.ts";
 
 const { values } = parseArgs({
   options: {
@@ -67,7 +68,9 @@ const world = await start(
 const measured: Measured[] = [];
 try {
   for (const database of databases) {
-    await step(`make ${SIZES[database].toLocaleString("en")} conversations`, () => fill(world.sql(database), SIZES[database], TOKEN_HASH));
+    await step(`make ${SIZES[database].toLocaleString("en")} conversations`, () =>
+      fill(world.sql(database), SIZES[database], TOKEN_HASH),
+    );
   }
   const cases = CASES.filter(({ key }) => values.only === undefined || key.startsWith(values.only));
   for (const { key, requests } of cases) await world.plan(key, requests);
@@ -109,12 +112,27 @@ function shuffled<T>(list: T[]): T[] {
 /** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the middle one of its isolates. */
 async function measure(world: World, cases: Case[], onLine: (line: string) => void): Promise<Measured[]> {
   const runners = cases.flatMap((one) => {
-    const workers = Object.keys(contenders).map((name) => ({ name, worker: `${name}_${one.database}`, status: one.status }));
+    const workers = Object.keys(contenders).map((name) => ({
+      name,
+      worker: `${name}_${one.database}`,
+      status: one.status,
+    }));
     if (one.goal?.empty !== undefined) {
-      workers.push({ name: "empty", worker: "empty", status: 200 }, { name: "ready", worker: "ready", status: one.status });
+      workers.push(
+        { name: "empty", worker: "empty", status: 200 },
+        { name: "ready", worker: "ready", status: one.status },
+      );
     }
     return workers.flatMap(({ worker, ...rest }) =>
-      copies.map((copy) => ({ ...rest, worker: `${worker}_${copy}`, key: one.key, sent: 0, count: 0, cpu: [] as number[], wall: [] as number[] })),
+      copies.map((copy) => ({
+        ...rest,
+        worker: `${worker}_${copy}`,
+        key: one.key,
+        sent: 0,
+        count: 0,
+        cpu: [] as number[],
+        wall: [] as number[],
+      })),
     );
   });
   const time = clock();
@@ -149,13 +167,21 @@ async function measure(world: World, cases: Case[], onLine: (line: string) => vo
     key,
     title,
     workers: Object.fromEntries(
-      [...Map.groupBy(runners.filter((runner) => runner.key === key), ({ name }) => name)].map(([name, isolates]) => {
+      [
+        ...Map.groupBy(
+          runners.filter((runner) => runner.key === key),
+          ({ name }) => name,
+        ),
+      ].map(([name, isolates]) => {
         const rounds = Array.from({ length: ROUNDS }, (_, round) => round);
-        return [name, {
-          cpu: rounds.map((round) => median(isolates.map(({ cpu }) => cpu[round]!))),
-          wall: rounds.map((round) => median(isolates.map(({ wall }) => wall[round]!))),
-          count: isolates.reduce((sum, { count }) => sum + count, 0),
-        }];
+        return [
+          name,
+          {
+            cpu: rounds.map((round) => median(isolates.map(({ cpu }) => cpu[round]!))),
+            wall: rounds.map((round) => median(isolates.map(({ wall }) => wall[round]!))),
+            count: isolates.reduce((sum, { count }) => sum + count, 0),
+          },
+        ];
       }),
     ),
   }));

@@ -1,14 +1,19 @@
 // Makes sure that what is measured is the same work: the floor sends the statements that this project's Worker sends,
 // and all Workers give the same answers.
 import assert from "node:assert/strict";
-import { CASES, ENDPOINTS, TOKEN_HASH, type Case, type Request } from "./cases.ts";
+import { CASES, type Case, ENDPOINTS, type Request, TOKEN_HASH } from "./cases.ts";
 import { fill } from "./data.ts";
-import { type Answer, type World, start } from "./world.ts";
+import { type Answer, start, type World } from "./world.ts";
 
 type Calls = { sql: string; params: unknown[] }[][];
 
 /** The name under which the floor has a case's statements. */
-const STATEMENTS: Record<string, string> = { list10: "list", list100: "list", "sparse-1k": "sparse", "deep-1k": "list" };
+const STATEMENTS: Record<string, string> = {
+  list10: "list",
+  list100: "list",
+  "sparse-1k": "sparse",
+  "deep-1k": "list",
+};
 
 /** The SQL of each case as this project's Worker sends it, after making sure that the floor would send the same with the
  * same parameters; and how many D1 calls each endpoint makes. */
@@ -45,10 +50,14 @@ export async function checkFloor(ours: string, floor: string, vars: Record<strin
     const d1Calls: Record<string, number> = {};
     let created = "";
     for (const endpoint of ENDPOINTS) {
-      const { answer, calls: made } = await calls("ours", { ...endpoint, path: endpoint.path.replace("{id}", created) });
+      const { answer, calls: made } = await calls("ours", {
+        ...endpoint,
+        path: endpoint.path.replace("{id}", created),
+      });
       assert.ok(answer.status < 300, `${endpoint.method} ${endpoint.path}: ${answer.status} ${answer.body}`);
-      created = /\/(\w+)$/.exec(answer.headers["location"] ?? "")?.[1] ?? created;
-      d1Calls[`${endpoint.method} ${endpoint.path.replace(/\/[UV]\w{15}$/, "/{id}").replace(/=U\w{15}$/, "={id}")}`] = made.length;
+      created = /\/(\w+)$/.exec(answer.headers.location ?? "")?.[1] ?? created;
+      d1Calls[`${endpoint.method} ${endpoint.path.replace(/\/[UV]\w{15}$/, "/{id}").replace(/=U\w{15}$/, "={id}")}`] =
+        made.length;
     }
     return { statements, d1Calls };
   } finally {
@@ -100,9 +109,9 @@ function essence({ status, headers, body }: Answer) {
   return {
     status,
     json: { ...json, ...made },
-    link: headers["link"],
+    link: headers.link,
     authenticate: headers["www-authenticate"],
-    location: headers["location"]?.replace(/\w{16}$/, ""),
+    location: headers.location?.replace(/\w{16}$/, ""),
     etag: tagOf(json.id, headers),
   };
 }

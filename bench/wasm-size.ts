@@ -94,5 +94,8 @@ sizes.forEach((size, index) => {
 });
 
 console.log(`built   ${built.length} bytes, ${gzipSync(built, { level: 9 }).length} gzipped`);
-console.log(`before wasm-opt: ${sizes.reduce((sum, size) => sum + size, 0)} bytes of code, ${data} of data (texts, SQL). Code by crate:`);
-for (const [crate, size] of [...byCrate].sort((a, b) => b[1] - a[1]).slice(0, 20)) console.log(`${String(size).padStart(8)}  ${crate}`);
+console.log(
+  `before wasm-opt: ${sizes.reduce((sum, size) => sum + size, 0)} bytes of code, ${data} of data (texts, SQL). Code by crate:`,
+);
+for (const [crate, size] of [...byCrate].sort((a, b) => b[1] - a[1]).slice(0, 20))
+  console.log(`${String(size).padStart(8)}  ${crate}`);

@@ -1,15 +1,15 @@
 // Where measurements happen: Workers built as `wrangler deploy` builds them, run side by side in workerd by wrangler's
 // own harness, a driver Worker that calls them, and the clock: the CPU time of the workerd process.
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Database, Request } from "./cases.ts";
 import { node, root, wranglerScript } from "../scripts/shared.mjs";
+import type { Database, Request } from "./cases.ts";
 import "../tests/quiet.ts";
 
 // So that the driver can collect its own garbage between measurements.
-process.env["MINIFLARE_WORKERD_V8_FLAGS"] ??= "--expose-gc";
+process.env.MINIFLARE_WORKERD_V8_FLAGS ??= "--expose-gc";
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
 const scratch = join(root, ".wrangler", "bench");
@@ -84,7 +84,8 @@ export async function start(inhabitants: Inhabitant[]) {
       order<null>("run", { worker, name, count, offset, status }),
     collect: () => order<null>("collect", {}),
     answers: (worker: string, name: string) => order<Answer[]>("answers", { worker, name }),
-    sql: (database: Database) => (statements: object[]) => order<Record<string, string>[]>("sql", { database, statements }),
+    sql: (database: Database) => (statements: object[]) =>
+      order<Record<string, string>[]>("sql", { database, statements }),
   };
 }
 export type World = Awaited<ReturnType<typeof start>>;
@@ -107,18 +108,23 @@ export const CLOCK = linux
 /** The workerd processes that this process started: one runs the Workers, one is wrangler's door to them. */
 function workerds(): number[] {
   const processes = linux
-    ? readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
-        try {
-          const [, name, rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-          return [{ pid: Number(pid), parent: Number(rest.split(" ")[1]), name: name ?? "" }];
-        } catch {
-          return []; // Gone in the meantime.
-        }
-      })
-    : execFileSync("ps", ["-axo", "pid=,ppid=,comm="], { encoding: "utf8" }).trim().split("\n").map((line) => {
-        const [pid, parent, ...name] = line.trim().split(/\s+/);
-        return { pid: Number(pid), parent: Number(parent), name: name.join(" ") };
-      });
+    ? readdirSync("/proc")
+        .filter((name) => /^\d+$/.test(name))
+        .flatMap((pid) => {
+          try {
+            const [, name, rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+            return [{ pid: Number(pid), parent: Number(rest.split(" ")[1]), name: name ?? "" }];
+          } catch {
+            return []; // Gone in the meantime.
+          }
+        })
+    : execFileSync("ps", ["-axo", "pid=,ppid=,comm="], { encoding: "utf8" })
+        .trim()
+        .split("\n")
+        .map((line) => {
+          const [pid, parent, ...name] = line.trim().split(/\s+/);
+          return { pid: Number(pid), parent: Number(parent), name: name.join(" ") };
+        });
   const mine = new Set([process.pid]);
   for (let grown = true; grown; ) {
     grown = false;
@@ -132,7 +138,9 @@ function workerds(): number[] {
 /** Reads the clock of the workerd that is running now. */
 export function clock() {
   const pids = workerds();
-  const threads = pids.flatMap((pid) => (linux ? readdirSync(`/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}`) : []));
+  const threads = pids.flatMap((pid) =>
+    linux ? readdirSync(`/proc/${pid}/task`).map((task) => `/proc/${pid}/task/${task}`) : [],
+  );
   if (pids.length === 0) throw new Error("No workerd is running.");
   return {
     /** CPU time since its start, in microseconds. */
@@ -161,5 +169,11 @@ export function clock() {
 
 function psTime(pid: number): number {
   const text = execFileSync("ps", ["-o", "time=", "-p", String(pid)], { encoding: "utf8" }).trim();
-  return 1e6 * text.replace("-", ":").split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+  return (
+    1e6 *
+    text
+      .replace("-", ":")
+      .split(":")
+      .reduce((sum, part) => sum * 60 + Number(part), 0)
+  );
 }

@@ -6,11 +6,17 @@ import { Failure } from "./shared.mjs";
 class UsageError extends Error {}
 
 /** Reads a command's options and exactly the named positional arguments. */
-export function options<T extends NonNullable<ParseArgsConfig["options"]>>(args: string[], known: T, ...positionals: string[]) {
+export function options<T extends NonNullable<ParseArgsConfig["options"]>>(
+  args: string[],
+  known: T,
+  ...positionals: string[]
+) {
   try {
     const parsed = parseArgs({ args, options: known, allowPositionals: true });
-    if (parsed.positionals.length < positionals.length) throw new UsageError(`${positionals[parsed.positionals.length]} is missing`);
-    if (parsed.positionals.length > positionals.length) throw new UsageError(`Unexpected argument '${parsed.positionals[positionals.length]}'`);
+    if (parsed.positionals.length < positionals.length)
+      throw new UsageError(`${positionals[parsed.positionals.length]} is missing`);
+    if (parsed.positionals.length > positionals.length)
+      throw new UsageError(`Unexpected argument '${parsed.positionals[positionals.length]}'`);
     return parsed;
   } catch (error) {
     throw new UsageError((error as Error).message);
@@ -41,5 +47,7 @@ export function misuse(message: string): never {
 
 /** The value of an option that takes a whole number from 1 on. */
 export function wholeNumber(option: string, text: string): number {
-  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : misuse(`--${option} is '${text}', it takes a whole number from 1 on`);
+  return /^[1-9]\d{0,8}$/.test(text)
+    ? Number(text)
+    : misuse(`--${option} is '${text}', it takes a whole number from 1 on`);
 }

@@ -1,15 +1,15 @@
 // `npm run conformance`: Schemathesis against a running `npm start`, all its checks on. It makes requests out of
 // openapi.yaml, right ones and wrong ones, one by one and in sequences, and holds the answers against it.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { randomInt } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Server, freePort, stateFolder } from "../tests/scripts/processes.ts";
+import { freePort, Server, stateFolder } from "../tests/scripts/processes.ts";
 import { command, options, wholeNumber } from "./cli.ts";
 import { localDatabase } from "./d1.ts";
 import { Failure, root, run, step } from "./shared.mjs";
-import { SCOPES, createToken, listTokens } from "./tokens.ts";
+import { createToken, listTokens, SCOPES } from "./tokens.ts";
 
 const USAGE = `Usage: npm run conformance [-- --examples 50] [--seed N] [--only OPERATION]
 
@@ -25,7 +25,11 @@ const requirements = join(folder, "requirements.txt");
 const venv = join(root, ".tools", "schemathesis");
 
 await command(USAGE, async (args) => {
-  const { values } = options(args, { examples: { type: "string", default: "50" }, seed: { type: "string" }, only: { type: "string" } });
+  const { values } = options(args, {
+    examples: { type: "string", default: "50" },
+    seed: { type: "string" },
+    only: { type: "string" },
+  });
   const examples = wholeNumber("examples", values.examples);
   const seed = wholeNumber("seed", values.seed ?? String(randomInt(1, 1_000_000)));
   await install();
@@ -40,7 +44,12 @@ await command(USAGE, async (args) => {
   const database = localDatabase(state.path);
   const auth = [];
   for (const account of ["alice", "bob"]) {
-    const token = await createToken(database, { account, name: "conformance", scopes: Object.keys(SCOPES), expiresAt: null });
+    const token = await createToken(database, {
+      account,
+      name: "conformance",
+      scopes: Object.keys(SCOPES),
+      expiresAt: null,
+    });
     auth.push({ name: account, fixedHeaders: [{ name: "Authorization", value: `Bearer ${token}` }] });
   }
   const tokens = join(state.path, "tokens.json");
@@ -52,7 +61,16 @@ await command(USAGE, async (args) => {
   const schemathesis = spawn(
     join(venv, "bin", "schemathesis"),
     ["--config-file", join(folder, "schemathesis.toml"), "run", `http://127.0.0.1:${port}/openapi.json`, ...flags],
-    { cwd: state.path, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CONFORMANCE_HOOKS: join(folder, "hooks.py"), CONFORMANCE_TOKENS: tokens, CONFORMANCE_OWN: own } },
+    {
+      cwd: state.path,
+      stdio: ["ignore", "inherit", "inherit"],
+      env: {
+        ...process.env,
+        CONFORMANCE_HOOKS: join(folder, "hooks.py"),
+        CONFORMANCE_TOKENS: tokens,
+        CONFORMANCE_OWN: own,
+      },
+    },
   );
   process.exitCode = await endOf(schemathesis);
 });
@@ -63,7 +81,10 @@ async function endOf(child: ChildProcess): Promise<number> {
   const timer = setTimeout(() => child.kill(), PATIENCE);
   const [code] = await once(child, "close");
   clearTimeout(timer);
-  if (code === null) throw new Failure(`Schemathesis was stopped, by a signal or because it was not done after ${PATIENCE / 60_000} minutes.`);
+  if (code === null)
+    throw new Failure(
+      `Schemathesis was stopped, by a signal or because it was not done after ${PATIENCE / 60_000} minutes.`,
+    );
   return code;
 }
 
@@ -72,7 +93,9 @@ async function install() {
   const stamp = join(venv, ".stamp");
   const wanted = readFileSync(requirements, "utf8");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  const python = spawnSync("python3", ["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"], { stdio: "ignore" });
+  const python = spawnSync("python3", ["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"], {
+    stdio: "ignore",
+  });
   if (python.status !== 0) {
     throw new Failure(
       "Schemathesis needs Python 3.11 or newer with venv and pip, as `python3`: install python3 and python3-venv (Debian, Ubuntu), " +
@@ -83,7 +106,11 @@ async function install() {
   mkdirSync(venv, { recursive: true });
   await step("schemathesis (once)", async (onLine) => {
     await run("python3", ["-m", "venv", venv], { onLine });
-    await run(join(venv, "bin", "python"), ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-r", requirements], { onLine });
+    await run(
+      join(venv, "bin", "python"),
+      ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-r", requirements],
+      { onLine },
+    );
   });
   writeFileSync(stamp, wanted);
 }

@@ -18,7 +18,15 @@ export const wrangler = (...args: string[]) => run(node, [wranglerScript, ...arg
 
 /** Runs statements in one transaction and gives the rows of each. */
 export async function query(database: Database, ...statements: string[]): Promise<Row[][]> {
-  const { stdout } = await wrangler("d1", "execute", "DB", ...target(database), "--json", "--command", statements.join(";\n"));
+  const { stdout } = await wrangler(
+    "d1",
+    "execute",
+    "DB",
+    ...target(database),
+    "--json",
+    "--command",
+    statements.join(";\n"),
+  );
   const answers: { results: Row[] }[] = JSON.parse(stdout);
   return answers.map((answer) => answer.results);
 }

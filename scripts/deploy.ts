@@ -19,7 +19,9 @@ await command(USAGE, async (args) => {
   // wrangler finds a database without an id in wrangler.toml by its name, here as well as in `wrangler deploy`. Made
   // beforehand, it can have its tables before the first request, and wrangler.toml stays as it is.
   const name = databaseName();
-  const databases: { name: string }[] = JSON.parse((await step("databases", () => wrangler("d1", "list", "--json"))).stdout);
+  const databases: { name: string }[] = JSON.parse(
+    (await step("databases", () => wrangler("d1", "list", "--json"))).stdout,
+  );
   if (!databases.some((database) => database.name === name)) {
     await step(`make the database "${name}"`, () => wrangler("d1", "create", name, "--update-config=false"));
   }
@@ -35,7 +37,9 @@ async function signIn() {
     await step("sign-in", () => wrangler("whoami", "--json"));
   } catch {
     if (!process.stdin.isTTY) {
-      throw new Failure("Not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN, or run `npm run deploy` in a terminal to sign in with a browser.");
+      throw new Failure(
+        "Not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN, or run `npm run deploy` in a terminal to sign in with a browser.",
+      );
     }
     await interactive("login");
   }
@@ -50,6 +54,6 @@ async function interactive(...args: string[]) {
 
 function databaseName(): string {
   const name = /^database_name = "(.+)"/m.exec(readFileSync(join(root, "wrangler.toml"), "utf8"))?.[1];
-  if (!name) throw new Failure("wrangler.toml names no database: it needs a line database_name = \"...\".");
+  if (!name) throw new Failure('wrangler.toml names no database: it needs a line database_name = "...".');
   return name;
 }

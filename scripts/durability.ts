@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isDeepStrictEqual } from "node:util";
 import { random } from "../tests/random.ts";
-import { Server, freePort, stateFolder, tokenIn } from "../tests/scripts/processes.ts";
+import { freePort, Server, stateFolder, tokenIn } from "../tests/scripts/processes.ts";
 import { command, options, wholeNumber } from "./cli.ts";
 import { Failure, seconds } from "./shared.mjs";
 
@@ -29,22 +29,41 @@ type Thing = Attributes & { id: string };
 /** Conversations and messages by id: all there are, or all that one client made. */
 type World = Map<string, Thing>;
 /** A request, the status that acknowledges it, and the world after it, whatever id and time the server chooses. */
-type Write = { method: string; path: string; attributes?: Attributes; status: number; after: (id: string, now: number) => World };
-type Client = { name: string; below: (bound: number) => number; world: World; unanswered?: { write: Write; since: number } };
+type Write = {
+  method: string;
+  path: string;
+  attributes?: Attributes;
+  status: number;
+  after: (id: string, now: number) => World;
+};
+type Client = {
+  name: string;
+  below: (bound: number) => number;
+  world: World;
+  unanswered?: { write: Write; since: number };
+};
 type Call = (method: string, path: string, attributes?: Attributes) => Promise<{ status: number; body: any }>;
 
 const now = () => Math.floor(Date.now() / 1000);
 const isMessage = (thing: Thing) => "conversation_id" in thing;
-const short = (thing: object | undefined) => (thing === undefined ? "nothing" : JSON.stringify(thing).replace(/x{20,}/, "x…"));
+const short = (thing: object | undefined) =>
+  thing === undefined ? "nothing" : JSON.stringify(thing).replace(/x{20,}/, "x…");
 
 await command(USAGE, async (args) => {
-  const { values } = options(args, { kills: { type: "string", default: "20" }, seed: { type: "string" }, lose: { type: "boolean" } });
+  const { values } = options(args, {
+    kills: { type: "string", default: "20" },
+    seed: { type: "string" },
+    lose: { type: "boolean" },
+  });
   const kills = wholeNumber("kills", values.kills);
   const seed = wholeNumber("seed", values.seed ?? String(randomInt(1, 1_000_000)));
   console.log(`seed ${seed}`);
   const started = Date.now();
   const below = random(seed);
-  const clients = Array.from({ length: CLIENTS }, (_, n): Client => ({ name: `client${n}`, below: random(seed + n + 1), world: new Map() }));
+  const clients = Array.from(
+    { length: CLIENTS },
+    (_, n): Client => ({ name: `client${n}`, below: random(seed + n + 1), world: new Map() }),
+  );
   const sum = { acknowledged: 0, lost: 0, half: 0, done: 0, undone: 0 };
   const problems: string[] = [];
 
@@ -64,7 +83,8 @@ await command(USAGE, async (args) => {
     stopped ??= why;
     void server?.signal("SIGKILL");
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop(`Stopped by ${signal}.`));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => stop(`Stopped by ${signal}.`));
   const bound = PATIENCE * (kills + 2);
   const timer = setTimeout(() => stop(`Not done after ${bound / 1000} seconds.`), bound);
 
@@ -79,7 +99,8 @@ await command(USAGE, async (args) => {
       call = await start();
       const found = await everything(call);
       problems.push(...complaints);
-      if (!isDeepStrictEqual(found, stored)) problems.push("The API shows something else than the database held after the kill.");
+      if (!isDeepStrictEqual(found, stored))
+        problems.push("The API shows something else than the database held after the kill.");
 
       const results = clients.map((client) => judge(client, found, killed));
       const count = (word: "lost" | "half" | "done" | "undone") => {
@@ -115,24 +136,29 @@ await command(USAGE, async (args) => {
 async function load(clients: Client[], call: Call, until: number, kill: () => Promise<void>): Promise<number> {
   let acknowledged = 0;
   let killed: Promise<void> | undefined;
-  await Promise.all(clients.map(async (client) => {
-    while (killed === undefined) {
-      const write = choose(client);
-      client.unanswered = { write, since: now() };
-      const answer = await call(write.method, write.path, write.attributes).catch((error: Error) => {
-        if (killed === undefined) throw new Failure(`${write.method} ${write.path} got no answer: ${error.cause ?? error.message}`);
-      });
-      if (answer === undefined) return;
-      const { id, created_at, updated_at } = answer.body ?? {};
-      client.world = write.after(id, updated_at ?? created_at);
-      client.unanswered = undefined;
-      if (answer.status !== write.status || (id && !isDeepStrictEqual(answer.body, client.world.get(id)))) {
-        throw new Failure(`${write.method} ${write.path} ${JSON.stringify(write.attributes)} answered ${answer.status} ${JSON.stringify(answer.body)}`);
+  await Promise.all(
+    clients.map(async (client) => {
+      while (killed === undefined) {
+        const write = choose(client);
+        client.unanswered = { write, since: now() };
+        const answer = await call(write.method, write.path, write.attributes).catch((error: Error) => {
+          if (killed === undefined)
+            throw new Failure(`${write.method} ${write.path} got no answer: ${error.cause ?? error.message}`);
+        });
+        if (answer === undefined) return;
+        const { id, created_at, updated_at } = answer.body ?? {};
+        client.world = write.after(id, updated_at ?? created_at);
+        client.unanswered = undefined;
+        if (answer.status !== write.status || (id && !isDeepStrictEqual(answer.body, client.world.get(id)))) {
+          throw new Failure(
+            `${write.method} ${write.path} ${JSON.stringify(write.attributes)} answered ${answer.status} ${JSON.stringify(answer.body)}`,
+          );
+        }
+        acknowledged += 1;
+        if (acknowledged === until) killed = kill();
       }
-      acknowledged += 1;
-      if (acknowledged === until) killed = kill();
-    }
-  }));
+    }),
+  );
   await killed;
   return acknowledged;
 }
@@ -148,9 +174,19 @@ function choose({ name, below, world }: Client): Write {
 
   if (conversations.length === 0 || kind < 15) {
     const attributes = { contact_id: name, group_id: one([null, "team"]) };
-    const rest = { pinned_message_id: null, is_pinned: false, is_muted: false, last_active_at: null, last_opened_at: null, archived_at: null };
+    const rest = {
+      pinned_message_id: null,
+      is_pinned: false,
+      is_muted: false,
+      last_active_at: null,
+      last_opened_at: null,
+      archived_at: null,
+    };
     return {
-      method: "POST", path: "/v1/conversations", attributes, status: 201,
+      method: "POST",
+      path: "/v1/conversations",
+      attributes,
+      status: 201,
       after: (id, now) => and({ id, ...attributes, ...rest, created_at: now }),
     };
   }
@@ -158,11 +194,15 @@ function choose({ name, below, world }: Client): Write {
   if (messages.length === 0 || kind < 50) {
     const attributes = { conversation_id: conversation.id, message: text(), contact_id: one([null, "bob"]) };
     return {
-      method: "POST", path: "/v1/messages", attributes, status: 201,
-      after: (id, now) => and(
-        { id, ...attributes, read_at: null, created_at: now, updated_at: null },
-        { ...conversation, last_active_at: now, ...(attributes.contact_id === null ? { last_opened_at: now } : {}) },
-      ),
+      method: "POST",
+      path: "/v1/messages",
+      attributes,
+      status: 201,
+      after: (id, now) =>
+        and(
+          { id, ...attributes, read_at: null, created_at: now, updated_at: null },
+          { ...conversation, last_active_at: now, ...(attributes.contact_id === null ? { last_opened_at: now } : {}) },
+        ),
     };
   }
   const own = messages.filter((message) => message.conversation_id === conversation.id);
@@ -177,27 +217,45 @@ function choose({ name, below, world }: Client): Write {
       ]),
     };
     return {
-      method: "PUT", path: `/v1/conversations/${conversation.id}`, attributes, status: 200,
+      method: "PUT",
+      path: `/v1/conversations/${conversation.id}`,
+      attributes,
+      status: 200,
       after: () => and({ ...conversation, ...attributes }),
     };
   }
   const message = one(messages);
   if (kind < 80) {
-    const attributes = one<Attributes>([{ message: text() }, { read_at: below(1_000_000) }, { message: text(), read_at: null }]);
+    const attributes = one<Attributes>([
+      { message: text() },
+      { read_at: below(1_000_000) },
+      { message: text(), read_at: null },
+    ]);
     return {
-      method: "PUT", path: `/v1/messages/${message.id}`, attributes, status: 200,
+      method: "PUT",
+      path: `/v1/messages/${message.id}`,
+      attributes,
+      status: 200,
       after: (_, now) => and({ ...message, ...attributes, updated_at: now }),
     };
   }
-  const [path, gone] = kind < 92
-    ? [`/v1/messages/${message.id}`, [message]]
-    : [`/v1/conversations/${conversation.id}`, [conversation, ...own]];
+  const [path, gone] =
+    kind < 92
+      ? [`/v1/messages/${message.id}`, [message]]
+      : [`/v1/conversations/${conversation.id}`, [conversation, ...own]];
   return {
-    method: "DELETE", path, status: 204,
+    method: "DELETE",
+    path,
+    status: 204,
     after: () => {
       const ids = new Set(gone.map(({ id }) => id));
       const rest = [...world.values()].filter(({ id }) => !ids.has(id));
-      return new Map(rest.map((thing) => [thing.id, ids.has(String(thing.pinned_message_id)) ? { ...thing, pinned_message_id: null } : thing]));
+      return new Map(
+        rest.map((thing) => [
+          thing.id,
+          ids.has(String(thing.pinned_message_id)) ? { ...thing, pinned_message_id: null } : thing,
+        ]),
+      );
     },
   };
 }
@@ -208,7 +266,9 @@ function choose({ name, below, world }: Client): Write {
 function judge(client: Client, all: World, killed: number) {
   const { name, world, unanswered } = client;
   // Every text a client sends begins with its name.
-  const found: World = new Map([...all].filter(([, thing]) => String(isMessage(thing) ? thing.message : thing.contact_id).split(" ")[0] === name));
+  const found: World = new Map(
+    [...all].filter(([, thing]) => String(isMessage(thing) ? thing.message : thing.contact_id).split(" ")[0] === name),
+  );
   const afters: World[] = [];
   if (unanswered !== undefined) {
     const ids = [...found.keys()].filter((id) => !world.has(id));
@@ -217,7 +277,9 @@ function judge(client: Client, all: World, killed: number) {
     }
   }
   const differing = (expected: World) =>
-    [...new Set([...expected.keys(), ...found.keys()])].filter((id) => !isDeepStrictEqual(expected.get(id), found.get(id)));
+    [...new Set([...expected.keys(), ...found.keys()])].filter(
+      (id) => !isDeepStrictEqual(expected.get(id), found.get(id)),
+    );
   const [nearest] = [world, ...afters]
     .map((expected) => ({ done: expected !== world, ids: differing(expected) }))
     .sort((a, b) => a.ids.length - b.ids.length);
@@ -229,9 +291,12 @@ function judge(client: Client, all: World, killed: number) {
     half: half.length > 0 ? 1 : 0,
     done: unanswered && !wrong && nearest!.done ? 1 : 0,
     undone: unanswered && !wrong && !nearest!.done ? 1 : 0,
-    problems: nearest!.ids.map((id) =>
-      `${half.includes(id) ? "HALF" : "LOST"} ${name}, ${id}\n  acknowledged: ${short(world.get(id))}\n  found:        ${short(found.get(id))}` +
-        (unanswered ? `\n  unanswered:   ${unanswered.write.method} ${unanswered.write.path} ${short(unanswered.write.attributes)}` : ""),
+    problems: nearest!.ids.map(
+      (id) =>
+        `${half.includes(id) ? "HALF" : "LOST"} ${name}, ${id}\n  acknowledged: ${short(world.get(id))}\n  found:        ${short(found.get(id))}` +
+        (unanswered
+          ? `\n  unanswered:   ${unanswered.write.method} ${unanswered.write.path} ${short(unanswered.write.attributes)}`
+          : ""),
     ),
   };
   client.world = found;
@@ -242,7 +307,11 @@ function judge(client: Client, all: World, killed: number) {
 function callerOf(port: number, token: string): Call {
   return async (method, path, attributes) => {
     const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, headers, body: attributes && JSON.stringify(attributes) });
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      headers,
+      body: attributes && JSON.stringify(attributes),
+    });
     const text = await response.text();
     return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
   };
@@ -267,16 +336,26 @@ function inspect(folder: string): { world: World; complaints: string[] } {
   cpSync(join(folder, "v3", "d1"), join(copy.path, "v3", "d1"), { recursive: true });
   using database = open(copy.path);
   const complaints = ["integrity_check", "foreign_key_check"].flatMap((check) =>
-    database.prepare(`PRAGMA ${check}`).all().map((row) => `${check}: ${JSON.stringify(row)}`).filter((line) => !line.endsWith('{"integrity_check":"ok"}')),
+    database
+      .prepare(`PRAGMA ${check}`)
+      .all()
+      .map((row) => `${check}: ${JSON.stringify(row)}`)
+      .filter((line) => !line.endsWith('{"integrity_check":"ok"}')),
   );
   const things = database.prepare("SELECT object FROM conversations UNION ALL SELECT object FROM messages").all();
-  return { world: new Map(things.map(({ object }) => JSON.parse(String(object))).map((thing) => [thing.id, thing])), complaints };
+  return {
+    world: new Map(things.map(({ object }) => JSON.parse(String(object))).map((thing) => [thing.id, thing])),
+    complaints,
+  };
 }
 
 /** Takes a message out that must be there, whether the unanswered write of its client was done or not. */
 function lose(clients: Client[], folder: string) {
   const sure = clients.flatMap(({ world, unanswered }) =>
-    [...world.values()].filter((thing) => isMessage(thing) && (unanswered?.write.after("none", 0).has(thing.id) ?? true)));
+    [...world.values()].filter(
+      (thing) => isMessage(thing) && (unanswered?.write.after("none", 0).has(thing.id) ?? true),
+    ),
+  );
   if (sure.length === 0) throw new Failure("There is no message to lose: try another seed.");
   using database = open(folder);
   database.prepare("DELETE FROM messages WHERE id = ?").run(sure[0]!.id);
@@ -286,7 +365,8 @@ function lose(clients: Client[], folder: string) {
 function open(folder: string): DatabaseSync {
   for (const file of globSync("v3/d1/*/*.sqlite", { cwd: folder })) {
     const database = new DatabaseSync(join(folder, file));
-    if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'conversations'").get() !== undefined) return database;
+    if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'conversations'").get() !== undefined)
+      return database;
     database.close();
   }
   throw new Failure(`There is no database in ${folder}.`);

@@ -1,7 +1,17 @@
 // `npm run fuzz`: libFuzzer on everything that parses, guided by coverage, for as long as it is told. fuzz/README.md says
 // what is promised of each target; `npm test` replays the corpus.
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+
 import { spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { command, misuse, options } from "./cli.ts";
@@ -24,19 +34,30 @@ const COVERAGE = [
 
 const corpusFolder = join(root, "fuzz", "corpus");
 const corpusFile = (target: string) => join(corpusFolder, `${target}.jsonl`);
-const TARGETS = readdirSync(corpusFolder).map((name) => basename(name, ".jsonl")).sort();
+const TARGETS = readdirSync(corpusFolder)
+  .map((name) => basename(name, ".jsonl"))
+  .sort();
 
 // An input is a line of the corpus: a JSON string, all ASCII, in which a character stands for the byte of its number.
 const lines = (target: string) => readFileSync(corpusFile(target), "utf8").split("\n").filter(Boolean);
 const bytes = (line: string) => Buffer.from(JSON.parse(line), "latin1");
 const line = (file: string) =>
-  JSON.stringify(readFileSync(file, "latin1")).replace(/[^ -~]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
-const add = (target: string, inputs: string[]) => appendFileSync(corpusFile(target), inputs.map((input) => `${input}\n`).join(""));
+  JSON.stringify(readFileSync(file, "latin1")).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+const add = (target: string, inputs: string[]) =>
+  appendFileSync(corpusFile(target), inputs.map((input) => `${input}\n`).join(""));
 
 await command(USAGE.replace("%TARGETS%", TARGETS.join(", ")), async (args) => {
-  const { values } = options(args, { only: { type: "string" }, seconds: { type: "string", default: "60" }, keep: { type: "boolean" } });
+  const { values } = options(args, {
+    only: { type: "string" },
+    seconds: { type: "string", default: "60" },
+    keep: { type: "boolean" },
+  });
   if (!/^[1-9]\d*$/.test(values.seconds)) misuse(`--seconds is '${values.seconds}', it takes a whole number from 1 on`);
-  if (values.only !== undefined && !TARGETS.includes(values.only)) misuse(`--only is '${values.only}', the targets are ${TARGETS.join(", ")}`);
+  if (values.only !== undefined && !TARGETS.includes(values.only))
+    misuse(`--only is '${values.only}', the targets are ${TARGETS.join(", ")}`);
 
   const program = await step("compile the targets", compile);
   let total = 0;
@@ -59,7 +80,17 @@ async function compile(onLine: (line: string) => void) {
   const host = /^host: (.+)$/m.exec((await run("rustc", ["-vV"])).stdout)?.[1] ?? "";
   const folder = join(root, "target", "fuzz");
   // Named, the target is no longer the host's own, and build scripts are spared the coverage.
-  const cargo = ["build", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--features", "libfuzzer", "--target", host];
+  const cargo = [
+    "build",
+    "--release",
+    "--locked",
+    "--manifest-path",
+    "fuzz/Cargo.toml",
+    "--features",
+    "libfuzzer",
+    "--target",
+    host,
+  ];
   const env = { ...process.env, RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${COVERAGE}` };
   await run("cargo", [...cargo, "--target-dir", folder], { env, onLine });
   return join(folder, host, "release", "fuzz");
@@ -73,7 +104,10 @@ async function fuzz(program: string, target: string, time: string, keep: boolean
     for (const folder of [seeds!, found!, failing!]) mkdirSync(folder);
     lines(target).forEach((line, index) => writeFileSync(join(seeds!, String(index).padStart(6, "0")), bytes(line)));
     const libFuzzer = (flags: string[], onLine?: (line: string) => void) =>
-      run(program, [...flags, `-artifact_prefix=${failing}/`], { env: { ...process.env, FUZZ_TARGET: target, RUST_BACKTRACE: "0" }, onLine });
+      run(program, [...flags, `-artifact_prefix=${failing}/`], {
+        env: { ...process.env, FUZZ_TARGET: target, RUST_BACKTRACE: "0" },
+        onLine,
+      });
 
     const dictionary = `-dict=${join(root, "fuzz", "dictionary")}`;
     const flags = [`-max_total_time=${time}`, "-timeout=10", "-max_len=2048", "-print_final_stats=1", dictionary];
@@ -85,11 +119,15 @@ async function fuzz(program: string, target: string, time: string, keep: boolean
       // Of what reaches new code. How often it does so makes inputs new to the engine, but not to a reader.
       await step(`merge ${target}`, (onLine) => libFuzzer(["-merge=1", "-use_counters=0", seeds!, found!], onLine));
       const known = new Set(lines(target));
-      const added = readdirSync(seeds!).map((name) => line(join(seeds!, name))).filter((input) => !known.has(input));
+      const added = readdirSync(seeds!)
+        .map((name) => line(join(seeds!, name)))
+        .filter((input) => !known.has(input));
       add(target, added);
       news = `, ${added.length} added to the corpus`;
     }
-    console.log(`${target}: ${Number(inputs).toLocaleString("en")} inputs, ${Number(rate).toLocaleString("en")} a second${news}`);
+    console.log(
+      `${target}: ${Number(inputs).toLocaleString("en")} inputs, ${Number(rate).toLocaleString("en")} a second${news}`,
+    );
     return Number(inputs);
   } catch (error) {
     const [name] = existsSync(failing!) ? readdirSync(failing!) : [];

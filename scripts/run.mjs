@@ -5,8 +5,8 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
-import { Failure, bin, node, root } from "./shared.mjs";
 import { setUp } from "./setup.mjs";
+import { bin, Failure, node, root } from "./shared.mjs";
 
 /** @typedef {import("./setup.mjs").Need} Need */
 /** What each command needs, and the file that is the command; `build` is all set-up.

@@ -18,62 +18,226 @@ as it is, changed or not; what is missing is put (back) in its place. Works whil
 
 /** An exchange: turns of speakers a, b, c, each `a: text`; {slots} are filled the same way throughout. */
 const EXCHANGES = [
-  ["a: Are you free on {day}?", "b: {day} works. What did you have in mind?", "a: {plan}, around {time}.", "b: Lovely. I'll meet you there."],
+  [
+    "a: Are you free on {day}?",
+    "b: {day} works. What did you have in mind?",
+    "a: {plan}, around {time}.",
+    "b: Lovely. I'll meet you there.",
+  ],
   ["a: Shall we say {time} on {day} then?", "b: Make it half an hour later and I'm in.", "a: Done."],
-  ["a: I'm running late, the {transport} didn't come.", "b: No rush. I'm at the corner table with a book.", "a: Ten minutes. Order me a {drink}?", "b: Already on its way."],
+  [
+    "a: I'm running late, the {transport} didn't come.",
+    "b: No rush. I'm at the corner table with a book.",
+    "a: Ten minutes. Order me a {drink}?",
+    "b: Already on its way.",
+  ],
   ["a: Did you get home all right last night?", "b: Just before the rain. Thanks for the lift.", "a: Any time."],
-  ["a: Have you finished {book} yet?", "b: Two chapters to go. Don't tell me how it ends.", "a: I won't. But call me when you're done.", "b: That bad?", "a: That good."],
-  ["a: What was the name of that place with the {dish}?", "b: The one by the {place}? I always forget it too.", "a: I'll recognise the door.", "b: Blue, with a brass handle."],
-  ["a: My sister is in town until {day}.", "b: Bring her along! I've heard so much about her.", "a: Only the good parts, I hope.", "b: Mostly."],
-  ["a: Could you water the plants while I'm away?", "b: Of course. Is the key where it always is?", "a: Under the third pot. The fern drinks like a horse."],
-  ["a: I found your scarf behind the sofa.", "b: I've been looking for that since {month}!", "a: I'll bring it on {day}."],
-  ["a: How did the interview go?", "b: Better than I feared. They want to see me again on {day}.", "a: I knew it. {drink} on me.", "b: Let's not celebrate too early."],
-  ["a: Is the {transport} running again?", "b: Since this morning, but slowly. Leave early.", "a: Thanks for the warning."],
-  ["a: Do you still have the recipe for the {dish}?", "b: Somewhere. My grandmother never wrote down the amounts.", "a: So how do you do it?", "b: I taste it until it's right.", "a: I was afraid of that."],
-  ["a: Look at the moon tonight if you can.", "b: I'm at the window. Extraordinary.", "a: Goodnight then.", "b: Goodnight."],
-  ["a: I've got two tickets for {day}. Interested?", "b: For what?", "a: {show}. Third row.", "b: You shouldn't have. Yes!"],
-  ["a: The doctor says it's only a sprain.", "b: What a relief. Does it hurt much?", "a: Only when I laugh, so be boring tonight.", "b: I'll do my best."],
-  ["a: Happy birthday! Did the parcel arrive?", "b: It did, and I love it. How did you know?", "a: You mentioned it in {month}. I wrote it down."],
-  ["a: Can I borrow your drill this weekend?", "b: Sure, it's in the cellar. What are you building?", "a: A shelf. Wish me luck.", "b: Measure twice.", "a: I always do. And then I cut it wrong."],
-  ["a: We're moving the meeting to {day}, {time}.", "b: Fine with me. Same room?", "a: The small one upstairs, the projector is broken."],
-  ["a: I sent you the draft. Be honest.", "b: I read it on the {transport}. The second part is very good.", "a: And the first?", "b: Start with the second part.", "a: Ouch. You're right, though."],
+  [
+    "a: Have you finished {book} yet?",
+    "b: Two chapters to go. Don't tell me how it ends.",
+    "a: I won't. But call me when you're done.",
+    "b: That bad?",
+    "a: That good.",
+  ],
+  [
+    "a: What was the name of that place with the {dish}?",
+    "b: The one by the {place}? I always forget it too.",
+    "a: I'll recognise the door.",
+    "b: Blue, with a brass handle.",
+  ],
+  [
+    "a: My sister is in town until {day}.",
+    "b: Bring her along! I've heard so much about her.",
+    "a: Only the good parts, I hope.",
+    "b: Mostly.",
+  ],
+  [
+    "a: Could you water the plants while I'm away?",
+    "b: Of course. Is the key where it always is?",
+    "a: Under the third pot. The fern drinks like a horse.",
+  ],
+  [
+    "a: I found your scarf behind the sofa.",
+    "b: I've been looking for that since {month}!",
+    "a: I'll bring it on {day}.",
+  ],
+  [
+    "a: How did the interview go?",
+    "b: Better than I feared. They want to see me again on {day}.",
+    "a: I knew it. {drink} on me.",
+    "b: Let's not celebrate too early.",
+  ],
+  [
+    "a: Is the {transport} running again?",
+    "b: Since this morning, but slowly. Leave early.",
+    "a: Thanks for the warning.",
+  ],
+  [
+    "a: Do you still have the recipe for the {dish}?",
+    "b: Somewhere. My grandmother never wrote down the amounts.",
+    "a: So how do you do it?",
+    "b: I taste it until it's right.",
+    "a: I was afraid of that.",
+  ],
+  [
+    "a: Look at the moon tonight if you can.",
+    "b: I'm at the window. Extraordinary.",
+    "a: Goodnight then.",
+    "b: Goodnight.",
+  ],
+  [
+    "a: I've got two tickets for {day}. Interested?",
+    "b: For what?",
+    "a: {show}. Third row.",
+    "b: You shouldn't have. Yes!",
+  ],
+  [
+    "a: The doctor says it's only a sprain.",
+    "b: What a relief. Does it hurt much?",
+    "a: Only when I laugh, so be boring tonight.",
+    "b: I'll do my best.",
+  ],
+  [
+    "a: Happy birthday! Did the parcel arrive?",
+    "b: It did, and I love it. How did you know?",
+    "a: You mentioned it in {month}. I wrote it down.",
+  ],
+  [
+    "a: Can I borrow your drill this weekend?",
+    "b: Sure, it's in the cellar. What are you building?",
+    "a: A shelf. Wish me luck.",
+    "b: Measure twice.",
+    "a: I always do. And then I cut it wrong.",
+  ],
+  [
+    "a: We're moving the meeting to {day}, {time}.",
+    "b: Fine with me. Same room?",
+    "a: The small one upstairs, the projector is broken.",
+  ],
+  [
+    "a: I sent you the draft. Be honest.",
+    "b: I read it on the {transport}. The second part is very good.",
+    "a: And the first?",
+    "b: Start with the second part.",
+    "a: Ouch. You're right, though.",
+  ],
   ["a: Did anybody feed the cat?", "b: Twice, I think. She's a good actress."],
   ["a: It's snowing at the {place}!", "b: Here too. The children went out in their pyjamas.", "a: So did I."],
-  ["a: What do you think, {plan} on {day}?", "b: If the weather holds.", "a: And if it doesn't?", "b: Then {drink} at mine."],
+  [
+    "a: What do you think, {plan} on {day}?",
+    "b: If the weather holds.",
+    "a: And if it doesn't?",
+    "b: Then {drink} at mine.",
+  ],
   ["a: Thank you for yesterday. I needed that.", "b: So did I. Let's not wait until {month} next time."],
-  ["a: I can't find the photographs from last summer.", "b: You lent them to me. I'll bring them on {day}.", "a: No hurry, I just wondered whether I'd imagined that beach."],
-  ["a: The landlord called. The heating will be fixed on {day}.", "b: He said that in {month}.", "a: This time he gave a time: {time}.", "b: Then I'll believe it at {time}."],
-  ["a: Which train are you on?", "b: The one that gets in at {time}.", "a: I'll be on the platform. Look for the yellow umbrella."],
+  [
+    "a: I can't find the photographs from last summer.",
+    "b: You lent them to me. I'll bring them on {day}.",
+    "a: No hurry, I just wondered whether I'd imagined that beach.",
+  ],
+  [
+    "a: The landlord called. The heating will be fixed on {day}.",
+    "b: He said that in {month}.",
+    "a: This time he gave a time: {time}.",
+    "b: Then I'll believe it at {time}.",
+  ],
+  [
+    "a: Which train are you on?",
+    "b: The one that gets in at {time}.",
+    "a: I'll be on the platform. Look for the yellow umbrella.",
+  ],
   ["a: Have you heard the new record by those two from {city}?", "b: Three times today. The neighbours have, too."],
-  ["a: How is {city}?", "b: Loud, warm and full of {dish}. I may stay.", "a: You say that everywhere.", "b: And I mean it everywhere."],
-  ["a: I passed!", "b: I never doubted it. Congratulations!", "a: I did, every single day.", "b: We're celebrating on {day}. No arguments."],
-  ["a: Can you call me when you have a minute?", "b: In half an hour. Everything all right?", "a: Yes, yes. Good news, for once."],
+  [
+    "a: How is {city}?",
+    "b: Loud, warm and full of {dish}. I may stay.",
+    "a: You say that everywhere.",
+    "b: And I mean it everywhere.",
+  ],
+  [
+    "a: I passed!",
+    "b: I never doubted it. Congratulations!",
+    "a: I did, every single day.",
+    "b: We're celebrating on {day}. No arguments.",
+  ],
+  [
+    "a: Can you call me when you have a minute?",
+    "b: In half an hour. Everything all right?",
+    "a: Yes, yes. Good news, for once.",
+  ],
 ];
 
 /** The same among three and more. */
 const GROUP_EXCHANGES = [
-  ["a: Who's coming on {day}?", "b: Me.", "c: Me too, but I have to leave at {time}.", "a: Good, that makes enough of us."],
+  [
+    "a: Who's coming on {day}?",
+    "b: Me.",
+    "c: Me too, but I have to leave at {time}.",
+    "a: Good, that makes enough of us.",
+  ],
   ["a: Could somebody bring {dish}?", "b: I will.", "c: Then I'll take care of the {drink}.", "a: You're the best."],
-  ["a: {plan} this weekend?", "b: Yes please.", "c: {day} is bad for me. The day after?", "b: Even better.", "a: Settled. {time}, usual place."],
-  ["a: Has anyone seen my gloves? Grey ones.", "b: On the bench by the {place}.", "c: I took them in, they're on my radiator.", "a: Bless you."],
-  ["a: The notes from {day} are done, I'll hand them round.", "b: That was quick, thanks.", "c: Did we decide anything about {city}?", "a: Page two. We decided to decide later.", "c: As usual, then."],
-  ["a: Vote, please: {city} or {city2}?", "b: {city}.", "c: {city2}, but I'll come along either way.", "a: {city} it is. I'll ask about the {transport}."],
+  [
+    "a: {plan} this weekend?",
+    "b: Yes please.",
+    "c: {day} is bad for me. The day after?",
+    "b: Even better.",
+    "a: Settled. {time}, usual place.",
+  ],
+  [
+    "a: Has anyone seen my gloves? Grey ones.",
+    "b: On the bench by the {place}.",
+    "c: I took them in, they're on my radiator.",
+    "a: Bless you.",
+  ],
+  [
+    "a: The notes from {day} are done, I'll hand them round.",
+    "b: That was quick, thanks.",
+    "c: Did we decide anything about {city}?",
+    "a: Page two. We decided to decide later.",
+    "c: As usual, then.",
+  ],
+  [
+    "a: Vote, please: {city} or {city2}?",
+    "b: {city}.",
+    "c: {city2}, but I'll come along either way.",
+    "a: {city} it is. I'll ask about the {transport}.",
+  ],
   ["a: I'm stuck on the {transport}. Start without me.", "b: We'll keep you some {dish}.", "c: Speak for yourself."],
-  ["a: Wasn't that a wonderful evening?", "b: The best since {month}.", "c: My ears are still ringing.", "a: That's how you know."],
+  [
+    "a: Wasn't that a wonderful evening?",
+    "b: The best since {month}.",
+    "c: My ears are still ringing.",
+    "a: That's how you know.",
+  ],
 ];
 
 /** What is still unread: said by the others, unanswered so far. */
 const UNANSWERED = [
-  ["b: Are you there?", "b: I've just heard from {city}. They said yes!", "b: Call me when you read this, whatever the hour."],
+  [
+    "b: Are you there?",
+    "b: I've just heard from {city}. They said yes!",
+    "b: Call me when you read this, whatever the hour.",
+  ],
   ["b: Slight change of plan: {day}, not at {time} but an hour earlier.", "b: Tell me if that's a problem."],
-  ["b: I'm outside, by the {place}.", "b: Never mind, the {transport} is late for everyone.", "c: Same here. See you at {time}?"],
+  [
+    "b: I'm outside, by the {place}.",
+    "b: Never mind, the {transport} is late for everyone.",
+    "c: Same here. See you at {time}?",
+  ],
 ];
 
 const SLOTS: Record<string, string[]> = {
   day: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
   time: ["six", "seven", "half past seven", "eight", "a quarter to nine", "noon", "half past four"],
   month: ["October", "November", "the autumn", "the holidays"],
-  plan: ["a walk along the river", "the cinema", "skating", "dinner at the little Italian place", "the flea market", "chess and soup", "the exhibition"],
+  plan: [
+    "a walk along the river",
+    "the cinema",
+    "skating",
+    "dinner at the little Italian place",
+    "the flea market",
+    "chess and soup",
+    "the exhibition",
+  ],
   drink: ["tea", "coffee", "hot chocolate", "cider", "red wine"],
   dish: ["dumplings", "apple cake", "onion soup", "lasagne", "potato salad", "cinnamon rolls"],
   place: ["bridge", "library", "old station", "fountain", "swimming pool", "market hall"],
@@ -109,21 +273,98 @@ interface Conversation {
   archived_at?: number;
 }
 
-const [ANNA, BEN, CLARA, DAVID, EMMA, FINN] = ["WAz8eIbvDR60rouK", "3kQm9TzXw1LpYc7B", "aR4dV8sNf2HjKq0E", "Zx6uGt5ThPbMo9Wi", "J1yCeXl3nSv8FQrD", "p7OaUk2BwEi4Zg0N"];
+const [ANNA, BEN, CLARA, DAVID, EMMA, FINN] = [
+  "WAz8eIbvDR60rouK",
+  "3kQm9TzXw1LpYc7B",
+  "aR4dV8sNf2HjKq0E",
+  "Zx6uGt5ThPbMo9Wi",
+  "J1yCeXl3nSv8FQrD",
+  "p7OaUk2BwEi4Zg0N",
+];
 const [CHOIR, HIKERS, FLAT] = ["Tq5nLx8RzKcVw2Gd", "f9JbYm3HuSo6XePA", "M0sWi7CtDa4EvNr1"];
 
 /** Newest first, as the list shows them. */
 const INBOX: Conversation[] = [
-  { id: "xgQQXg3hrtjh7AvZ", contact_id: ANNA, others: [ANNA], created_at: CREATED, last_active_at: LAST, messages: 420 },
-  { id: "hSIhXBhNe8X1d8Et", group_id: CHOIR, others: [BEN, CLARA, EMMA], created_at: CREATED - 2 * DAY, last_active_at: LAST - 4_000, messages: 380, unread: 2, is_pinned: true, pins: true },
-  { contact_id: BEN, others: [BEN], created_at: CREATED - 9 * DAY, last_active_at: LAST - 20_000, messages: 260, unread: 0, is_pinned: true },
+  {
+    id: "xgQQXg3hrtjh7AvZ",
+    contact_id: ANNA,
+    others: [ANNA],
+    created_at: CREATED,
+    last_active_at: LAST,
+    messages: 420,
+  },
+  {
+    id: "hSIhXBhNe8X1d8Et",
+    group_id: CHOIR,
+    others: [BEN, CLARA, EMMA],
+    created_at: CREATED - 2 * DAY,
+    last_active_at: LAST - 4_000,
+    messages: 380,
+    unread: 2,
+    is_pinned: true,
+    pins: true,
+  },
+  {
+    contact_id: BEN,
+    others: [BEN],
+    created_at: CREATED - 9 * DAY,
+    last_active_at: LAST - 20_000,
+    messages: 260,
+    unread: 0,
+    is_pinned: true,
+  },
   { contact_id: FINN, others: [FINN], created_at: CREATED - 20 * DAY, last_active_at: null, messages: 0 },
-  { group_id: HIKERS, others: [ANNA, DAVID, FINN], created_at: CREATED - 31 * DAY, last_active_at: LAST - DAY, messages: 340, unread: 1, is_muted: true },
-  { contact_id: CLARA, others: [CLARA], created_at: CREATED - 55 * DAY, last_active_at: LAST - 3 * DAY, messages: 190, pins: true },
-  { contact_id: DAVID, group_id: HIKERS, others: [DAVID], created_at: CREATED - 90 * DAY, last_active_at: LAST - 6 * DAY, messages: 120, is_muted: true },
-  { contact_id: EMMA, others: [EMMA], created_at: CREATED - 130 * DAY, last_active_at: LAST - 9 * DAY, messages: 160, unread: 1 },
-  { group_id: FLAT, others: [BEN, EMMA], created_at: CREATED - 180 * DAY, last_active_at: CREATED + 20 * DAY, messages: 150, archived_at: CREATED + 25 * DAY },
-  { contact_id: "oldLandlord-1991", others: ["oldLandlord-1991"], created_at: CREATED - 300 * DAY, last_active_at: CREATED - 40 * DAY, messages: 60, is_muted: true, archived_at: CREATED - 30 * DAY },
+  {
+    group_id: HIKERS,
+    others: [ANNA, DAVID, FINN],
+    created_at: CREATED - 31 * DAY,
+    last_active_at: LAST - DAY,
+    messages: 340,
+    unread: 1,
+    is_muted: true,
+  },
+  {
+    contact_id: CLARA,
+    others: [CLARA],
+    created_at: CREATED - 55 * DAY,
+    last_active_at: LAST - 3 * DAY,
+    messages: 190,
+    pins: true,
+  },
+  {
+    contact_id: DAVID,
+    group_id: HIKERS,
+    others: [DAVID],
+    created_at: CREATED - 90 * DAY,
+    last_active_at: LAST - 6 * DAY,
+    messages: 120,
+    is_muted: true,
+  },
+  {
+    contact_id: EMMA,
+    others: [EMMA],
+    created_at: CREATED - 130 * DAY,
+    last_active_at: LAST - 9 * DAY,
+    messages: 160,
+    unread: 1,
+  },
+  {
+    group_id: FLAT,
+    others: [BEN, EMMA],
+    created_at: CREATED - 180 * DAY,
+    last_active_at: CREATED + 20 * DAY,
+    messages: 150,
+    archived_at: CREATED + 25 * DAY,
+  },
+  {
+    contact_id: "oldLandlord-1991",
+    others: ["oldLandlord-1991"],
+    created_at: CREATED - 300 * DAY,
+    last_active_at: CREATED - 40 * DAY,
+    messages: 60,
+    is_muted: true,
+    archived_at: CREATED - 30 * DAY,
+  },
 ];
 
 // -------------------------------------------------------------------------------------------------------------- made up
@@ -142,7 +383,8 @@ const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const base62 = (value: number, digits: number): string =>
   digits === 0 ? "" : base62(Math.floor(value / 62), digits - 1) + BASE62[value % 62];
 /** As src/id.rs makes them, with chance that isn't. */
-const idOf = (seconds: number) => base62(seconds * 1000 + below(1000), 7) + Array.from({ length: 9 }, () => pick([...BASE62])).join("");
+const idOf = (seconds: number) =>
+  base62(seconds * 1000 + below(1000), 7) + Array.from({ length: 9 }, () => pick([...BASE62])).join("");
 
 /** One turn of an exchange: who (null: the account itself) and what. */
 type Turn = { contact_id: string | null; message: string };
@@ -151,7 +393,10 @@ function speak(exchange: readonly string[], speakers: (string | null)[]): Turn[]
   const filled = Object.fromEntries(Object.entries(SLOTS).map(([slot, words]) => [slot, pick(words)]));
   return exchange.map((turn) => ({
     contact_id: speakers["abc".indexOf(turn[0]!)] ?? null,
-    message: turn.slice(3).replace(/\{(\w+)\}/g, (_, slot: string) => filled[slot]!).replace(/(^|[.!?] )[a-z]/g, (start) => start.toUpperCase()),
+    message: turn
+      .slice(3)
+      .replace(/\{(\w+)\}/g, (_, slot: string) => filled[slot]!)
+      .replace(/(^|[.!?] )[a-z]/g, (start) => start.toUpperCase()),
   }));
 }
 
@@ -204,13 +449,15 @@ function messagesOf({ others, created_at, last_active_at, messages, unread }: Co
   const last_opened_at = unread === undefined ? last_active_at : turns.at(-last - 1)!.at + 60;
   return {
     last_opened_at,
-    messages: turns.map(({ at, ...turn }): Message => ({
-      id: idOf(at),
-      ...turn,
-      created_at: at,
-      read_at: at <= last_opened_at ? Math.min(at + below(600), last_opened_at) : null,
-      updated_at: below(40) === 0 && at < last_opened_at - 3600 ? at + 30 + below(300) : null,
-    })),
+    messages: turns.map(
+      ({ at, ...turn }): Message => ({
+        id: idOf(at),
+        ...turn,
+        created_at: at,
+        read_at: at <= last_opened_at ? Math.min(at + below(600), last_opened_at) : null,
+        updated_at: below(40) === 0 && at < last_opened_at - 3600 ? at + 30 + below(300) : null,
+      }),
+    ),
   };
 }
 
@@ -268,9 +515,13 @@ await command(USAGE, async (args) => {
       mkdirSync(database.folder, { recursive: true });
       await migrate(database);
     });
-    await step("inbox", () => wrangler("d1", "execute", "DB", "--local", "--persist-to", database.folder, "--yes", "--file", file));
+    await step("inbox", () =>
+      wrangler("d1", "execute", "DB", "--local", "--persist-to", database.folder, "--yes", "--file", file),
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  console.log(`The local account has its inbox: ${conversations.length} conversations, ${messages.length} messages. What was there stayed as it was.`);
+  console.log(
+    `The local account has its inbox: ${conversations.length} conversations, ${messages.length} messages. What was there stayed as it was.`,
+  );
 });

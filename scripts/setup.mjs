@@ -3,10 +3,10 @@
 // @ts-check
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { Failure, bin, node, root, run, step } from "./shared.mjs";
 import { withLock } from "./lock.mjs";
+import { bin, Failure, node, root, run, step } from "./shared.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 // With a way to instantiate again after a trap, which src/entry.js takes.
@@ -47,8 +47,14 @@ const NEEDS = {
     make: () =>
       step("npm packages", async (onLine) => {
         // npm must not run on the Node inside the folder it is about to replace.
-        const PATH = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== bin).join(delimiter);
-        await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { env: { ...process.env, PATH }, onLine });
+        const PATH = (process.env.PATH ?? "")
+          .split(delimiter)
+          .filter((folder) => folder !== bin)
+          .join(delimiter);
+        await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+          env: { ...process.env, PATH },
+          onLine,
+        });
         stamp(at("node_modules"), packagesHash());
       }),
   },
@@ -64,7 +70,11 @@ const NEEDS = {
       if (existsSync(bindgen())) return;
       // A debug build of the tool: half the time to make, and fast enough for what it does here.
       await step(`wasm-bindgen ${bindgenVersion()} (once, one to three minutes)`, (onLine) =>
-        run("cargo", ["install", "--debug", "--locked", "--root", bindgenRoot(), `wasm-bindgen-cli@${bindgenVersion()}`], { onLine }),
+        run(
+          "cargo",
+          ["install", "--debug", "--locked", "--root", bindgenRoot(), `wasm-bindgen-cli@${bindgenVersion()}`],
+          { onLine },
+        ),
       );
     },
   },
@@ -74,7 +84,9 @@ const NEEDS = {
     after: ["rust"],
     ready: () => succeeds("cargo", ["fmt", "--version"]) && succeeds("cargo", ["clippy", "--version"]),
     make: async () => {
-      await step("rustfmt and clippy", (onLine) => run("rustup", ["component", "add", "rustfmt", "clippy"], { onLine }));
+      await step("rustfmt and clippy", (onLine) =>
+        run("rustup", ["component", "add", "rustfmt", "clippy"], { onLine }),
+      );
     },
   },
 
@@ -106,7 +118,11 @@ const NEEDS = {
   /** The static files in build/site/, which wrangler.toml names. */
   site: {
     after: ["build"],
-    ready: () => NEEDS.build.ready() && existsSync(at("build", "site")) && existsSync(SITE_STAMP) && readFileSync(SITE_STAMP, "utf8") === siteHash(),
+    ready: () =>
+      NEEDS.build.ready() &&
+      existsSync(at("build", "site")) &&
+      existsSync(SITE_STAMP) &&
+      readFileSync(SITE_STAMP, "utf8") === siteHash(),
     make: async () => {
       const hash = siteHash();
       const fresh = join(tools, "site-new");
@@ -123,16 +139,19 @@ const NEEDS = {
 export async function setUp(needs) {
   if (needs.every((need) => NEEDS[need].ready())) return;
   const problems = missingOnThisMachine(needs.some((need) => need !== "packages"));
-  if (problems.length > 0) throw new Failure(["Before this can run:", ...problems.map((problem) => `- ${problem}`)].join("\n"));
+  if (problems.length > 0)
+    throw new Failure(["Before this can run:", ...problems.map((problem) => `- ${problem}`)].join("\n"));
   mkdirSync(tools, { recursive: true });
   await withLock(join(tools, "lock"), async () => {
     /** @type {Map<Need, Promise<void>>} */
     const made = new Map();
     /** @param {Need} need @returns {Promise<void>} */
     const make = (need) => {
-      const going = made.get(need) ?? Promise.all(NEEDS[need].after.map(make)).then(async () => {
-        if (!NEEDS[need].ready()) await NEEDS[need].make();
-      });
+      const going =
+        made.get(need) ??
+        Promise.all(NEEDS[need].after.map(make)).then(async () => {
+          if (!NEEDS[need].ready()) await NEEDS[need].make();
+        });
       made.set(need, going);
       return going;
     };
@@ -150,7 +169,8 @@ function missingOnThisMachine(rust) {
   if (Number(process.versions.node.split(".")[0]) < 20) {
     problems.push(`Node 20 or newer is needed, this is ${process.versions.node}: see https://nodejs.org.`);
   }
-  if (!succeeds("npm", ["--version"])) problems.push("npm is not on the PATH: it comes with Node, see https://nodejs.org.");
+  if (!succeeds("npm", ["--version"]))
+    problems.push("npm is not on the PATH: it comes with Node, see https://nodejs.org.");
   if (!rust) return problems;
 
   const wanted = /^rust-version = "(.+)"/m.exec(readFileSync(at("Cargo.toml"), "utf8"))?.[1] ?? "0";
@@ -167,7 +187,9 @@ function missingOnThisMachine(rust) {
     if (olderThan(version, wanted)) {
       problems.push(
         `Rust ${wanted} or newer is needed, this is ${version}: ` +
-          (rustup ? "run `rustup update stable`." : "update it where it came from, or install it from https://rustup.rs."),
+          (rustup
+            ? "run `rustup update stable`."
+            : "update it where it came from, or install it from https://rustup.rs."),
       );
     }
     if (!rustup && !hasTarget()) {
@@ -189,7 +211,11 @@ function missingOnThisMachine(rust) {
 /** @param {string} version @param {string} wanted */
 function olderThan(version, wanted) {
   const [a, b] = [version, wanted].map((text) => text.split(".").map(Number));
-  return a[0] !== b[0] ? a[0] < b[0] : (a[1] ?? 0) !== (b[1] ?? 0) ? (a[1] ?? 0) < (b[1] ?? 0) : (a[2] ?? 0) < (b[2] ?? 0);
+  return a[0] !== b[0]
+    ? a[0] < b[0]
+    : (a[1] ?? 0) !== (b[1] ?? 0)
+      ? (a[1] ?? 0) < (b[1] ?? 0)
+      : (a[2] ?? 0) < (b[2] ?? 0);
 }
 
 /** @param {string} program @param {string[]} args */
@@ -204,14 +230,24 @@ const packagesHash = () => hashOf([at("package-lock.json")]);
 
 const buildHash = () =>
   hashOf([
-    ...["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", join(".cargo", "config.toml"), join("scripts", "setup.mjs")].map((file) => at(file)),
+    ...[
+      "Cargo.toml",
+      "Cargo.lock",
+      "rust-toolchain.toml",
+      join(".cargo", "config.toml"),
+      join("scripts", "setup.mjs"),
+    ].map((file) => at(file)),
     at("node_modules", "binaryen", "package.json"),
     ...filesIn("src"),
   ]);
 
 const SITE_STAMP = at("build", ".site-stamp");
 const siteHash = () =>
-  hashOf([...["openapi.yaml", "Cargo.toml", "package-lock.json", join("scripts", "site.ts")].map((file) => at(file)), ...filesIn("site"), ...filesIn(join("clients", "typescript", "src"))]);
+  hashOf([
+    ...["openapi.yaml", "Cargo.toml", "package-lock.json", join("scripts", "site.ts")].map((file) => at(file)),
+    ...filesIn("site"),
+    ...filesIn(join("clients", "typescript", "src")),
+  ]);
 
 /** All files of a folder, however deep; none where it isn't there.
  * @param {string} folder */

@@ -2,8 +2,8 @@
 // is a message for a person. Plain JavaScript for the sake of run.mjs.
 // @ts-check
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The repository. */
 export const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
@@ -55,7 +55,11 @@ const named = (words) => (words[0] === node ? words.slice(1) : words).slice(0, 4
  * @param {string} output */
 function hintFor(output) {
   if (/ENOSPC|No space left on device/i.test(output)) return "The disk is full: make room and run the command again.";
-  if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|Could not resolve host|failed to download|network failure/i.test(output))
+  if (
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|Could not resolve host|failed to download|network failure/i.test(
+      output,
+    )
+  )
     return "A package registry could not be reached: check the network (or the proxy settings) and run the command again.";
   return "";
 }

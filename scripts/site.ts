@@ -13,7 +13,10 @@ if (folder === undefined) throw new Error("Usage: node scripts/site.ts FOLDER");
 const site = join(root, "site");
 const assets = join(folder, "assets");
 rmSync(folder, { recursive: true, force: true });
-cpSync(site, folder, { recursive: true, filter: (path) => path !== join(site, "scripts") && path !== join(site, "tsconfig.json") });
+cpSync(site, folder, {
+  recursive: true,
+  filter: (path) => path !== join(site, "scripts") && path !== join(site, "tsconfig.json"),
+});
 
 /** The description as the API serves it, of the version that is built. */
 const description = parse(readFileSync(join(root, "openapi.yaml"), "utf8"), { merge: true });

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { command, misuse, options } from "./cli.ts";
 import { localDatabase, migrate } from "./d1.ts";
 import { Failure, node, root, step, wranglerScript } from "./shared.mjs";
-import { SCOPES, createToken } from "./tokens.ts";
+import { createToken, SCOPES } from "./tokens.ts";
 
 const USAGE = `Usage: npm start [-- --port 8787] [--persist-to DIR]
 
@@ -18,7 +18,8 @@ const USAGE = `Usage: npm start [-- --port 8787] [--persist-to DIR]
 await command(USAGE, async (args) => {
   const { values } = options(args, { port: { type: "string", default: "8787" }, "persist-to": { type: "string" } });
   const port = Number(values.port);
-  if (!/^\d+$/.test(values.port) || port < 1 || port > 65535) misuse(`--port is '${values.port}', it takes a number from 1 to 65535`);
+  if (!/^\d+$/.test(values.port) || port < 1 || port > 65535)
+    misuse(`--port is '${values.port}', it takes a number from 1 to 65535`);
   await refuseTakenPort(port);
 
   const database = localDatabase(values["persist-to"]);
@@ -34,7 +35,8 @@ await command(USAGE, async (args) => {
     const token = await step("server", () => ready(address, join(database.folder, "local-token"), server));
     if (token !== undefined) greet(address, token, await newestId(address, token));
     const [code, signal] = await ended;
-    if (!server.killed && code !== 0) throw new Failure(`The server has ended by itself (${signal ?? `exit code ${code}`}).`);
+    if (!server.killed && code !== 0)
+      throw new Failure(`The server has ended by itself (${signal ?? `exit code ${code}`}).`);
   } finally {
     stop();
     await ended;
@@ -46,13 +48,22 @@ await command(USAGE, async (args) => {
     let token = readToken(file);
     let made = false;
     while (server.exitCode === null && server.signalCode === null && !server.killed) {
-      const status = await list(address, token).then((answer) => answer.status, () => undefined);
+      const status = await list(address, token).then(
+        (answer) => answer.status,
+        () => undefined,
+      );
       if (status === 200) return token;
       if ((status === 401 || status === 403) && !made) {
         made = true;
-        token = await createToken(database, { account: "local", name: "npm start", scopes: Object.keys(SCOPES), expiresAt: null });
+        token = await createToken(database, {
+          account: "local",
+          name: "npm start",
+          scopes: Object.keys(SCOPES),
+          expiresAt: null,
+        });
         writeFileSync(file, `${token}\n`, { mode: 0o600 });
-      } else if (status !== undefined) throw new Failure(`The server answers ${status}; what it says about that stands above.`);
+      } else if (status !== undefined)
+        throw new Failure(`The server answers ${status}; what it says about that stands above.`);
       else await delay(50);
     }
     if (server.killed) return undefined;
@@ -62,7 +73,17 @@ await command(USAGE, async (args) => {
 
 /** wrangler with the built Worker, its messages on stderr. */
 function serve(port: number, folder: string): ChildProcess {
-  const flags = ["--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0", "--persist-to", folder];
+  const flags = [
+    "--local",
+    "--ip",
+    "127.0.0.1",
+    "--port",
+    String(port),
+    "--inspector-port",
+    "0",
+    "--persist-to",
+    folder,
+  ];
   const quiet = ["--show-interactive-dev-session=false", "--log-level", "log"];
   return spawn(node, [wranglerScript, "dev", ...flags, ...quiet], { cwd: root, stdio: ["ignore", 2, 2] });
 }

@@ -15,7 +15,13 @@ const USAGE = `Usage: npm test [-- --only tests/FILE.test.ts]
 type Counts = { passed: number; failed: number; skipped: number };
 /** A program, and how to count what it did from its exit and its output; without that it is one check. What it says when
  * something it needs can't be had here, and what that is: then it is skipped. */
-type Check = { title: string; program: string; args: string[]; count?: (ok: boolean, output: string) => Counts; needs?: [says: RegExp, lack: string][] };
+type Check = {
+  title: string;
+  program: string;
+  args: string[];
+  count?: (ok: boolean, output: string) => Counts;
+  needs?: [says: RegExp, lack: string][];
+};
 
 /** How long a check waits for what it needs from elsewhere. */
 const PATIENCE = 20_000;
@@ -28,7 +34,9 @@ const one = (ok: boolean): Counts => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1, 
 /** Every "test result:" line of cargo test; a run that failed without saying in which test is one failure. */
 function cargoCounts(ok: boolean, output: string): Counts {
   const sum = { passed: 0, failed: 0, skipped: 0 };
-  for (const [, passed, failed, ignored] of output.matchAll(/^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/gm)) {
+  for (const [, passed, failed, ignored] of output.matchAll(
+    /^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored/gm,
+  )) {
     sum.passed += Number(passed);
     sum.failed += Number(failed);
     sum.skipped += Number(ignored);
@@ -65,7 +73,10 @@ const nodeTests = (files: string): Check => ({
 
 const build: Check = { title: "build", program: node, args: ["scripts/run.mjs", "build"] };
 
-const CARGO_DENY: [RegExp, string] = [/no such command: `deny`/, "cargo-deny is not installed: cargo install --locked cargo-deny"];
+const CARGO_DENY: [RegExp, string] = [
+  /no such command: `deny`/,
+  "cargo-deny is not installed: cargo install --locked cargo-deny",
+];
 
 const CHECKS: Check[] = [
   { title: "format", program: "cargo", args: ["fmt", "--check"] },
@@ -73,8 +84,18 @@ const CHECKS: Check[] = [
   { title: "clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
   { title: "clippy, wasm", program: "cargo", args: ["clippy", "--locked", ...WASM, "--", "-D", "warnings"] },
   { title: "unit tests", program: "cargo", args: ["test", "--locked"], count: cargoCounts },
-  { title: "fuzzing, replay", program: "cargo", args: ["test", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"], count: cargoCounts },
-  { title: "licences and sources of the crates", program: "cargo", args: ["deny", "--locked", "check", "bans", "licenses", "sources"], needs: [CARGO_DENY] },
+  {
+    title: "fuzzing, replay",
+    program: "cargo",
+    args: ["test", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"],
+    count: cargoCounts,
+  },
+  {
+    title: "licences and sources of the crates",
+    program: "cargo",
+    args: ["deny", "--locked", "check", "bans", "licenses", "sources"],
+    needs: [CARGO_DENY],
+  },
   {
     title: "advisories on the crates",
     program: "cargo",
@@ -92,14 +113,22 @@ const CHECKS: Check[] = [
   { title: "types, pages", program: join(bin, "tsc"), args: ["--noEmit", "-p", "site"] },
   build,
   nodeTests("tests/**/*.test.ts"),
-  { title: "deploy, dry run", program: node, args: [wranglerScript, "deploy", "--dry-run", "--outdir", join(scratch, "bundle")] },
+  {
+    title: "deploy, dry run",
+    program: node,
+    args: [wranglerScript, "deploy", "--dry-run", "--outdir", join(scratch, "bundle")],
+  },
 ];
 
 /** Runs one check with its output shown as it comes. */
 async function perform({ title, program, args, count = one, needs }: Check): Promise<Counts & { lack?: string }> {
   const started = Date.now();
   console.log(styleText("bold", `\n── ${title}`));
-  const child = spawn(program, args, { cwd: root, detached: needs !== undefined, stdio: ["ignore", "pipe", needs ? "pipe" : "inherit"] });
+  const child = spawn(program, args, {
+    cwd: root,
+    detached: needs !== undefined,
+    stdio: ["ignore", "pipe", needs ? "pipe" : "inherit"],
+  });
   let output = "";
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream]?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -108,23 +137,34 @@ async function perform({ title, program, args, count = one, needs }: Check): Pro
     });
   }
   let late = false;
-  const timer = needs && setTimeout(() => {
-    late = true;
-    // A group of its own, so that nothing it started goes on without it.
-    process.kill(-child.pid!, "SIGKILL");
-  }, PATIENCE);
-  const ok = await once(child, "close").then(([code]) => code === 0, (error: Error) => {
-    console.log(error.message);
-    return false;
-  });
+  const timer =
+    needs &&
+    setTimeout(() => {
+      late = true;
+      // A group of its own, so that nothing it started goes on without it.
+      process.kill(-child.pid!, "SIGKILL");
+    }, PATIENCE);
+  const ok = await once(child, "close").then(
+    ([code]) => code === 0,
+    (error: Error) => {
+      console.log(error.message);
+      return false;
+    },
+  );
   clearTimeout(timer);
-  const lack = ok ? undefined : late ? `no answer within ${PATIENCE / 1000} seconds` : needs?.find(([says]) => says.test(output))?.[1];
+  const lack = ok
+    ? undefined
+    : late
+      ? `no answer within ${PATIENCE / 1000} seconds`
+      : needs?.find(([says]) => says.test(output))?.[1];
   if (lack !== undefined) {
     console.log(`${styleText("yellow", "–")} ${title} skipped: ${lack}`);
     return { passed: 0, failed: 0, skipped: 1, lack };
   }
   const counts = count(ok, output);
-  console.log(`${counts.failed === 0 ? styleText("green", "✓") : styleText("red", "✗")} ${title} (${seconds(started)})`);
+  console.log(
+    `${counts.failed === 0 ? styleText("green", "✓") : styleText("red", "✗")} ${title} (${seconds(started)})`,
+  );
   return counts;
 }
 

@@ -2,7 +2,7 @@
 import { command, misuse, options } from "./cli.ts";
 import { type Database, localDatabase, migrate } from "./d1.ts";
 import { Failure } from "./shared.mjs";
-import { SCOPES, createToken, listTokens, revokeToken } from "./tokens.ts";
+import { createToken, listTokens, revokeToken, SCOPES } from "./tokens.ts";
 
 const USAGE = `Usage: npm run --silent token -- COMMAND [options]
 
@@ -30,7 +30,12 @@ await command(USAGE, async ([action = "", ...args]) => {
         ...WHERE,
         account: { type: "string" },
         name: { type: "string", default: "default" },
-        scopes: { type: "string", default: Object.keys(SCOPES).filter((scope) => scope !== "tokens:write").join(" ") },
+        scopes: {
+          type: "string",
+          default: Object.keys(SCOPES)
+            .filter((scope) => scope !== "tokens:write")
+            .join(" "),
+        },
         "expires-in": { type: "string" },
         "expires-at": { type: "string" },
       });
@@ -48,17 +53,23 @@ await command(USAGE, async ([action = "", ...args]) => {
       const tokens = await listTokens(await open(values), values.account);
       if (values.json) console.log(JSON.stringify(tokens, null, 2));
       else if (tokens.length === 0) console.error("No tokens.");
-      else printTable(tokens.map(({ created_at, expires_at, revoked_at, scopes, ...token }) => ({
-        ...token,
-        scopes: scopes.join(" "),
-        created: time(created_at),
-        expires: time(expires_at),
-        revoked: time(revoked_at),
-      })));
+      else
+        printTable(
+          tokens.map(({ created_at, expires_at, revoked_at, scopes, ...token }) => ({
+            ...token,
+            scopes: scopes.join(" "),
+            created: time(created_at),
+            expires: time(expires_at),
+            revoked: time(revoked_at),
+          })),
+        );
       return;
     }
     case "revoke": {
-      const { values, positionals: [id] } = options(args, WHERE, "TOKEN_ID");
+      const {
+        values,
+        positionals: [id],
+      } = options(args, WHERE, "TOKEN_ID");
       if (!/^[0-9A-Za-z]{16}$/.test(id)) {
         throw new Failure(`'${id}' is not a token id: an id has 16 letters and digits, see \`npm run token -- list\`.`);
       }
@@ -87,14 +98,16 @@ async function open(values: { remote?: boolean; "persist-to"?: string }): Promis
 function checkedName(option: string, name: string): string {
   if (name.trim() === "") throw new Failure(`${option} is empty.`);
   if ([...name].length > 64) throw new Failure(`${option} has ${[...name].length} characters, 64 are the most.`);
-  if (/\p{Cc}|\p{Zl}|\p{Zp}/u.test(name)) throw new Failure(`${option} contains a line break or another control character.`);
+  if (/\p{Cc}|\p{Zl}|\p{Zp}/u.test(name))
+    throw new Failure(`${option} contains a line break or another control character.`);
   return name;
 }
 
 function checkedScopes(list: string): string[] {
   const scopes = list.split(/[\s,]+/).filter((scope) => scope !== "");
   const unknown = scopes.find((scope) => !Object.hasOwn(SCOPES, scope));
-  if (unknown !== undefined) throw new Failure(`There is no scope '${unknown}', only ${Object.keys(SCOPES).join(", ")}.`);
+  if (unknown !== undefined)
+    throw new Failure(`There is no scope '${unknown}', only ${Object.keys(SCOPES).join(", ")}.`);
   if (scopes.length === 0) throw new Failure(`--scopes is empty: name some of ${Object.keys(SCOPES).join(", ")}.`);
   return scopes;
 }
@@ -121,9 +134,26 @@ function time(seconds: number | null): string {
   return seconds === null ? "-" : new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
 }
 
-function printTable(rows: { id: string; account: string; name: string; scopes: string; created: string; expires: string; revoked: string; state: string }[]) {
+function printTable(
+  rows: {
+    id: string;
+    account: string;
+    name: string;
+    scopes: string;
+    created: string;
+    expires: string;
+    revoked: string;
+    state: string;
+  }[],
+) {
   const columns = ["id", "account", "name", "scopes", "created", "expires", "revoked", "state"] as const;
   const lines = [columns, ...rows.map((row) => columns.map((column) => row[column]))];
   const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index].length)));
-  for (const line of lines) console.log(line.map((cell, index) => cell.padEnd(widths[index])).join("  ").trimEnd());
+  for (const line of lines)
+    console.log(
+      line
+        .map((cell, index) => cell.padEnd(widths[index]))
+        .join("  ")
+        .trimEnd(),
+    );
 }

@@ -3,8 +3,16 @@
 
 /** What browsers may read of a response besides its body (Fetch standard, CORS protocol). */
 const EXPOSED = [
-  "Allow", "ETag", "Idempotent-Replayed", "Link", "Location", "RateLimit-Policy", "Retry-After", "Server-Timing",
-  "WWW-Authenticate", "X-Request-Id",
+  "Allow",
+  "ETag",
+  "Idempotent-Replayed",
+  "Link",
+  "Location",
+  "RateLimit-Policy",
+  "Retry-After",
+  "Server-Timing",
+  "WWW-Authenticate",
+  "X-Request-Id",
 ].join(", ");
 
 /** The headers that every response has. */
@@ -38,7 +46,10 @@ export function head(request) {
 /** Whether one more request by this key is within the limit. A limiter that fails or isn't there limits nobody. */
 export async function within(limiter, key) {
   if (limiter === undefined) return true;
-  return limiter.limit({ key }).then(({ success }) => success, () => true);
+  return limiter.limit({ key }).then(
+    ({ success }) => success,
+    () => true,
+  );
 }
 
 /** Who is calling, as far as the network knows: an address, of IPv6 the /64 that one subscriber has. */
@@ -46,8 +57,12 @@ export function address(request) {
   const address = request.headers.get("cf-connecting-ip") ?? "";
   if (!address.includes(":")) return address;
   const [left, right] = address.split("::").map((half) => half.split(":").filter((group) => group !== ""));
-  const groups = right === undefined ? left : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
-  return groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":");
+  const groups =
+    right === undefined ? left : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
+  return groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ""))
+    .join(":");
 }
 
 /** Writes a request's line to the log. */
@@ -124,7 +139,10 @@ export function respond(status, text, objects) {
   const end = text.indexOf("\n\n");
   if (end < 0) return new Response(null, { status, headers: headers(text) });
   const body = text.slice(end + 2);
-  return new Response(objects === undefined ? body : page(body, objects), { status, headers: headers(text.slice(0, end)) });
+  return new Response(objects === undefined ? body : page(body, objects), {
+    status,
+    headers: headers(text.slice(0, end)),
+  });
 }
 
 /** The body of a page: which objects on the first line, on the second what comes after them, then what comes before. */
@@ -143,19 +161,34 @@ export function failed({ method, url }, cause) {
   const body = {
     type: "api_error",
     code: "internal_error",
-    message: "Something went wrong here. Quote the request id if it stays; with an Idempotency-Key trying again is safe.",
+    message:
+      "Something went wrong here. Quote the request id if it stays; with an Idempotency-Key trying again is safe.",
     param: null,
     documentation_url: `${new URL(url).origin}/#internal_error`,
     request_id,
   };
-  write(500, JSON.stringify({ request_id, method, route: null, status: 500, account: null, code: body.code, cause: String(cause?.stack ?? cause) }));
+  write(
+    500,
+    JSON.stringify({
+      request_id,
+      method,
+      route: null,
+      status: 500,
+      account: null,
+      code: body.code,
+      cause: String(cause?.stack ?? cause),
+    }),
+  );
   const lines = `x-request-id\t${request_id}\nserver-timing\td1;dur=0.000;desc="0 rows read, 0 written"\ncontent-type\tapplication/json; charset=utf-8`;
   return respond(500, `${lines}\n\n${JSON.stringify(body)}`);
 }
 
 /** A static file, with the headers of `lines` besides its own. */
 export function file(found, lines) {
-  return new Response(found.body, { status: found.status, headers: { ...headers(lines), ...Object.fromEntries(found.headers) } });
+  return new Response(found.body, {
+    status: found.status,
+    headers: { ...headers(lines), ...Object.fromEntries(found.headers) },
+  });
 }
 
 function headers(lines) {

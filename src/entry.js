@@ -1,7 +1,8 @@
 // The Worker's module: instantiates the wasm once per isolate and takes each request along its road, step by step as
 // lib.rs says, waiting for what has to be waited for. No API logic lives here.
+
+import { Exchanges, initSync, __wbg_reset_state as instantiateAgain, sql } from "../build/index.js";
 import module from "../build/index_bg.wasm";
-import { Exchanges, __wbg_reset_state as instantiateAgain, initSync, sql } from "../build/index.js";
 import { address, body, failed, file, forget, head, pageOf, respond, send, within, write } from "./edge.js";
 
 initSync({ module });
@@ -31,20 +32,27 @@ async function answer(request, env) {
   }
   if (word === "body") {
     const bytes = body(request, Number(argument), PATIENCE);
-    [word, id, argument, rest, text] = read(await bytes.then((bytes) => Exchanges.body(id, bytes), () => Exchanges.body_lost(id)));
+    [word, id, argument, rest, text] = read(
+      await bytes.then(
+        (bytes) => Exchanges.body(id, bytes),
+        () => Exchanges.body_lost(id),
+      ),
+    );
   }
   let objects = [];
   if (word.startsWith("call")) {
     const [page, answering, statements] = [word === "call-page", Number(argument), text];
     do {
       const answer = env.DB === undefined ? Promise.reject() : send(env.DB, statements, answering, sql);
-      [word, id, argument, rest, text] = read(await answer.then(
-        ([account, answer]) => {
-          if (page) [answer, objects] = pageOf(answer);
-          return Exchanges.answer(id, answer === null ? account : `${account}\n${answer}`);
-        },
-        (error) => Exchanges.d1_failed(id, error?.message),
-      ));
+      [word, id, argument, rest, text] = read(
+        await answer.then(
+          ([account, answer]) => {
+            if (page) [answer, objects] = pageOf(answer);
+            return Exchanges.answer(id, answer === null ? account : `${account}\n${answer}`);
+          },
+          (error) => Exchanges.d1_failed(id, error?.message),
+        ),
+      );
       if (word === "again") await scheduler.wait(Number(argument));
     } while (word === "again");
   }
@@ -52,14 +60,18 @@ async function answer(request, env) {
   if (word === "file") {
     found = await env.ASSETS.fetch(request);
     if (found.status === 404) found = undefined;
-    [word, id, argument, rest, text] = read(found === undefined ? Exchanges.file_missing(id) : Exchanges.file(id, found.status));
+    [word, id, argument, rest, text] = read(
+      found === undefined ? Exchanges.file_missing(id) : Exchanges.file(id, found.status),
+    );
   }
   if (argument === "401") {
     if (await within(env.ADDRESS_LIMIT, address(request))) Exchanges.forget(id);
     else [word, id, argument, rest, text] = limited(id, "address", env);
   }
   write(Number(argument), rest);
-  return found === undefined ? respond(Number(argument), text, word === "respond-page" ? objects : undefined) : file(found, text);
+  return found === undefined
+    ? respond(Number(argument), text, word === "respond-page" ? objects : undefined)
+    : file(found, text);
 }
 
 /** The step of a request beyond a limit, which wrangler.toml sets and `env.LIMITS` tells. */
@@ -78,7 +90,10 @@ function read(step) {
   const second = line.indexOf(" ", first + 1);
   const third = line.indexOf(" ", second + 1);
   return [
-    line.slice(0, first), line.slice(first + 1, second), line.slice(second + 1, third), line.slice(third + 1),
+    line.slice(0, first),
+    line.slice(first + 1, second),
+    line.slice(second + 1, third),
+    line.slice(third + 1),
     end < 0 ? "" : step.slice(end + 1),
   ];
 }

@@ -4,19 +4,54 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, MESSAGES, MESSAGES_READ, MESSAGES_WRITE, NO_ID, ALL, READ, TOKENS, TOKEN_COLLECTION, WRITE, account, api, assertError,
-  grant, hashOf, item, messageItem, newToken,
-  origin, raw, rotation, send, sql, tokenItem,
+  ALL,
+  type Answer,
+  account,
+  api,
+  assertError,
+  COLLECTION,
+  FORM,
+  grant,
+  type Headers,
+  hashOf,
+  item,
+  JSON_TYPE,
+  MESSAGES,
+  MESSAGES_READ,
+  MESSAGES_WRITE,
+  messageItem,
+  NO_ID,
+  newToken,
+  origin,
+  READ,
+  raw,
+  rotation,
+  send,
+  sql,
+  TOKEN_COLLECTION,
+  TOKENS,
+  tokenItem,
+  WRITE,
 } from "./harness.ts";
 
 /** Every endpoint, and the scope that it needs. */
 const endpoints = (collection: string, read: number, write: number): [string, string, number][] => [
-  ["GET", collection, read], ["HEAD", collection, read], ["POST", collection, write],
-  ...["GET", "HEAD", "PUT", "PATCH", "DELETE"].map((verb): [string, string, number] => [verb, `${collection}/${NO_ID}`, verb === "GET" || verb === "HEAD" ? read : write]),
+  ["GET", collection, read],
+  ["HEAD", collection, read],
+  ["POST", collection, write],
+  ...["GET", "HEAD", "PUT", "PATCH", "DELETE"].map((verb): [string, string, number] => [
+    verb,
+    `${collection}/${NO_ID}`,
+    verb === "GET" || verb === "HEAD" ? read : write,
+  ]),
 ];
 const ENDPOINTS: [string, string, number][] = [
-  ...endpoints(COLLECTION, READ, WRITE), ...endpoints(MESSAGES, MESSAGES_READ, MESSAGES_WRITE),
-  ["GET", TOKEN_COLLECTION, TOKENS], ["POST", TOKEN_COLLECTION, TOKENS], ["GET", tokenItem(NO_ID), TOKENS], ["DELETE", tokenItem(NO_ID), TOKENS],
+  ...endpoints(COLLECTION, READ, WRITE),
+  ...endpoints(MESSAGES, MESSAGES_READ, MESSAGES_WRITE),
+  ["GET", TOKEN_COLLECTION, TOKENS],
+  ["POST", TOKEN_COLLECTION, TOKENS],
+  ["GET", tokenItem(NO_ID), TOKENS],
+  ["DELETE", tokenItem(NO_ID), TOKENS],
   ["POST", rotation(NO_ID), TOKENS],
 ];
 
@@ -26,7 +61,11 @@ function assertUnauthorized(answer: Answer, code: "token_missing" | "token_inval
   assert.equal(answer.status, 401, `${what} ${answer.text}`);
   if (answer.json) assertError(answer, 401, code);
   assert.equal(answer.cost.calls, calls, `${what}: D1 calls`);
-  assert.match(challenge(answer), code === "token_missing" ? /^Bearer realm="[^"]+"$/ : /^Bearer realm="[^"]+", error="invalid_token"/, what);
+  assert.match(
+    challenge(answer),
+    code === "token_missing" ? /^Bearer realm="[^"]+"$/ : /^Bearer realm="[^"]+", error="invalid_token"/,
+    what,
+  );
 }
 
 test("no token: 401 on every endpoint, without asking the database", async () => {
@@ -38,8 +77,24 @@ test("no token: 401 on every endpoint, without asking the database", async () =>
 test("a header that holds no bearer token is like none", async () => {
   const alice = await account();
   const basic = Buffer.from(`${alice.token}:`).toString("base64");
-  for (const value of ["", " ", "Bearer", "Bearer ", "Basic", `Basic ${basic}`, `Basic ${alice.token}`, `Token ${alice.token}`, `Digest username="a"`, alice.token]) {
-    assertUnauthorized(await send("GET", COLLECTION, { Authorization: value }), "token_missing", 0, JSON.stringify(value));
+  for (const value of [
+    "",
+    " ",
+    "Bearer",
+    "Bearer ",
+    "Basic",
+    `Basic ${basic}`,
+    `Basic ${alice.token}`,
+    `Token ${alice.token}`,
+    `Digest username="a"`,
+    alice.token,
+  ]) {
+    assertUnauthorized(
+      await send("GET", COLLECTION, { Authorization: value }),
+      "token_missing",
+      0,
+      JSON.stringify(value),
+    );
   }
 });
 
@@ -48,7 +103,11 @@ test("a token anywhere else isn't read", async () => {
   for (const path of [`${COLLECTION}?access_token=${token}`, `${COLLECTION}?token=${token}`]) {
     assertUnauthorized(await send("GET", path), "token_missing", 0);
   }
-  for (const headers of [{ Cookie: `token=${token}` }, { "X-Api-Key": token }, { "Proxy-Authorization": `Bearer ${token}` }]) {
+  for (const headers of [
+    { Cookie: `token=${token}` },
+    { "X-Api-Key": token },
+    { "Proxy-Authorization": `Bearer ${token}` },
+  ]) {
     assertUnauthorized(await send("GET", COLLECTION, headers), "token_missing", 0);
   }
   const form = { "Content-Type": FORM };
@@ -60,18 +119,46 @@ test("a malformed token, or one with a wrong checksum, is refused without asking
   const other = (character = "") => (character === "x" ? "y" : "x");
   const changed = [5, 20, 34, 35, 40].map((at) => token.slice(0, at) + other(token[at]) + token.slice(at + 1));
   const odd = [
-    ...changed, token.slice(0, -1), `${token}x`, token.slice(5), token.toUpperCase(), token.replace("self_", "self-"), token.replace("self_", "SELF_"),
-    "x", "self_", `"${token}"`, `{${token}}`, "{token}", `${token} ${token}`, `${token},${token}`, `${token}, Bearer ${token}`, `${token};`, `Bearer ${token}`,
-    "' OR 1=1 --", "x".repeat(10_000), `self_${"x".repeat(10_000)}`, `${token.slice(0, -1)}=`,
+    ...changed,
+    token.slice(0, -1),
+    `${token}x`,
+    token.slice(5),
+    token.toUpperCase(),
+    token.replace("self_", "self-"),
+    token.replace("self_", "SELF_"),
+    "x",
+    "self_",
+    `"${token}"`,
+    `{${token}}`,
+    "{token}",
+    `${token} ${token}`,
+    `${token},${token}`,
+    `${token}, Bearer ${token}`,
+    `${token};`,
+    `Bearer ${token}`,
+    "' OR 1=1 --",
+    "x".repeat(10_000),
+    `self_${"x".repeat(10_000)}`,
+    `${token.slice(0, -1)}=`,
   ];
   for (const value of odd) {
-    assertUnauthorized(await send("GET", COLLECTION, { Authorization: `Bearer ${value}` }), "token_invalid", 0, value.slice(0, 80));
+    assertUnauthorized(
+      await send("GET", COLLECTION, { Authorization: `Bearer ${value}` }),
+      "token_invalid",
+      0,
+      value.slice(0, 80),
+    );
   }
 });
 
 test("bytes that aren't ASCII are refused like any malformed token", async () => {
   const { token } = await account();
-  for (const value of [`Bearer ${token}\xe9`, `Bearer self_\xe9${token.slice(6)}`, "Bearer \xff\xfe", `Bearer ${Buffer.from("tökén").toString("latin1")}`]) {
+  for (const value of [
+    `Bearer ${token}\xe9`,
+    `Bearer self_\xe9${token.slice(6)}`,
+    "Bearer \xff\xfe",
+    `Bearer ${Buffer.from("tökén").toString("latin1")}`,
+  ]) {
     const request = `GET ${COLLECTION} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nAuthorization: ${value}\r\nConnection: close\r\n\r\n`;
     assertUnauthorized(await raw(Buffer.from(request, "latin1")), "token_invalid", 0, value);
   }
@@ -89,7 +176,13 @@ test("two Authorization headers open nothing, though both are good", async () =>
 
 test("the scheme is read without regard to case, and spaces around the token don't matter", async () => {
   const { token } = await account();
-  for (const value of [`Bearer ${token}`, `bearer ${token}`, `BEARER ${token}`, `Bearer  ${token}`, `  Bearer ${token}  `]) {
+  for (const value of [
+    `Bearer ${token}`,
+    `bearer ${token}`,
+    `BEARER ${token}`,
+    `Bearer  ${token}`,
+    `  Bearer ${token}  `,
+  ]) {
     assert.equal((await send("GET", COLLECTION, { Authorization: value })).status, 200, value);
   }
 });
@@ -115,13 +208,29 @@ test("an expired or revoked token opens nothing and changes nothing", async () =
   const message = await alice.insertMessage(id);
   const before = await alice.contents();
   const now = Math.floor(Date.now() / 1000);
-  for (const ending of [{ expires_at: 0 }, { expires_at: now }, { revoked_at: 0 }, { revoked_at: now }, { expires_at: 253402300799, revoked_at: now }]) {
+  for (const ending of [
+    { expires_at: 0 },
+    { expires_at: now },
+    { revoked_at: 0 },
+    { revoked_at: now },
+    { expires_at: 253402300799, revoked_at: now },
+  ]) {
     const late = api(await grant(alice.id, ending));
     for (const answer of [
-      await late.get(COLLECTION), await late.get(item(id)), await late.post(COLLECTION, "contact_id=bob"), await late.post(COLLECTION, "contact_id=someone&distinct=true"),
-      await late.put(item(id), "is_muted=true"), await late.put(item(id)), await late.patch(item(id), "is_pinned=true"), await late.delete(item(id)),
-      await late.get(MESSAGES), await late.get(messageItem(message)), await late.post(MESSAGES, `conversation_id=${id}&message=Hello`),
-      await late.put(messageItem(message), "message=Hi"), await late.put(messageItem(message)), await late.delete(messageItem(message)),
+      await late.get(COLLECTION),
+      await late.get(item(id)),
+      await late.post(COLLECTION, "contact_id=bob"),
+      await late.post(COLLECTION, "contact_id=someone&distinct=true"),
+      await late.put(item(id), "is_muted=true"),
+      await late.put(item(id)),
+      await late.patch(item(id), "is_pinned=true"),
+      await late.delete(item(id)),
+      await late.get(MESSAGES),
+      await late.get(messageItem(message)),
+      await late.post(MESSAGES, `conversation_id=${id}&message=Hello`),
+      await late.put(messageItem(message), "message=Hi"),
+      await late.put(messageItem(message)),
+      await late.delete(messageItem(message)),
     ]) {
       assertUnauthorized(answer, "token_invalid", 1, JSON.stringify(ending));
     }
@@ -136,7 +245,11 @@ test("a token that expires later is good", async () => {
 });
 
 test("revocation, expiry and a change of scope hold from the very next request", async () => {
-  for (const [change, status] of [["revoked_at = 1", 401], ["expires_at = 1", 401], ["scopes = 2", 403]] as const) {
+  for (const [change, status] of [
+    ["revoked_at = 1", 401],
+    ["expires_at = 1", 401],
+    ["scopes = 2", 403],
+  ] as const) {
     const alice = await account();
     assert.equal((await alice.get(COLLECTION)).status, 200);
     await sql(`UPDATE tokens SET ${change} WHERE hash = ?`, hashOf(alice.token));
@@ -162,13 +275,21 @@ test("a token for reading writes nothing, one for writing reads nothing", async 
   const id = await owner.insert();
   await owner.insertMessage(id);
   const before = await owner.contents();
-  const [reader, writer] = [api(await grant(owner.id, { scopes: READ })), api(await grant(owner.id, { scopes: WRITE }))];
+  const [reader, writer] = [
+    api(await grant(owner.id, { scopes: READ })),
+    api(await grant(owner.id, { scopes: WRITE })),
+  ];
 
   assert.equal((await reader.get(COLLECTION)).status, 200);
   assert.equal((await reader.get(item(id))).status, 200);
   for (const answer of [
-    await reader.post(COLLECTION, "contact_id=bob"), await reader.post(COLLECTION, "contact_id=someone&distinct=true"), await reader.put(item(id), "is_muted=true"),
-    await reader.patch(item(id), { is_muted: true }), await reader.put(item(id)), await reader.delete(item(id)), await reader.delete(item(NO_ID)),
+    await reader.post(COLLECTION, "contact_id=bob"),
+    await reader.post(COLLECTION, "contact_id=someone&distinct=true"),
+    await reader.put(item(id), "is_muted=true"),
+    await reader.patch(item(id), { is_muted: true }),
+    await reader.put(item(id)),
+    await reader.delete(item(id)),
+    await reader.delete(item(NO_ID)),
   ]) {
     assertError(answer, 403, "scope_insufficient");
     assert.match(challenge(answer), /^Bearer realm="[^"]+", error="insufficient_scope"/);
@@ -190,27 +311,48 @@ test("a token for reading messages writes none, one for writing reads none", asy
   const id = await owner.insert();
   const message = await owner.insertMessage(id);
   const before = await owner.contents();
-  const [reader, writer] = [api(await grant(owner.id, { scopes: MESSAGES_READ })), api(await grant(owner.id, { scopes: MESSAGES_WRITE }))];
+  const [reader, writer] = [
+    api(await grant(owner.id, { scopes: MESSAGES_READ })),
+    api(await grant(owner.id, { scopes: MESSAGES_WRITE })),
+  ];
   assert.equal((await reader.get(MESSAGES)).status, 200);
   assert.equal((await reader.get(messageItem(message))).status, 200);
   for (const answer of [
-    await reader.post(MESSAGES, { conversation_id: id, message: "Hello" }), await reader.put(messageItem(message), "message=Hi"), await reader.put(messageItem(message)),
-    await reader.patch(messageItem(message), "read_at=5"), await reader.delete(messageItem(message)), await reader.delete(messageItem(NO_ID)),
+    await reader.post(MESSAGES, { conversation_id: id, message: "Hello" }),
+    await reader.put(messageItem(message), "message=Hi"),
+    await reader.put(messageItem(message)),
+    await reader.patch(messageItem(message), "read_at=5"),
+    await reader.delete(messageItem(message)),
+    await reader.delete(messageItem(NO_ID)),
   ]) {
     assertError(answer, 403, "scope_insufficient");
     assert.match(challenge(answer), /^Bearer realm="[^"]+", error="insufficient_scope"/);
   }
   assert.deepEqual(await owner.contents(), before);
-  for (const answer of [await writer.get(MESSAGES), await writer.get(messageItem(message)), await writer.get(messageItem(NO_ID))]) {
+  for (const answer of [
+    await writer.get(MESSAGES),
+    await writer.get(messageItem(message)),
+    await writer.get(messageItem(NO_ID)),
+  ]) {
     assertError(answer, 403, "scope_insufficient");
   }
   assert.equal((await writer.put(messageItem(message), "message=Hi")).status, 200);
   assert.equal((await writer.delete(messageItem(message))).status, 204);
-  assert.equal((await writer.post(MESSAGES, { conversation_id: id, message: "Hello" })).status, 201, "though it sends in a conversation");
+  assert.equal(
+    (await writer.post(MESSAGES, { conversation_id: id, message: "Hello" })).status,
+    201,
+    "though it sends in a conversation",
+  );
 });
 
 test("each endpoint needs its one scope: without it 403 that names it, with it alone none", async () => {
-  const names: Record<number, string> = { [READ]: "conversations:read", [WRITE]: "conversations:write", [MESSAGES_READ]: "messages:read", [MESSAGES_WRITE]: "messages:write", [TOKENS]: "tokens:write" };
+  const names: Record<number, string> = {
+    [READ]: "conversations:read",
+    [WRITE]: "conversations:write",
+    [MESSAGES_READ]: "messages:read",
+    [MESSAGES_WRITE]: "messages:write",
+    [TOKENS]: "tokens:write",
+  };
   const owner = await account();
   const narrow = new Map<number, ReturnType<typeof api>>();
   for (let scopes = 1; scopes <= ALL; scopes += 1) narrow.set(scopes, api(await grant(owner.id, { scopes })));
@@ -230,8 +372,12 @@ test("a token made before there were messages keeps what it had, and opens none 
   const id = (await before.post(COLLECTION, "contact_id=bob")).json.id;
   assert.equal((await before.put(item(id), "last_opened_at=5")).status, 200);
   for (const answer of [
-    await before.get(MESSAGES), await before.get(`${MESSAGES}?conversation_id=${id}`), await before.post(MESSAGES, { conversation_id: id, message: "Hello" }),
-    await before.get(messageItem(NO_ID)), await before.put(messageItem(NO_ID)), await before.delete(messageItem(NO_ID)),
+    await before.get(MESSAGES),
+    await before.get(`${MESSAGES}?conversation_id=${id}`),
+    await before.post(MESSAGES, { conversation_id: id, message: "Hello" }),
+    await before.get(messageItem(NO_ID)),
+    await before.put(messageItem(NO_ID)),
+    await before.delete(messageItem(NO_ID)),
   ]) {
     assertError(answer, 403, "scope_insufficient");
   }
@@ -269,11 +415,20 @@ test("what else is wrong with a request is told only to a caller whose token is 
   for (const [method, path, headers, body] of bad) {
     const what = `${method} ${path} ${body?.slice(0, 40)}`;
     assertUnauthorized(await send(method, path, headers, body), "token_missing", 0, what);
-    assertUnauthorized(await send(method, path, { ...headers, Authorization: "Bearer x" }, body), "token_invalid", 0, what);
+    assertUnauthorized(
+      await send(method, path, { ...headers, Authorization: "Bearer x" }, body),
+      "token_invalid",
+      0,
+      what,
+    );
     for (const token of [newToken(), await grant(alice.id, { expires_at: 1 })]) {
       assertUnauthorized(await api(token).send(method, path, headers, body), "token_invalid", 1, what);
     }
-    const [mayRead, mayWrite] = path.startsWith(MESSAGES) ? [MESSAGES_READ, MESSAGES_WRITE] : path.startsWith(TOKEN_COLLECTION) ? [TOKENS, TOKENS] : [READ, WRITE];
+    const [mayRead, mayWrite] = path.startsWith(MESSAGES)
+      ? [MESSAGES_READ, MESSAGES_WRITE]
+      : path.startsWith(TOKEN_COLLECTION)
+        ? [TOKENS, TOKENS]
+        : [READ, WRITE];
     const narrow = api(await grant(alice.id, { scopes: ALL & ~(method === "GET" ? mayRead : mayWrite) }));
     assertError(await narrow.send(method, path, headers, body), 403, "scope_insufficient");
     const told = await alice.send(method, path, headers, body);
@@ -289,7 +444,11 @@ test("an unknown path, a wrong verb and a preflight ask neither for a token nor 
     assertError(missing, 404, "path_unknown");
     const verb = await send("DELETE", COLLECTION, headers);
     assertError(verb, 405, "method_not_allowed");
-    const preflight = await send("OPTIONS", COLLECTION, { ...headers, "Access-Control-Request-Method": "POST", Origin: "https://a.example" });
+    const preflight = await send("OPTIONS", COLLECTION, {
+      ...headers,
+      "Access-Control-Request-Method": "POST",
+      Origin: "https://a.example",
+    });
     assert.equal(preflight.status, 204);
     for (const answer of [missing, verb, preflight]) assert.equal(answer.cost.calls, 0);
   }

@@ -4,11 +4,32 @@
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import {
-  type Account, type Answer, COLLECTION, type Headers, MESSAGES, NO_ID, TOKEN_COLLECTION, account, assertConversation, assertError, assertMessage, gate, ifMatch,
-  ifNoneMatch, item, keyed, messageItem, origin, randomId, raw, rotation, sql, tokenItem,
+  type Account,
+  type Answer,
+  account,
+  assertConversation,
+  assertError,
+  assertMessage,
+  COLLECTION,
+  gate,
+  type Headers,
+  ifMatch,
+  ifNoneMatch,
+  item,
+  keyed,
+  MESSAGES,
+  messageItem,
+  NO_ID,
+  origin,
+  randomId,
+  raw,
+  rotation,
+  sql,
+  TOKEN_COLLECTION,
+  tokenItem,
 } from "./harness.ts";
 
-const tagOf = ({ headers }: Answer): string => String(headers["etag"]);
+const tagOf = ({ headers }: Answer): string => String(headers.etag);
 
 /** Every kind of object: how an account gets one, and how it is changed where it can be. */
 interface Kind {
@@ -17,10 +38,20 @@ interface Kind {
   change?: string;
 }
 
-const CONVERSATION: Kind = { name: "a conversation", make: async (alice) => item(await alice.insert()), change: "is_muted=true" };
-const MESSAGE: Kind = { name: "a message", make: async (alice) => messageItem(await alice.insertMessage(await alice.insert())), change: "read_at=5" };
+const CONVERSATION: Kind = {
+  name: "a conversation",
+  make: async (alice) => item(await alice.insert()),
+  change: "is_muted=true",
+};
+const MESSAGE: Kind = {
+  name: "a message",
+  make: async (alice) => messageItem(await alice.insertMessage(await alice.insert())),
+  change: "read_at=5",
+};
 const TOKEN: Kind = {
-  name: "a token", make: async (alice) => tokenItem((await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" })).json.id),
+  name: "a token",
+  make: async (alice) =>
+    tokenItem((await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" })).json.id),
 };
 const KINDS = [CONVERSATION, MESSAGE, TOKEN];
 const CHANGEABLE = [CONVERSATION, MESSAGE];
@@ -67,9 +98,18 @@ test("a POST says the tag that GET says", async () => {
   const message = await alice.post(MESSAGES, { conversation_id: conversation.json.id, message: "Hello" });
   const token = await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" });
   const rotated = await alice.post(rotation(token.json.id));
-  assert.notEqual(tagOf(conversation), tagOf(await alice.get(String(conversation.headers["location"]))), "the message came in between");
-  for (const answer of [message, rotated, await alice.post(COLLECTION, "contact_id=carol"), await alice.post(COLLECTION, "contact_id=carol&distinct=true")]) {
-    assert.equal(tagOf(answer), tagOf(await alice.get(String(answer.headers["location"]))));
+  assert.notEqual(
+    tagOf(conversation),
+    tagOf(await alice.get(String(conversation.headers.location))),
+    "the message came in between",
+  );
+  for (const answer of [
+    message,
+    rotated,
+    await alice.post(COLLECTION, "contact_id=carol"),
+    await alice.post(COLLECTION, "contact_id=carol&distinct=true"),
+  ]) {
+    assert.equal(tagOf(answer), tagOf(await alice.get(String(answer.headers.location))));
   }
 });
 
@@ -121,9 +161,13 @@ test("what is refused, and what is an error, has no tag but that of 412", async 
   const alice = await account();
   const path = await CONVERSATION.make(alice);
   for (const answer of [
-    await alice.get(item(NO_ID)), await alice.put(path, "is_muted=maybe"), await alice.get(`${path}?x=1`), await alice.get(COLLECTION), await alice.delete(path),
+    await alice.get(item(NO_ID)),
+    await alice.put(path, "is_muted=maybe"),
+    await alice.get(`${path}?x=1`),
+    await alice.get(COLLECTION),
+    await alice.delete(path),
   ]) {
-    assert.equal(answer.headers["etag"], undefined, answer.text);
+    assert.equal(answer.headers.etag, undefined, answer.text);
   }
 });
 
@@ -135,7 +179,14 @@ for (const { name, make, change } of KINDS) {
       const alice = await account();
       const path = await make(alice);
       const first = await alice.get(path);
-      for (const condition of [tagOf(first), `W/${tagOf(first)}`, "*", ` ${tagOf(first)} `, `"x", ${tagOf(first)}`, `"x","y",W/${tagOf(first)} , "z"`]) {
+      for (const condition of [
+        tagOf(first),
+        `W/${tagOf(first)}`,
+        "*",
+        ` ${tagOf(first)} `,
+        `"x", ${tagOf(first)}`,
+        `"x","y",W/${tagOf(first)} , "z"`,
+      ]) {
         for (const verb of ["get", "head"] as const) {
           const answer = await alice[verb](path, undefined, { "If-None-Match": condition });
           assert.equal(answer.status, 304, condition);
@@ -149,7 +200,14 @@ for (const { name, make, change } of KINDS) {
       const alice = await account();
       const path = await make(alice);
       const first = await alice.get(path);
-      for (const condition of ['"x"', '""', 'W/"x"', '"x", "y"', tagOf(first).toLowerCase().replaceAll(/\d/g, "_"), tagOf(first).replace(/"$/, '0"')]) {
+      for (const condition of [
+        '"x"',
+        '""',
+        'W/"x"',
+        '"x", "y"',
+        tagOf(first).toLowerCase().replaceAll(/\d/g, "_"),
+        tagOf(first).replace(/"$/, '0"'),
+      ]) {
         for (const verb of ["get", "head"] as const) {
           const answer = await alice[verb](path, undefined, { "If-None-Match": condition });
           assert.deepEqual([answer.status, tagOf(answer)], [200, tagOf(first)], condition);
@@ -185,7 +243,10 @@ test("another account's tag, or another object's, is not the object's", async ()
   await bob.insert({ id });
   await bob.put(item(id), "is_muted=true");
   assert.equal((await alice.get(item(id), undefined, ifNoneMatch(await bob.get(item(id))))).status, 200);
-  assert.equal((await alice.get(item(id), undefined, ifNoneMatch(await alice.get(item(await alice.insert()))))).status, 200);
+  assert.equal(
+    (await alice.get(item(id), undefined, ifNoneMatch(await alice.get(item(await alice.insert()))))).status,
+    200,
+  );
 });
 
 test("what isn't there is 404 whatever the caller has, and who may not see it is told that", async () => {
@@ -222,7 +283,11 @@ const WRITES: [string, Kind, (alice: Account, path: string, headers: Headers) =>
     [`PATCH ${kind.name}`, kind, (alice, path, headers) => alice.patch(path, kind.change, headers)],
     [`PUT ${kind.name} without attributes`, kind, (alice, path, headers) => alice.put(path, undefined, headers)],
   ]),
-  ...KINDS.map((kind): (typeof WRITES)[number] => [`DELETE ${kind.name}`, kind, (alice, path, headers) => alice.delete(path, undefined, headers)]),
+  ...KINDS.map((kind): (typeof WRITES)[number] => [
+    `DELETE ${kind.name}`,
+    kind,
+    (alice, path, headers) => alice.delete(path, undefined, headers),
+  ]),
 ];
 
 /** Changes an object past the caller who has its tag. */
@@ -234,7 +299,13 @@ async function meanwhile(alice: Account, path: string, { change }: Kind): Promis
 for (const [name, kind, write] of WRITES) {
   describe(`If-Match and ${name}`, () => {
     test("it is done for who has the current state", async () => {
-      for (const condition of [(tag: string) => tag, (tag: string) => `W/${tag}`, (tag: string) => `"x", ${tag}`, (tag: string) => `${tag},"y"`, () => "*"]) {
+      for (const condition of [
+        (tag: string) => tag,
+        (tag: string) => `W/${tag}`,
+        (tag: string) => `"x", ${tag}`,
+        (tag: string) => `${tag},"y"`,
+        () => "*",
+      ]) {
         const alice = await account();
         const path = await kind.make(alice);
         const answer = await write(alice, path, { "If-Match": condition(tagOf(await alice.get(path))) });
@@ -249,7 +320,14 @@ for (const [name, kind, write] of WRITES) {
       const seen = await alice.get(path);
       await meanwhile(alice, path, kind);
       const [now, before] = [await alice.get(path), await alice.everything()];
-      for (const condition of [tagOf(seen), `W/${tagOf(seen)}`, '"x"', '""', `${tagOf(seen)}, "x"`, tagOf(now).replace(/"$/, '0"')]) {
+      for (const condition of [
+        tagOf(seen),
+        `W/${tagOf(seen)}`,
+        '"x"',
+        '""',
+        `${tagOf(seen)}, "x"`,
+        tagOf(now).replace(/"$/, '0"'),
+      ]) {
         const answer = await write(alice, path, { "If-Match": condition });
         assertError(answer, 412, "precondition_failed", "If-Match");
         assert.equal(tagOf(answer), tagOf(now), condition);
@@ -263,7 +341,8 @@ for (const [name, kind, write] of WRITES) {
       const alice = await account();
       const path = await kind.make(alice);
       for (const condition of ["*", '"x"']) {
-        for (const id of [NO_ID, "x"]) assertError(await write(alice, path.slice(0, -16) + id, { "If-Match": condition }), 404, "resource_missing");
+        for (const id of [NO_ID, "x"])
+          assertError(await write(alice, path.slice(0, -16) + id, { "If-Match": condition }), 404, "resource_missing");
         assertError(await write(alice, `${path}?x=1`, { "If-Match": condition }), 400, "parameter_unknown", "x");
       }
     });
@@ -273,7 +352,12 @@ for (const [name, kind, write] of WRITES) {
 test("what can't be pinned is 400 before 412", async () => {
   const alice = await account();
   const path = await CONVERSATION.make(alice);
-  assertError(await alice.put(path, `pinned_message_id=${NO_ID}`, { "If-Match": '"x"' }), 400, "parameter_invalid", "pinned_message_id");
+  assertError(
+    await alice.put(path, `pinned_message_id=${NO_ID}`, { "If-Match": '"x"' }),
+    400,
+    "parameter_invalid",
+    "pinned_message_id",
+  );
 });
 
 test("a message sent since makes a conversation another than its reader has seen", async () => {
@@ -281,7 +365,12 @@ test("a message sent since makes a conversation another than its reader has seen
   const id = await alice.insert();
   const seen = await alice.get(item(id));
   await alice.say(id, { contact_id: "bob" });
-  assertError(await alice.put(item(id), "last_opened_at=253402300799", ifMatch(seen)), 412, "precondition_failed", "If-Match");
+  assertError(
+    await alice.put(item(id), "last_opened_at=253402300799", ifMatch(seen)),
+    412,
+    "precondition_failed",
+    "If-Match",
+  );
   assertError(await alice.delete(item(id), undefined, ifMatch(seen)), 412, "precondition_failed", "If-Match");
   assert.equal((await alice.contents()).messages.length, 1);
 });
@@ -310,9 +399,21 @@ test("a list of a hundred tags is read to its end", async () => {
   const alice = await account();
   const path = await CONVERSATION.make(alice);
   const tags = Array.from({ length: 100 }, () => `"${randomId()}"`);
-  assertError(await alice.put(path, "is_muted=true", { "If-Match": tags.join(", ") }), 412, "precondition_failed", "If-Match");
-  assert.equal((await alice.put(path, "is_muted=true", { "If-Match": [...tags, tagOf(await alice.get(path))].join(", ") })).status, 200);
-  assert.equal((await alice.put(path, "is_muted=false", { "If-Match": ['"x"', tagOf(await alice.get(path))] })).status, 200, "in two headers");
+  assertError(
+    await alice.put(path, "is_muted=true", { "If-Match": tags.join(", ") }),
+    412,
+    "precondition_failed",
+    "If-Match",
+  );
+  assert.equal(
+    (await alice.put(path, "is_muted=true", { "If-Match": [...tags, tagOf(await alice.get(path))].join(", ") })).status,
+    200,
+  );
+  assert.equal(
+    (await alice.put(path, "is_muted=false", { "If-Match": ['"x"', tagOf(await alice.get(path))] })).status,
+    200,
+    "in two headers",
+  );
 });
 
 test("a condition is no SQL: quotes, percent signs and wildcards match nothing", async () => {
@@ -324,7 +425,24 @@ test("a condition is no SQL: quotes, percent signs and wildcards match nothing",
   }
 });
 
-const MALFORMED = ["x", '"x', 'x"', '"x" "y"', '"x",', ',"x"', '"x",,"y"', 'w/"x"', 'W/x', 'W/ "x"', '"a b"', '"a\tb"', '*, "x"', '"x", *', "**", "'x'"];
+const MALFORMED = [
+  "x",
+  '"x',
+  'x"',
+  '"x" "y"',
+  '"x",',
+  ',"x"',
+  '"x",,"y"',
+  'w/"x"',
+  "W/x",
+  'W/ "x"',
+  '"a b"',
+  '"a\tb"',
+  '*, "x"',
+  '"x", *',
+  "**",
+  "'x'",
+];
 
 for (const [name, kind, write] of WRITES) {
   test(`${name}: a malformed If-Match is 400, and nothing is written`, async () => {
@@ -344,7 +462,12 @@ test("a malformed If-None-Match is 400", async () => {
   for (const { make } of KINDS) {
     const path = await make(alice);
     for (const condition of MALFORMED) {
-      assertError(await alice.get(path, undefined, { "If-None-Match": condition }), 400, "parameter_invalid", "If-None-Match");
+      assertError(
+        await alice.get(path, undefined, { "If-None-Match": condition }),
+        400,
+        "parameter_invalid",
+        "If-None-Match",
+      );
       assert.equal((await alice.head(path, undefined, { "If-None-Match": condition })).status, 400, condition);
     }
   }
@@ -353,10 +476,13 @@ test("a malformed If-None-Match is 400", async () => {
 test("bytes that aren't ASCII in a tag match nothing", async () => {
   const alice = await account();
   const path = await CONVERSATION.make(alice);
-  const request = (tag: string) => Buffer.from(
-    `DELETE ${path} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nAuthorization: Bearer ${alice.token}\r\nIf-Match: "${tag}"\r\nConnection: close\r\n\r\n`, "latin1",
-  );
-  for (const tag of ["\xe9", "\xff\xfe", "\x80"]) assertError(await raw(request(tag)), 412, "precondition_failed", "If-Match");
+  const request = (tag: string) =>
+    Buffer.from(
+      `DELETE ${path} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nAuthorization: Bearer ${alice.token}\r\nIf-Match: "${tag}"\r\nConnection: close\r\n\r\n`,
+      "latin1",
+    );
+  for (const tag of ["\xe9", "\xff\xfe", "\x80"])
+    assertError(await raw(request(tag)), 412, "precondition_failed", "If-Match");
 });
 
 // --------------------------------------------------------------------------------------------------------- contention
@@ -422,8 +548,13 @@ test("a keyed POST's repetition shows the tag that the object had then", async (
   const alice = await account();
   const post = () => alice.post(COLLECTION, "contact_id=bob", keyed("a"));
   const first = await post();
-  await alice.put(String(first.headers["location"]), "is_muted=true");
+  await alice.put(String(first.headers.location), "is_muted=true");
   const again = await post();
   assert.equal(tagOf(again), tagOf(first));
-  assertError(await alice.put(String(first.headers["location"]), "is_pinned=true", ifMatch(again)), 412, "precondition_failed", "If-Match");
+  assertError(
+    await alice.put(String(first.headers.location), "is_pinned=true", ifMatch(again)),
+    412,
+    "precondition_failed",
+    "If-Match",
+  );
 });

@@ -5,9 +5,35 @@
 import assert from "node:assert/strict";
 import test, { before, describe } from "node:test";
 import {
-  type Account, type Answer, COLLECTION, type Headers, MESSAGES, TOKEN_COLLECTION, account, idsOf, item, keyed, messageItem, position, randomId, rotation, sql, tokenItem,
+  type Account,
+  type Answer,
+  account,
+  COLLECTION,
+  type Headers,
+  idsOf,
+  item,
+  keyed,
+  MESSAGES,
+  messageItem,
+  position,
+  randomId,
+  rotation,
+  sql,
+  TOKEN_COLLECTION,
+  tokenItem,
 } from "./harness.ts";
-import { BY_ACTIVITY, COUNT, FLAGS, REFERENCES, STORED, type Stored, UNREAD, fill, fillMessages, queryOf } from "./large.ts";
+import {
+  BY_ACTIVITY,
+  COUNT,
+  FLAGS,
+  fill,
+  fillMessages,
+  queryOf,
+  REFERENCES,
+  STORED,
+  type Stored,
+  UNREAD,
+} from "./large.ts";
 import { random } from "./random.ts";
 
 let alice: Account;
@@ -20,7 +46,10 @@ before(async () => {
 
 type Sort = "created_at" | "last_active_at";
 
-const cursorOf = (sort: Sort) => ({ id, last_active_at }: Stored): string => (sort === "created_at" ? id : position(id, last_active_at));
+const cursorOf =
+  (sort: Sort) =>
+  ({ id, last_active_at }: Stored): string =>
+    sort === "created_at" ? id : position(id, last_active_at);
 /** A position after everything. */
 const END = { created_at: "0000000000000000", last_active_at: position("0000000000000000", null) };
 
@@ -29,7 +58,10 @@ async function assertPage(query: string, limit: number, expected: string[], more
   const answer = await alice.get(`${COLLECTION}?${query}&limit=${limit}`);
   const bound = /unread|last_active_at/.test(query) ? 2 * limit + 24 : limit + 8;
   assert.equal(answer.cost.calls, 1, query);
-  assert.ok(answer.cost.rowsRead <= bound, `${answer.cost.rowsRead} rows read, ${bound} allowed: ${query}&limit=${limit}`);
+  assert.ok(
+    answer.cost.rowsRead <= bound,
+    `${answer.cost.rowsRead} rows read, ${bound} allowed: ${query}&limit=${limit}`,
+  );
   assert.equal(answer.cost.rowsWritten, 0, query);
   assert.deepEqual(idsOf(answer), expected, query);
   assert.equal(answer.json.has_more, more, query);
@@ -45,20 +77,30 @@ interface List {
 function* lists(sort: Sort, unread = UNREAD): Generator<List> {
   for (const filters of unread.flatMap((a) => FLAGS.flatMap((b) => REFERENCES.map((c) => ({ ...a, ...b, ...c }))))) {
     const wanted = Object.entries(filters) as [keyof Stored, unknown][];
-    const rows = (sort === "created_at" ? STORED : BY_ACTIVITY).filter((row) => wanted.every(([name, value]) => row[name] === value));
-    yield { sort, query: [queryOf(filters), sort === "created_at" ? "" : `sort=${sort}`].filter(Boolean).join("&"), rows };
+    const rows = (sort === "created_at" ? STORED : BY_ACTIVITY).filter((row) =>
+      wanted.every(([name, value]) => row[name] === value),
+    );
+    yield {
+      sort,
+      query: [queryOf(filters), sort === "created_at" ? "" : `sort=${sort}`].filter(Boolean).join("&"),
+      rows,
+    };
   }
 }
 
 const forwards = ({ sort, query, rows }: List, from: number, limit: number) =>
   assertPage(
-    `${query}${from > 0 ? `&starting_after=${cursorOf(sort)(rows[from - 1]!)}` : ""}`, limit,
-    rows.slice(from, from + limit).map(({ id }) => id), from + limit < rows.length,
+    `${query}${from > 0 ? `&starting_after=${cursorOf(sort)(rows[from - 1]!)}` : ""}`,
+    limit,
+    rows.slice(from, from + limit).map(({ id }) => id),
+    from + limit < rows.length,
   );
 const backwards = ({ sort, query, rows }: List, to: number, limit: number) =>
   assertPage(
-    `${query}&ending_before=${rows[to] ? cursorOf(sort)(rows[to]) : END[sort]}`, limit,
-    rows.slice(Math.max(0, to - limit), to).map(({ id }) => id), to > limit,
+    `${query}&ending_before=${rows[to] ? cursorOf(sort)(rows[to]) : END[sort]}`,
+    limit,
+    rows.slice(Math.max(0, to - limit), to).map(({ id }) => id),
+    to > limit,
   );
 
 /** Pages of one size from the beginning to the end of a list and back. */
@@ -77,13 +119,17 @@ async function assertLists(sort: Sort, unread: typeof UNREAD): Promise<void> {
   let n = 0;
   for (const list of lists(sort, unread)) {
     const { length } = list.rows;
-    const some = length === 0 ? [] : [forwards(list, below(length), 1 + below(100)), backwards(list, below(length), 1 + below(100))];
+    const some =
+      length === 0
+        ? []
+        : [forwards(list, below(length), 1 + below(100)), backwards(list, below(length), 1 + below(100))];
     const extremes = (n += 1) % 7 === 0 ? [...pages(list, 1), ...pages(list, 100)] : [];
     await Promise.all([...pages(list, 10), ...some, ...extremes]);
   }
 }
 
-test("in order of creation without unread a list reads at most limit + 8 rows, and the right ones", () => assertLists("created_at", [{}]));
+test("in order of creation without unread a list reads at most limit + 8 rows, and the right ones", () =>
+  assertLists("created_at", [{}]));
 
 describe("every list reads at most 2 * limit + 24 rows, and the right ones", () => {
   test("unread in order of creation", () => assertLists("created_at", UNREAD.slice(1)));
@@ -93,8 +139,17 @@ describe("every list reads at most 2 * limit + 24 rows, and the right ones", () 
   test("one that finds nothing, too", async () => {
     const orders = ["", "sort=last_active_at", "unread=true", "unread=false&sort=last_active_at"];
     for (const flags of FLAGS) {
-      for (const references of ["group_id=none", "contact_id=none", "contact_id=none&group_id=none", "contact_id=contact-1&group_id=none"]) {
-        await Promise.all(orders.map((order) => assertPage([queryOf(flags), references, order].filter(Boolean).join("&"), 100, [], false)));
+      for (const references of [
+        "group_id=none",
+        "contact_id=none",
+        "contact_id=none&group_id=none",
+        "contact_id=contact-1&group_id=none",
+      ]) {
+        await Promise.all(
+          orders.map((order) =>
+            assertPage([queryOf(flags), references, order].filter(Boolean).join("&"), 100, [], false),
+          ),
+        );
       }
     }
   });
@@ -102,10 +157,19 @@ describe("every list reads at most 2 * limit + 24 rows, and the right ones", () 
 
 test("another account's rows are neither read nor counted", async () => {
   const wanted = (row: Stored) => Number(row.id) <= COUNT / 10 && row.group_id === "group-3" && !row.archived;
-  for (const [sort, rows] of [["created_at", STORED], ["last_active_at", BY_ACTIVITY]] as const) {
+  for (const [sort, rows] of [
+    ["created_at", STORED],
+    ["last_active_at", BY_ACTIVITY],
+  ] as const) {
     const answer = await bob.get(`${COLLECTION}?group_id=group-3&archived=false&limit=100&sort=${sort}`);
     assert.ok(answer.cost.rowsRead <= (sort === "created_at" ? 108 : 224), sort);
-    assert.deepEqual(idsOf(answer), rows.filter(wanted).slice(0, 100).map(({ id }) => id));
+    assert.deepEqual(
+      idsOf(answer),
+      rows
+        .filter(wanted)
+        .slice(0, 100)
+        .map(({ id }) => id),
+    );
   }
 });
 
@@ -138,7 +202,12 @@ describe("a conversation of 200,000 messages", () => {
         for (const from of [MANY, MANY / 2, limit, 0]) {
           await page(`${which}&starting_after=${id(from + 1)}`, limit, down(from, limit), from > limit);
           const to = from + limit;
-          await page(`${which}&ending_before=${id(from)}`, limit, down(Math.min(to, MANY), Math.min(limit, MANY - from)), MANY > to);
+          await page(
+            `${which}&ending_before=${id(from)}`,
+            limit,
+            down(Math.min(to, MANY), Math.min(limit, MANY - from)),
+            MANY > to,
+          );
         }
         await page(which, limit, down(MANY, limit), true);
       }
@@ -152,15 +221,28 @@ describe("a conversation of 200,000 messages", () => {
       const answers: Answer[] = [];
       for (const attributes of [{}, { contact_id: "bob" }]) {
         // Last active long ago: a message of the same second would leave the conversation where it is in its indexes.
-        await sql("UPDATE conversations SET last_active_at = 5, last_opened_at = 5 WHERE account_id = ? AND id = ?", carol.id, conversation);
+        await sql(
+          "UPDATE conversations SET last_active_at = 5, last_opened_at = 5 WHERE account_id = ? AND id = ?",
+          carol.id,
+          conversation,
+        );
         const sent = await carol.post(MESSAGES, { conversation_id: conversation, message: "Hello", ...attributes });
         const path = messageItem(sent.json.id);
         answers.push(
-          sent, await carol.get(path), await carol.put(path, "message=Hi&read_at=5"), await carol.put(path), await carol.get(item(conversation)),
-          await carol.put(item(conversation), `pinned_message_id=${sent.json.id}`), await carol.delete(path), await carol.get(path),
+          sent,
+          await carol.get(path),
+          await carol.put(path, "message=Hi&read_at=5"),
+          await carol.put(path),
+          await carol.get(item(conversation)),
+          await carol.put(item(conversation), `pinned_message_id=${sent.json.id}`),
+          await carol.delete(path),
+          await carol.get(path),
         );
       }
-      assert.deepEqual(answers.map(({ status }) => status), [201, 200, 200, 200, 200, 200, 204, 404, 201, 200, 200, 200, 200, 200, 204, 404]);
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [201, 200, 200, 200, 200, 200, 204, 404, 201, 200, 200, 200, 200, 200, 204, 404],
+      );
       return answers.map(({ cost }) => cost);
     };
     const [few, many] = [await costs(small), await costs(large)];
@@ -180,11 +262,19 @@ test("deleting a conversation of 100,000 messages is one call, and all or nothin
   await fillMessages(erin, await erin.insert({ id }), 3);
   const pin = String(1).padStart(16, "0");
   assert.equal((await dave.put(item(id), { pinned_message_id: pin })).status, 200);
-  const count = async () => (await sql("SELECT count(*) AS messages, sum(length(message)) AS characters FROM messages WHERE account_id = ?", dave.id))[0];
+  const count = async () =>
+    (
+      await sql(
+        "SELECT count(*) AS messages, sum(length(message)) AS characters FROM messages WHERE account_id = ?",
+        dave.id,
+      )
+    )[0];
   const before = [(await dave.get(item(id))).text, await count()];
 
   // The database gives up at the fifty-thousandth message.
-  await sql("CREATE TRIGGER giving_up BEFORE DELETE ON messages WHEN OLD.id = '0000000000050000' BEGIN SELECT RAISE(ABORT, 'gave up'); END");
+  await sql(
+    "CREATE TRIGGER giving_up BEFORE DELETE ON messages WHEN OLD.id = '0000000000050000' BEGIN SELECT RAISE(ABORT, 'gave up'); END",
+  );
   try {
     const answer = await dave.delete(item(id));
     assert.equal(answer.status, 500, answer.text);
@@ -193,26 +283,38 @@ test("deleting a conversation of 100,000 messages is one call, and all or nothin
     await sql("DROP TRIGGER giving_up");
   }
   assert.deepEqual([(await dave.get(item(id))).text, await count()], before);
-  assert.equal((await dave.delete(item(id), undefined, { "x-test-d1-failure": "D1_ERROR: Network connection lost." })).status, 503);
+  assert.equal(
+    (await dave.delete(item(id), undefined, { "x-test-d1-failure": "D1_ERROR: Network connection lost." })).status,
+    503,
+  );
   assert.deepEqual([(await dave.get(item(id))).text, await count()], before);
 
   const answer = await dave.delete(item(id));
   assert.equal(answer.status, 204);
   assert.equal(answer.cost.calls, 1);
   const { conversations, messages } = await dave.contents();
-  assert.deepEqual([conversations.map((row) => row["id"]), messages.map((row) => row["conversation_id"])], [[kept], [kept]]);
+  assert.deepEqual([conversations.map((row) => row.id), messages.map((row) => row.conversation_id)], [[kept], [kept]]);
   assert.equal((await erin.contents()).messages.length, 3);
 });
 
 test("a keyed request takes the same however many keys are remembered, and however many have expired", async () => {
   const [frank, grace] = [await account(), await account()];
-  const cost = async () => [await frank.post(COLLECTION, "contact_id=bob", keyed(randomId())), await frank.post(COLLECTION, "contact_id=bob", keyed("again"))].map((answer) => answer.cost);
-  const remember = (count: number, key: string, expires_at: number) => sql(
-    `INSERT INTO idempotency_keys (account_id, key, fingerprint, request_id, expires_at)
+  const cost = async () =>
+    [
+      await frank.post(COLLECTION, "contact_id=bob", keyed(randomId())),
+      await frank.post(COLLECTION, "contact_id=bob", keyed("again")),
+    ].map((answer) => answer.cost);
+  const remember = (count: number, key: string, expires_at: number) =>
+    sql(
+      `INSERT INTO idempotency_keys (account_id, key, fingerprint, request_id, expires_at)
      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
      SELECT account, ? || i, printf('%064d', 0), printf('%016d', i), ? FROM n, (SELECT ? AS account UNION ALL SELECT ?)`,
-    count, key, expires_at, frank.id, grace.id,
-  );
+      count,
+      key,
+      expires_at,
+      frank.id,
+      grace.id,
+    );
   await remember(2, "expired", 1);
   await cost();
   await remember(2, "expired-too", 1);
@@ -231,7 +333,11 @@ interface Plan {
 
 /** The tables of the database under the names a statement gives them. */
 const tableNames = (text: string): Set<string> =>
-  new Set([...text.matchAll(/\b(accounts|tokens|conversations|messages|idempotency_keys)\b(?:\s+AS)?(?:\s+(\w+))?/gi)].flatMap(([, table = "", alias]) => [table, alias ?? table]));
+  new Set(
+    [
+      ...text.matchAll(/\b(accounts|tokens|conversations|messages|idempotency_keys)\b(?:\s+AS)?(?:\s+(\w+))?/gi),
+    ].flatMap(([, table = "", alias]) => [table, alias ?? table]),
+  );
 
 const EXPLAIN = { "x-test-explain": "1" };
 
@@ -256,11 +362,16 @@ function assertPlans({ headers }: Answer): void {
 
 test("no list walks a table or sorts in a temporary B-tree", async () => {
   for (const sort of ["created_at", "last_active_at"] as const) {
-    const cursors = ["", `&starting_after=${cursorOf(sort)(STORED[25_000]!)}`, `&ending_before=${cursorOf(sort)(STORED[25_000]!)}`];
+    const cursors = [
+      "",
+      `&starting_after=${cursorOf(sort)(STORED[25_000]!)}`,
+      `&ending_before=${cursorOf(sort)(STORED[25_000]!)}`,
+    ];
     for (const filters of UNREAD.flatMap((a) => FLAGS.flatMap((b) => REFERENCES.map((c) => ({ ...a, ...b, ...c }))))) {
       // Which flags there are decides the statement, not what they say.
       if (Object.values(filters).includes(false)) continue;
-      for (const cursor of cursors) assertPlans(await alice.get(`${COLLECTION}?sort=${sort}&${queryOf(filters)}${cursor}`, undefined, EXPLAIN));
+      for (const cursor of cursors)
+        assertPlans(await alice.get(`${COLLECTION}?sort=${sort}&${queryOf(filters)}${cursor}`, undefined, EXPLAIN));
     }
   }
   for (const which of ["", "conversation_id=0000000000000001&"]) {
@@ -271,23 +382,35 @@ test("no list walks a table or sorts in a temporary B-tree", async () => {
 });
 
 test("neither does any other request, be it keyed, conditional or both", async () => {
-  for (const more of [{}, { ...keyed(randomId()), "If-Match": "*", "If-None-Match": '"x"' }, { "If-Match": '"x"' }]) await assertRequests({ ...EXPLAIN, ...more });
+  for (const more of [{}, { ...keyed(randomId()), "If-Match": "*", "If-None-Match": '"x"' }, { "If-Match": '"x"' }])
+    await assertRequests({ ...EXPLAIN, ...more });
 });
 
 async function assertRequests(explained: Headers): Promise<void> {
   const conversation = await alice.insert();
-  const post = (path: string, attributes: unknown) => alice.post(path, attributes, { ...explained, ...("Idempotency-Key" in explained ? keyed(randomId()) : {}) });
+  const post = (path: string, attributes: unknown) =>
+    alice.post(path, attributes, { ...explained, ...("Idempotency-Key" in explained ? keyed(randomId()) : {}) });
   const sent = await post(MESSAGES, { conversation_id: conversation, message: "Hello" });
   const token = await post(TOKEN_COLLECTION, "name=x&scopes=messages:read");
   const [path, message, minted] = [item(conversation), messageItem(sent.json.id), tokenItem(token.json.id)];
   for (const answer of [
-    sent, await alice.get(message, undefined, explained), await alice.put(message, "read_at=5", explained), await alice.get(path, undefined, explained),
-    await alice.put(path, `pinned_message_id=${sent.json.id}`, explained), await alice.delete(message, undefined, explained),
-    await post(COLLECTION, "contact_id=bob"), await post(COLLECTION, "contact_id=bob&distinct=true"),
-    await alice.delete(path, undefined, explained), await alice.get(`${COLLECTION}?limit=0`, undefined, explained),
-    token, await alice.get(TOKEN_COLLECTION, undefined, explained), await alice.get(`${TOKEN_COLLECTION}?starting_after=${token.json.id}`, undefined, explained),
-    await alice.get(`${TOKEN_COLLECTION}?ending_before=${token.json.id}`, undefined, explained), await alice.get(minted, undefined, explained),
-    await post(rotation(token.json.id), undefined), await alice.delete(minted, undefined, explained),
+    sent,
+    await alice.get(message, undefined, explained),
+    await alice.put(message, "read_at=5", explained),
+    await alice.get(path, undefined, explained),
+    await alice.put(path, `pinned_message_id=${sent.json.id}`, explained),
+    await alice.delete(message, undefined, explained),
+    await post(COLLECTION, "contact_id=bob"),
+    await post(COLLECTION, "contact_id=bob&distinct=true"),
+    await alice.delete(path, undefined, explained),
+    await alice.get(`${COLLECTION}?limit=0`, undefined, explained),
+    token,
+    await alice.get(TOKEN_COLLECTION, undefined, explained),
+    await alice.get(`${TOKEN_COLLECTION}?starting_after=${token.json.id}`, undefined, explained),
+    await alice.get(`${TOKEN_COLLECTION}?ending_before=${token.json.id}`, undefined, explained),
+    await alice.get(minted, undefined, explained),
+    await post(rotation(token.json.id), undefined),
+    await alice.delete(minted, undefined, explained),
   ]) {
     assertPlans(answer);
   }

@@ -21,16 +21,20 @@ export const description = parse(readFileSync(new URL("../openapi.yaml", import.
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 /** The methods of a path that is described, in capitals. */
-export const methodsOf = (path: string): string[] => METHODS.filter((method) => method in description.paths[path]).map((method) => method.toUpperCase());
+export const methodsOf = (path: string): string[] =>
+  METHODS.filter((method) => method in description.paths[path]).map((method) => method.toUpperCase());
 export const operationOf = (method: string, path: string): Operation => description.paths[path][method.toLowerCase()];
 /** The one scope that an operation needs; undefined where no token is needed. */
-export const scopeOf = (operation: Operation): string | undefined => operation.security[0]?.["token"]?.[0];
+export const scopeOf = (operation: Operation): string | undefined => operation.security[0]?.token?.[0];
 
 /** What a reference names, or what isn't one as it is. */
 export function resolved(thing: Schema): Schema {
   const { $ref, ...rest } = thing;
   if ($ref === undefined) return thing;
-  const named = $ref.split("/").slice(1).reduce((at: Schema, name: string) => at[name], description);
+  const named = $ref
+    .split("/")
+    .slice(1)
+    .reduce((at: Schema, name: string) => at[name], description);
   return { ...resolved(named), ...rest };
 }
 
@@ -38,7 +42,8 @@ export function resolved(thing: Schema): Schema {
 
 const ajv = new Ajv2020({ strict: false, formats: { int64: true, uri: (text) => URL.canParse(text) } });
 /** References of a schema are to the whole description, which goes by this name. */
-const absolute = <T>(thing: T): T => JSON.parse(JSON.stringify(thing).replaceAll('"#/components/', '"openapi#/components/'));
+const absolute = <T>(thing: T): T =>
+  JSON.parse(JSON.stringify(thing).replaceAll('"#/components/', '"openapi#/components/'));
 ajv.addSchema(absolute(description), "openapi");
 
 const compiled = new Map<Schema, ReturnType<typeof ajv.compile>>();
@@ -59,7 +64,8 @@ function meaning(schema: Schema | undefined, word: string): unknown {
 // ------------------------------------------------------------------------------------------------------------ the check
 
 /** Headers that are HTTP's own, the runtime's, or the tests'. */
-const UNDESCRIBED = /^(connection|content-length|content-type|date|keep-alive|transfer-encoding|cf-cache-status|x-test-.+)$/;
+const UNDESCRIBED =
+  /^(connection|content-length|content-type|date|keep-alive|transfer-encoding|cf-cache-status|x-test-.+)$/;
 /** Pages for people, and what they are made of. */
 const PAGES = /^\/(inbox|assets\/.*)?$/;
 
@@ -74,7 +80,8 @@ function find(target: string): { path: string; route?: string; query: URLSearchP
 export function assertDescribed(method: string, target: string, status: number, headers: Words, text: string): void {
   const what = `${method} ${target.slice(0, 200)} answered ${status} ${JSON.stringify(headers)} ${text.slice(0, 1000)}`;
   const { path, route } = find(target);
-  if (method === "OPTIONS" && headers["access-control-allow-methods"] !== undefined) return assert.equal(status, 204, what);
+  if (method === "OPTIONS" && headers["access-control-allow-methods"] !== undefined)
+    return assert.equal(status, 204, what);
   if (route === undefined) {
     const page = PAGES.test(path) && (status < 400 || status === 405);
     return assert.ok(page || status === 404, `a path that is not described: ${what}`);
@@ -82,13 +89,15 @@ export function assertDescribed(method: string, target: string, status: number, 
   const methods = methodsOf(route).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
   if (!methods.includes(method)) {
     assert.equal(status, method === "OPTIONS" ? 204 : 405, `a method that is not described: ${what}`);
-    return assert.equal(headers["allow"], [...methods, "OPTIONS"].join(", "), what);
+    return assert.equal(headers.allow, [...methods, "OPTIONS"].join(", "), what);
   }
 
   const response = operationOf(method === "HEAD" ? "GET" : method, route).responses[status];
   assert.ok(response !== undefined, `a status that is not described: ${what}`);
   const { headers: described = {}, content } = resolved(response);
-  const names = Object.fromEntries(Object.keys(described).map((name) => [name.toLowerCase(), resolved(described[name])]));
+  const names = Object.fromEntries(
+    Object.keys(described).map((name) => [name.toLowerCase(), resolved(described[name])]),
+  );
   for (const [name, { required, schema }] of Object.entries(names)) {
     const value = headers[name];
     if (value === undefined) assert.ok(!required, `no ${name}: ${what}`);
@@ -98,13 +107,20 @@ export function assertDescribed(method: string, target: string, status: number, 
   assert.deepEqual(strangers, [], `headers that are not described: ${what}`);
 
   const type = headers["content-type"]?.toString().split(";")[0];
-  if (content === undefined) return assert.ok(text === "" && (type === undefined || status === 304), `a body that is not described: ${what}`);
+  if (content === undefined)
+    return assert.ok(text === "" && (type === undefined || status === 304), `a body that is not described: ${what}`);
   assert.ok(type !== undefined && type in content, `a type that is not described: ${what}`);
   if (method !== "HEAD") assert.equal(complaint(content[type].schema, JSON.parse(text)), undefined, what);
 }
 
 /** Fails when a request was accepted of which something is not described. */
-export function assertAcceptable(method: string, target: string, headers: Words, body: string | undefined, status: number): void {
+export function assertAcceptable(
+  method: string,
+  target: string,
+  headers: Words,
+  body: string | undefined,
+  status: number,
+): void {
   const { path, route, query } = find(target);
   if (status >= 400 || method === "OPTIONS" || route === undefined) return;
   const what = `${method} ${target.slice(0, 200)} ${JSON.stringify(headers)} ${body?.slice(0, 1000)} was accepted`;
@@ -112,12 +128,26 @@ export function assertAcceptable(method: string, target: string, headers: Words,
   const all: Schema[] = [...(description.paths[route].parameters ?? []), ...(operation.parameters ?? [])].map(resolved);
   const sent: Words = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   for (const parameter of all) {
-    const word = { path: path.split("/")[3], query: query.get(parameter["name"]) ?? undefined, header: sent[parameter["name"].toLowerCase()] }[parameter["in"] as string];
-    if (word === undefined) assert.ok(!parameter["required"], `${parameter["name"]}: ${what}`);
-    else assert.equal(complaint(parameter["schema"], meaning(parameter["schema"], String(word).trim())), undefined, `${parameter["name"]}: ${what}`);
+    const word = {
+      path: path.split("/")[3],
+      query: query.get(parameter.name) ?? undefined,
+      header: sent[parameter.name.toLowerCase()],
+    }[parameter.in as string];
+    if (word === undefined) assert.ok(!parameter.required, `${parameter.name}: ${what}`);
+    else
+      assert.equal(
+        complaint(parameter.schema, meaning(parameter.schema, String(word).trim())),
+        undefined,
+        `${parameter.name}: ${what}`,
+      );
   }
-  const known = all.filter((parameter) => parameter["in"] === "query").map(({ name }) => name);
-  if (path.startsWith("/v1/")) assert.deepEqual([...query.keys()].filter((name) => !known.includes(name)), [], what);
+  const known = all.filter((parameter) => parameter.in === "query").map(({ name }) => name);
+  if (path.startsWith("/v1/"))
+    assert.deepEqual(
+      [...query.keys()].filter((name) => !known.includes(name)),
+      [],
+      what,
+    );
 
   if (operation.requestBody === undefined) return;
   if (!body) return assert.ok(!operation.requestBody.required, `without a body: ${what}`);
@@ -125,6 +155,8 @@ export function assertAcceptable(method: string, target: string, headers: Words,
   const schema = operation.requestBody.content[type]?.schema;
   assert.ok(schema !== undefined, `its type is not described: ${what}`);
   const { properties } = resolved(schema);
-  const value = type.endsWith("json") ? JSON.parse(body) : Object.fromEntries([...new URLSearchParams(body)].map(([name, word]) => [name, meaning(properties[name], word)]));
+  const value = type.endsWith("json")
+    ? JSON.parse(body)
+    : Object.fromEntries([...new URLSearchParams(body)].map(([name, word]) => [name, meaning(properties[name], word)]));
   assert.equal(complaint(schema, value), undefined, what);
 }

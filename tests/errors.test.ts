@@ -4,7 +4,23 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { description } from "./description.ts";
-import { COLLECTION, FORM, JSON_TYPE, MESSAGES, NO_ID, account, api, assertError, idsOf, item, messageItem, newToken, origin, raw, send } from "./harness.ts";
+import {
+  account,
+  api,
+  assertError,
+  COLLECTION,
+  FORM,
+  idsOf,
+  item,
+  JSON_TYPE,
+  MESSAGES,
+  messageItem,
+  NO_ID,
+  newToken,
+  origin,
+  raw,
+  send,
+} from "./harness.ts";
 
 const CODES: string[] = description.components.schemas.Error.properties.code.enum;
 
@@ -23,13 +39,26 @@ test("each code has its status", async () => {
   assertError(await api(newToken()).get(COLLECTION), 401, "token_invalid");
   assertError(await reader.post(COLLECTION, "contact_id=bob"), 403, "scope_insufficient");
   assertError(await alice.get(item(NO_ID)), 404, "resource_missing");
-  assertError(await alice.post(MESSAGES, { conversation_id: NO_ID, message: "Hello" }), 404, "resource_missing", "conversation_id");
+  assertError(
+    await alice.post(MESSAGES, { conversation_id: NO_ID, message: "Hello" }),
+    404,
+    "resource_missing",
+    "conversation_id",
+  );
   assertError(await alice.get("/v1/nothing"), 404, "path_unknown");
   assertError(await alice.delete(COLLECTION), 405, "method_not_allowed");
   assertError(await alice.send("POST", COLLECTION, form, "x".repeat(16_385)), 413, "body_too_large");
-  assertError(await alice.send("POST", COLLECTION, { "Content-Type": "text/plain" }, "x"), 415, "media_type_unsupported");
+  assertError(
+    await alice.send("POST", COLLECTION, { "Content-Type": "text/plain" }, "x"),
+    415,
+    "media_type_unsupported",
+  );
   assertError(await alice.get(COLLECTION, undefined, { "x-test-no-d1": "1" }), 500, "internal_error");
-  assertError(await alice.get(COLLECTION, undefined, { "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded." }), 503, "database_unavailable");
+  assertError(
+    await alice.get(COLLECTION, undefined, { "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded." }),
+    503,
+    "database_unavailable",
+  );
 });
 
 test("every code is a heading of the guide on the page that documentation_url names", async () => {
@@ -68,8 +97,14 @@ test("what is missing is named for what it is", async () => {
   const alice = await account();
   assert.match((await alice.get(item(NO_ID))).json.message, /no such conversation/);
   assert.match((await alice.get(messageItem(NO_ID))).json.message, /no such message/);
-  assert.match((await alice.post(MESSAGES, { conversation_id: NO_ID, message: "Hello" })).json.message, /conversation_id.*conversation that exists/);
-  assert.match((await alice.post(MESSAGES, { conversation_id: NO_ID, message: "" })).json.message, /message.*\b1\b.*\b10,000\b/);
+  assert.match(
+    (await alice.post(MESSAGES, { conversation_id: NO_ID, message: "Hello" })).json.message,
+    /conversation_id.*conversation that exists/,
+  );
+  assert.match(
+    (await alice.post(MESSAGES, { conversation_id: NO_ID, message: "" })).json.message,
+    /message.*\b1\b.*\b10,000\b/,
+  );
 });
 
 test("405 says what the path allows", async () => {
@@ -77,13 +112,13 @@ test("405 says what the path allows", async () => {
   for (const path of [COLLECTION, MESSAGES]) {
     for (const verb of ["PUT", "PATCH", "DELETE", "PROPFIND"]) {
       const { status, headers } = await alice.send(verb, path);
-      assert.deepEqual([status, headers["allow"]], [405, "GET, HEAD, POST, OPTIONS"], `${verb} ${path}`);
+      assert.deepEqual([status, headers.allow], [405, "GET, HEAD, POST, OPTIONS"], `${verb} ${path}`);
     }
   }
   for (const path of [item(NO_ID), messageItem(NO_ID)]) {
     for (const verb of ["POST", "PROPFIND"]) {
       const { status, headers } = await alice.send(verb, path);
-      assert.deepEqual([status, headers["allow"]], [405, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"], `${verb} ${path}`);
+      assert.deepEqual([status, headers.allow], [405, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"], `${verb} ${path}`);
     }
   }
 });
@@ -91,7 +126,13 @@ test("405 says what the path allows", async () => {
 test("HEAD has the status and the headers of GET's error, and no body", async () => {
   const alice = await account();
   for (const [caller, path] of [
-    [alice, `${COLLECTION}?limit=0`], [alice, item(NO_ID)], [alice, `${MESSAGES}?limit=0`], [alice, messageItem(NO_ID)], [alice, "/v1/nothing"], [api("x"), COLLECTION], [api(newToken()), COLLECTION],
+    [alice, `${COLLECTION}?limit=0`],
+    [alice, item(NO_ID)],
+    [alice, `${MESSAGES}?limit=0`],
+    [alice, messageItem(NO_ID)],
+    [alice, "/v1/nothing"],
+    [api("x"), COLLECTION],
+    [api(newToken()), COLLECTION],
   ] as const) {
     const [get, head] = [await caller.get(path), await caller.head(path)];
     assert.equal(head.status, get.status, path);
@@ -104,7 +145,8 @@ test("HEAD has the status and the headers of GET's error, and no body", async ()
 test("request ids differ from request to request, and a caller can't choose one", async () => {
   const alice = await account();
   const ids = new Set<unknown>();
-  for (let i = 0; i < 20; i += 1) ids.add((await alice.get(COLLECTION, undefined, { "X-Request-Id": "chosen-by-caller" })).headers["x-request-id"]);
+  for (let i = 0; i < 20; i += 1)
+    ids.add((await alice.get(COLLECTION, undefined, { "X-Request-Id": "chosen-by-caller" })).headers["x-request-id"]);
   assert.equal(ids.size, 20);
   assert.ok(!ids.has("chosen-by-caller"));
 });
@@ -118,7 +160,9 @@ test("nothing secret comes back: not the token, not its hash, not what was sent"
 
 test("a strange Host does no harm", async () => {
   const alice = await account();
-  const answer = await raw(`GET ${item(NO_ID)} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\nAuthorization: Bearer ${alice.token}\r\nConnection: close\r\n\r\n`);
+  const answer = await raw(
+    `GET ${item(NO_ID)} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\nAuthorization: Bearer ${alice.token}\r\nConnection: close\r\n\r\n`,
+  );
   assertError(answer, 404, "resource_missing");
 });
 
@@ -135,7 +179,8 @@ test("a panic ends the requests beside it with an answer each", async () => {
   const alice = await account();
   const beside = Array.from({ length: 20 }, () => alice.get(COLLECTION));
   const trapped = alice.get(COLLECTION, undefined, { "X-Test-Trap": "answer" });
-  for (const { status } of await Promise.all([...beside, trapped])) assert.ok(status === 200 || status === 500, String(status));
+  for (const { status } of await Promise.all([...beside, trapped]))
+    assert.ok(status === 200 || status === 500, String(status));
   assert.equal((await alice.get(COLLECTION)).status, 200);
 });
 
@@ -145,7 +190,10 @@ test("after a panic a list is still the list that was asked for", async () => {
   for (const id of ids) await alice.insert({ id });
   const panic = () => alice.get(COLLECTION, undefined, { "X-Test-Trap": "begin" });
   // The first list of a new instance takes the place in memory that the first one of the old instance had.
-  for (const [cursor, expected] of [["starting_after", ids[0]], ["ending_before", ids[2]]]) {
+  for (const [cursor, expected] of [
+    ["starting_after", ids[0]],
+    ["ending_before", ids[2]],
+  ]) {
     await panic();
     assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?${cursor}=${ids[1]}`)), [expected], cursor);
   }

@@ -21,7 +21,7 @@ const { createTestHarness, experimental_readRawConfig } = await import("wrangler
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
 /** Requests a minute: more than any test makes, but for those which are about limits. */
-const limited = { limit: Number(process.env["TEST_LIMIT"] ?? 1_000_000), period: 60 as const };
+const limited = { limit: Number(process.env.TEST_LIMIT ?? 1_000_000), period: 60 as const };
 const ratelimits = rawConfig.ratelimits?.map((limit: object) => ({ ...limit, simple: limited }));
 const vars = { ...rawConfig.vars, LIMITS: { token: limited, address: limited } };
 const server = createTestHarness({
@@ -78,8 +78,16 @@ export interface Answer {
 }
 
 const EXPOSED = [
-  "allow", "etag", "idempotent-replayed", "link", "location", "ratelimit-policy", "retry-after", "server-timing",
-  "www-authenticate", "x-request-id",
+  "allow",
+  "etag",
+  "idempotent-replayed",
+  "link",
+  "location",
+  "ratelimit-policy",
+  "retry-after",
+  "server-timing",
+  "www-authenticate",
+  "x-request-id",
 ];
 const ENVELOPE = ["type", "code", "message", "param", "documentation_url", "request_id"];
 
@@ -106,13 +114,19 @@ function audit(method: string, path: string, status: number, headers: http.Incom
   assert.ok(cost.calls <= 1 || log.d1_calls === cost.calls, `more than one call to D1: ${what}`);
   if (status >= 500) assert.ok(log.cause, `no cause in the log: ${what}`);
   // The caller is told what D1 was seen to do.
-  const [, read, written] = /^d1;dur=\d+\.\d{3};desc="(\d+) rows read, (\d+) written"$/.exec(String(headers["server-timing"])) ?? [];
-  if (status < 500) assert.deepEqual([Number(read), Number(written)], [cost.rowsRead, cost.rowsWritten], `Server-Timing: ${what}`);
+  const [, read, written] =
+    /^d1;dur=\d+\.\d{3};desc="(\d+) rows read, (\d+) written"$/.exec(String(headers["server-timing"])) ?? [];
+  if (status < 500)
+    assert.deepEqual([Number(read), Number(written)], [cost.rowsRead, cost.rowsWritten], `Server-Timing: ${what}`);
   assert.equal(headers["access-control-allow-origin"], "*", what);
   assert.equal(headers["access-control-allow-credentials"], undefined, what);
   if (headers["access-control-allow-methods"] === undefined) {
     const exposed = (headers["access-control-expose-headers"] ?? "").toString().toLowerCase().split(/, */);
-    assert.deepEqual(EXPOSED.filter((name) => !exposed.includes(name)), [], `not exposed: ${what}`);
+    assert.deepEqual(
+      EXPOSED.filter((name) => !exposed.includes(name)),
+      [],
+      `not exposed: ${what}`,
+    );
   }
 
   assertDescribed(method, path, status, headers, text);
@@ -125,7 +139,7 @@ function audit(method: string, path: string, status: number, headers: http.Incom
   }
   // An object comes with its tag, and only an object.
   const tagged = [200, 201, 304].includes(status) && /^\/v1\/\w+(\/|$)/.test(path) && !/"has_more"/.test(text);
-  if (tagged && method !== "HEAD") assert.match(String(headers["etag"]), /^"[\w-]+"$/, `no tag: ${what}`);
+  if (tagged && method !== "HEAD") assert.match(String(headers.etag), /^"[\w-]+"$/, `no tag: ${what}`);
   let json;
   if (!bodiless && headers["content-type"]?.startsWith("application/json")) {
     json = JSON.parse(text);
@@ -221,13 +235,15 @@ export const JSON_TYPE = "application/json";
 
 /** The API as the holder of a token uses it. A string is sent as a form, anything else as JSON. */
 export function api(token: string) {
-  const call = (method: string) => (path: string, attributes?: unknown, headers: Headers = {}) => {
-    const authorized = { Authorization: `Bearer ${token}`, ...headers };
-    if (attributes === undefined) return send(method, path, authorized);
-    return typeof attributes === "string"
-      ? send(method, path, { "Content-Type": FORM, ...authorized }, attributes)
-      : send(method, path, { "Content-Type": JSON_TYPE, ...authorized }, JSON.stringify(attributes));
-  };
+  const call =
+    (method: string) =>
+    (path: string, attributes?: unknown, headers: Headers = {}) => {
+      const authorized = { Authorization: `Bearer ${token}`, ...headers };
+      if (attributes === undefined) return send(method, path, authorized);
+      return typeof attributes === "string"
+        ? send(method, path, { "Content-Type": FORM, ...authorized }, attributes)
+        : send(method, path, { "Content-Type": JSON_TYPE, ...authorized }, JSON.stringify(attributes));
+    };
   return {
     token,
     get: call("GET"),
@@ -243,12 +259,14 @@ export function api(token: string) {
 }
 
 /** A fetch for the API's client that audits every answer as all others are. The headers are added to what is sent. */
-export const audited = (added: Headers = {}): NonNullable<Options["fetch"]> => async (url, { method = "GET", headers, body }) => {
-  const sent = { ...Object.fromEntries(new globalThis.Headers(headers)), ...added };
-  const answer = await send(method, url.slice(origin.length), sent, (body ?? undefined) as string | undefined);
-  const response = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as [string, string]);
-  return new Response(answer.text === "" ? null : answer.text, { status: answer.status, headers: response });
-};
+export const audited =
+  (added: Headers = {}): NonNullable<Options["fetch"]> =>
+  async (url, { method = "GET", headers, body }) => {
+    const sent = { ...Object.fromEntries(new globalThis.Headers(headers)), ...added };
+    const answer = await send(method, url.slice(origin.length), sent, (body ?? undefined) as string | undefined);
+    const response = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as [string, string]);
+    return new Response(answer.text === "" ? null : answer.text, { status: answer.status, headers: response });
+  };
 
 // ----------------------------------------------------------------------------------------------- accounts and tokens
 
@@ -272,7 +290,8 @@ function base62(length: number): string {
 export function newToken(): string {
   const secret = base62(30);
   let checksum = "";
-  for (let rest = crc32(secret), i = 0; i < 6; i += 1, rest = Math.floor(rest / 62)) checksum = BASE62[rest % 62] + checksum;
+  for (let rest = crc32(secret), i = 0; i < 6; i += 1, rest = Math.floor(rest / 62))
+    checksum = BASE62[rest % 62] + checksum;
   return `self_${secret}${checksum}`;
 }
 
@@ -287,7 +306,12 @@ export async function grant(
   await sql(
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at)
      VALUES (?, ?, ?, 'test', ?, 0, ?, ?)`,
-    hashOf(token), randomId(), account, scopes, expires_at, revoked_at,
+    hashOf(token),
+    randomId(),
+    account,
+    scopes,
+    expires_at,
+    revoked_at,
   );
   return token;
 }
@@ -298,7 +322,7 @@ let accounts = 0;
 export async function account(scopes = ALL) {
   accounts += 1;
   const [row] = await sql("INSERT INTO accounts (name, created_at) VALUES (?, 0) RETURNING id", `account ${accounts}`);
-  const id = Number(row?.["id"]);
+  const id = Number(row?.id);
   const caller = api(await grant(id, { scopes }));
   const client = new Conversations({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
   return {
@@ -314,7 +338,14 @@ export async function account(scopes = ALL) {
 
     /** Stores a message of one of the account's conversations, and returns its id. */
     async insertMessage(conversation: string, columns: Row = {}): Promise<string> {
-      const values = { account_id: id, conversation_id: conversation, id: randomId(), message: "Hello", created_at: 0, ...columns };
+      const values = {
+        account_id: id,
+        conversation_id: conversation,
+        id: randomId(),
+        message: "Hello",
+        created_at: 0,
+        ...columns,
+      };
       await insert("messages", values);
       return String(values.id);
     },
@@ -361,8 +392,16 @@ export async function insert(table: string, row: Row): Promise<void> {
 
 /** The ten fields, in the order of the reference. */
 export const FIELDS = [
-  "id", "contact_id", "group_id", "pinned_message_id", "is_pinned", "is_muted",
-  "last_active_at", "last_opened_at", "created_at", "archived_at",
+  "id",
+  "contact_id",
+  "group_id",
+  "pinned_message_id",
+  "is_pinned",
+  "is_muted",
+  "last_active_at",
+  "last_opened_at",
+  "created_at",
+  "archived_at",
 ];
 
 /** Those of a message, in the order of the documentation. */
@@ -381,8 +420,8 @@ export const rotation = (id: string): string => `${tokenItem(id)}/rotate`;
 
 export const keyed = (key: string): Headers => ({ "Idempotency-Key": key });
 /** The condition that an object is still what an answer showed, and that it isn't. */
-export const ifMatch = ({ headers }: Answer): Headers => ({ "If-Match": headers["etag"] });
-export const ifNoneMatch = ({ headers }: Answer): Headers => ({ "If-None-Match": headers["etag"] });
+export const ifMatch = ({ headers }: Answer): Headers => ({ "If-Match": headers.etag });
+export const ifNoneMatch = ({ headers }: Answer): Headers => ({ "If-None-Match": headers.etag });
 
 /** An id that names nothing. */
 export const NO_ID = "NoSuchConversat0";
@@ -395,10 +434,12 @@ export function assertError(answer: Answer, status: number, code: string, param:
   );
 }
 
-const assertObject = (fields: string[]) => (json: unknown, expected: Record<string, unknown>): void => {
-  assert.deepEqual(Object.keys(json as object), fields);
-  assert.deepEqual(json, { ...(json as object), ...expected });
-};
+const assertObject =
+  (fields: string[]) =>
+  (json: unknown, expected: Record<string, unknown>): void => {
+    assert.deepEqual(Object.keys(json as object), fields);
+    assert.deepEqual(json, { ...(json as object), ...expected });
+  };
 export const assertConversation = assertObject(FIELDS);
 export const assertMessage = assertObject(MESSAGE_FIELDS);
 export const assertToken = assertObject(TOKEN_FIELDS);
@@ -417,7 +458,7 @@ export const position = (id: string, lastActiveAt: number | null): string =>
 
 /** The targets of a Link header by their relation: path and query, the origin having been asserted. */
 export function links(answer: Answer): { next?: string; prev?: string } {
-  const header = String(answer.headers["link"] ?? "");
+  const header = String(answer.headers.link ?? "");
   const found: Record<string, string> = {};
   for (const [, target = "", rel = ""] of header.matchAll(/<([^>]*)>; *rel="([^"]*)"/g)) {
     assert.ok(target.startsWith(`${origin}/`), `not an absolute URL of this origin: ${target}`);

@@ -16,13 +16,18 @@ test("200 with the build's version while D1 answers", async () => {
 });
 
 test("503 when it doesn't", async () => {
-  const answer = await send("GET", "/health", { "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded. Too many requests queued." });
+  const answer = await send("GET", "/health", {
+    "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+  });
   assertError(answer, 503, "database_unavailable");
   assert.equal(answer.headers["retry-after"], "5");
 });
 
 test("what passes is asked again: a lost connection is no illness", async () => {
-  const answer = await send("GET", "/health", { "x-test-d1-failure": "D1_ERROR: Network connection lost.", "x-test-d1-failures": "2" });
+  const answer = await send("GET", "/health", {
+    "x-test-d1-failure": "D1_ERROR: Network connection lost.",
+    "x-test-d1-failures": "2",
+  });
   assert.deepEqual([answer.status, answer.cost.calls], [200, 3]);
 });
 
@@ -33,5 +38,5 @@ test("500 when there is none", async () => {
 test("it takes GET and HEAD", async () => {
   const answer = await send("POST", "/health");
   assertError(answer, 405, "method_not_allowed");
-  assert.equal(answer.headers["allow"], "GET, HEAD, OPTIONS");
+  assert.equal(answer.headers.allow, "GET, HEAD, OPTIONS");
 });

@@ -4,12 +4,43 @@
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import {
-  type Account, type Answer, COLLECTION, FORM, type Headers, JSON_TYPE, MESSAGES, NO_ID, READ, TOKEN_COLLECTION, account, api, assertError, assertNewToken, gate, grant,
-  idsOf, insert, item, keyed, messageItem, origin, randomId, raw, rotation, sql, tokenItem,
+  type Account,
+  type Answer,
+  account,
+  api,
+  assertError,
+  assertNewToken,
+  COLLECTION,
+  FORM,
+  gate,
+  grant,
+  type Headers,
+  idsOf,
+  insert,
+  item,
+  JSON_TYPE,
+  keyed,
+  MESSAGES,
+  messageItem,
+  NO_ID,
+  origin,
+  READ,
+  randomId,
+  raw,
+  rotation,
+  sql,
+  TOKEN_COLLECTION,
+  tokenItem,
 } from "./harness.ts";
 
 /** What a repetition has to have in common with the first answer. */
-const essence = ({ status, text, headers }: Answer) => ({ status, text, location: headers["location"], etag: headers["etag"], cache: headers["cache-control"] });
+const essence = ({ status, text, headers }: Answer) => ({
+  status,
+  text,
+  location: headers.location,
+  etag: headers.etag,
+  cache: headers["cache-control"],
+});
 
 function assertFirst({ headers }: Answer, what = "the first"): void {
   assert.equal(headers["idempotent-replayed"], undefined, what);
@@ -24,16 +55,28 @@ function assertReplay(answer: Answer, first: Answer, what = "a repetition"): voi
 /** Every POST there is. */
 const POSTS: [string, (alice: Account) => Promise<(headers: Headers) => Promise<Answer>>][] = [
   ["a conversation", async (alice) => (headers) => alice.post(COLLECTION, "contact_id=bob&group_id=team", headers)],
-  ["a distinct conversation", async (alice) => (headers) => alice.post(COLLECTION, { contact_id: "bob", distinct: true }, headers)],
-  ["a message", async (alice) => {
-    const conversation_id = await alice.insert();
-    return (headers) => alice.post(MESSAGES, { conversation_id, message: "Hello" }, headers);
-  }],
-  ["a token", async (alice) => (headers) => alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" }, headers)],
-  ["a rotation", async (alice) => {
-    const { id } = (await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" })).json;
-    return (headers) => alice.post(rotation(id), "grace_period=60", headers);
-  }],
+  [
+    "a distinct conversation",
+    async (alice) => (headers) => alice.post(COLLECTION, { contact_id: "bob", distinct: true }, headers),
+  ],
+  [
+    "a message",
+    async (alice) => {
+      const conversation_id = await alice.insert();
+      return (headers) => alice.post(MESSAGES, { conversation_id, message: "Hello" }, headers);
+    },
+  ],
+  [
+    "a token",
+    async (alice) => (headers) => alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" }, headers),
+  ],
+  [
+    "a rotation",
+    async (alice) => {
+      const { id } = (await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" })).json;
+      return (headers) => alice.post(rotation(id), "grace_period=60", headers);
+    },
+  ],
 ];
 
 for (const [name, prepare] of POSTS) {
@@ -58,9 +101,16 @@ for (const [name, prepare] of POSTS) {
       assert.ok(first);
       assert.equal(first.status, 201);
       for (const answer of answers) if (answer !== first) assertReplay(answer, first);
-      const counts = (contents: Record<string, unknown[]>) => Object.entries(contents).filter(([table]) => table !== "keys").map(([table, rows]) => [table, rows.length]);
-      assert.deepEqual(counts(await alice.everything()), counts(await bob.everything()), "as many rows as one request without a key leaves");
-      assert.equal((await alice.everything())["keys"]?.length, 1);
+      const counts = (contents: Record<string, unknown[]>) =>
+        Object.entries(contents)
+          .filter(([table]) => table !== "keys")
+          .map(([table, rows]) => [table, rows.length]);
+      assert.deepEqual(
+        counts(await alice.everything()),
+        counts(await bob.everything()),
+        "as many rows as one request without a key leaves",
+      );
+      assert.equal((await alice.everything()).keys?.length, 1);
     });
 
     test("another key, and none, is another request", async () => {
@@ -77,7 +127,7 @@ for (const [name, prepare] of POSTS) {
       const alice = await account();
       const post = await prepare(alice);
       const first = await post(keyed("a"));
-      assert.equal((await alice.delete(String(first.headers["location"]))).status, 204);
+      assert.equal((await alice.delete(String(first.headers.location))).status, 204);
       assertReplay(await post(keyed("a")), first);
     });
 
@@ -114,8 +164,10 @@ test("the same key with another body is refused, and does nothing", async () => 
   await alice.post(MESSAGES, { conversation_id: conversation, message: "Hello" }, keyed("b"));
   const before = await alice.everything();
   for (const answer of [
-    await alice.post(COLLECTION, "contact_id=carol", keyed("a")), await alice.post(COLLECTION, "contact_id=bob&distinct=false", keyed("a")),
-    await alice.post(COLLECTION, { contact_id: "bob" }, keyed("a")), await alice.post(COLLECTION, "contact_id=bob", keyed("b")),
+    await alice.post(COLLECTION, "contact_id=carol", keyed("a")),
+    await alice.post(COLLECTION, "contact_id=bob&distinct=false", keyed("a")),
+    await alice.post(COLLECTION, { contact_id: "bob" }, keyed("a")),
+    await alice.post(COLLECTION, "contact_id=bob", keyed("b")),
     await alice.post(MESSAGES, { conversation_id: conversation, message: "hello" }, keyed("b")),
     await alice.post(MESSAGES, { conversation_id: conversation, message: "Hello" }, keyed("a")),
     await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" }, keyed("a")),
@@ -129,25 +181,41 @@ test("the same key with another body is refused, and does nothing", async () => 
 
 test("the same key for another path is refused: of a rotation it is bound to the token that is rotated", async () => {
   const alice = await account();
-  const [one, other] = [(await alice.post(TOKEN_COLLECTION, { name: "1", scopes: "messages:read" })).json.id, (await alice.post(TOKEN_COLLECTION, { name: "2", scopes: "messages:read" })).json.id];
+  const [one, other] = [
+    (await alice.post(TOKEN_COLLECTION, { name: "1", scopes: "messages:read" })).json.id,
+    (await alice.post(TOKEN_COLLECTION, { name: "2", scopes: "messages:read" })).json.id,
+  ];
   assert.equal((await alice.post(rotation(one), undefined, keyed("a"))).status, 201);
-  assertError(await alice.post(rotation(other), undefined, keyed("a")), 422, "idempotency_key_reused", "Idempotency-Key");
+  assertError(
+    await alice.post(rotation(other), undefined, keyed("a")),
+    422,
+    "idempotency_key_reused",
+    "Idempotency-Key",
+  );
   assert.equal((await alice.get(tokenItem(other))).json.revoked_at, null);
 });
 
 test("of two simultaneous requests with one key and different bodies one is done, the other refused", async () => {
   for (let round = 0; round < 10; round += 1) {
     const alice = await account();
-    const answers = await Promise.all(["bob", "carol"].map((name) => alice.post(COLLECTION, `contact_id=${name}`, keyed("a"))));
+    const answers = await Promise.all(
+      ["bob", "carol"].map((name) => alice.post(COLLECTION, `contact_id=${name}`, keyed("a"))),
+    );
     assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 422]);
     const { conversations } = await alice.contents();
-    assert.deepEqual(conversations.map(({ id }) => id), answers.flatMap(({ json, status }) => (status === 201 ? [json.id] : [])));
+    assert.deepEqual(
+      conversations.map(({ id }) => id),
+      answers.flatMap(({ json, status }) => (status === 201 ? [json.id] : [])),
+    );
   }
 });
 
 test("a key is the account's own: another account's is another key", async () => {
   const [alice, bob] = [await account(), await account()];
-  const [hers, his] = [await alice.post(COLLECTION, "contact_id=carol", keyed("a")), await bob.post(COLLECTION, "contact_id=dave", keyed("a"))];
+  const [hers, his] = [
+    await alice.post(COLLECTION, "contact_id=carol", keyed("a")),
+    await bob.post(COLLECTION, "contact_id=dave", keyed("a")),
+  ];
   for (const answer of [hers, his]) {
     assert.equal(answer.status, 201);
     assertFirst(answer);
@@ -175,7 +243,10 @@ test("who lacks the scope, or has no good token, is told so and not what was ans
   const expired = api(await grant(alice.id, { expires_at: 1 }));
   const before = await alice.everything();
   for (const key of ["a", "new"]) {
-    for (const [caller, status, code] of [[reader, 403, "scope_insufficient"], [expired, 401, "token_invalid"]] as const) {
+    for (const [caller, status, code] of [
+      [reader, 403, "scope_insufficient"],
+      [expired, 401, "token_invalid"],
+    ] as const) {
       const answer = await caller.post(COLLECTION, "contact_id=bob", keyed(key));
       assertError(answer, status, code);
       assert.ok(!answer.text.includes(first.json.id));
@@ -225,11 +296,19 @@ test("what was refused for its form is not remembered: put right it may have the
   assertError(await alice.post(COLLECTION, "contact_id=b+b", keyed("a")), 400, "parameter_invalid", "contact_id");
   assertError(await alice.post(COLLECTION, "", keyed("a")), 400, "parameter_missing", "contact_id");
   assertError(await alice.post(`${COLLECTION}?x=1`, "contact_id=bob", keyed("a")), 400, "parameter_unknown", "x");
-  assertError(await alice.send("POST", COLLECTION, { "Content-Type": "text/plain", ...keyed("a") }, "x"), 415, "media_type_unsupported");
-  assertError(await alice.send("POST", COLLECTION, { "Content-Type": JSON_TYPE, ...keyed("a") }, "{"), 400, "body_malformed");
+  assertError(
+    await alice.send("POST", COLLECTION, { "Content-Type": "text/plain", ...keyed("a") }, "x"),
+    415,
+    "media_type_unsupported",
+  );
+  assertError(
+    await alice.send("POST", COLLECTION, { "Content-Type": JSON_TYPE, ...keyed("a") }, "{"),
+    400,
+    "body_malformed",
+  );
   assertError(await alice.send("POST", COLLECTION, form, "x".repeat(20_000)), 413, "body_too_large");
   assertError(await alice.post(rotation("x"), undefined, keyed("a")), 404, "resource_missing");
-  assert.deepEqual((await alice.everything())["keys"], []);
+  assert.deepEqual((await alice.everything()).keys, []);
   const answer = await alice.post(COLLECTION, "contact_id=bob", keyed("a"));
   assert.equal(answer.status, 201);
   assertFirst(answer);
@@ -238,10 +317,10 @@ test("what was refused for its form is not remembered: put right it may have the
 test("a key is kept for 24 hours, with the answer in the object's own words", async () => {
   const alice = await account();
   const { json, text } = await alice.post(COLLECTION, "contact_id=bob", keyed("a"));
-  const [row] = (await alice.everything())["keys"]!;
-  assert.equal(row?.["expires_at"], json.created_at + 86_400);
-  assert.equal(row?.["key"], "a");
-  assert.ok(String(row?.["answer"]).endsWith(text));
+  const [row] = (await alice.everything()).keys!;
+  assert.equal(row?.expires_at, json.created_at + 86_400);
+  assert.equal(row?.key, "a");
+  assert.ok(String(row?.answer).endsWith(text));
 });
 
 test("at the very second at which it expires a key is new", async () => {
@@ -255,10 +334,25 @@ test("at the very second at which it expires a key is new", async () => {
 test("a request with a key forgets two that have expired, whoever's they were, and none that hasn't", async () => {
   const [alice, bob] = [await account(), await account()];
   const row = (key: string, expires_at: number) =>
-    insert("idempotency_keys", { account_id: bob.id, key, fingerprint: "0".repeat(64), request_id: randomId(), answer: null, expires_at });
+    insert("idempotency_keys", {
+      account_id: bob.id,
+      key,
+      fingerprint: "0".repeat(64),
+      request_id: randomId(),
+      answer: null,
+      expires_at,
+    });
   await sql("DELETE FROM idempotency_keys WHERE expires_at < unixepoch()");
-  for (const [key, expires_at] of [["1", 1], ["2", 2], ["3", 3], ["4", 4], ["5", 5], ["kept", 253402300799]] as const) await row(key, expires_at);
-  const left = async () => (await bob.everything())["keys"]!.map(({ key }) => key);
+  for (const [key, expires_at] of [
+    ["1", 1],
+    ["2", 2],
+    ["3", 3],
+    ["4", 4],
+    ["5", 5],
+    ["kept", 253402300799],
+  ] as const)
+    await row(key, expires_at);
+  const left = async () => (await bob.everything()).keys!.map(({ key }) => key);
   await alice.post(COLLECTION, "contact_id=bob");
   assert.deepEqual(await left(), ["1", "2", "3", "4", "5", "kept"], "one without a key forgets none");
   await alice.post(COLLECTION, "contact_id=bob", keyed("a"));
@@ -276,14 +370,21 @@ test("the database holds nothing of a token's secret, though its answer can be r
   assertNewToken(again.json, { token: first.json.token });
   const everything = JSON.stringify(await alice.everything());
   assert.ok(everything.includes(first.json.id));
-  for (const part of [first.json.token, first.json.token.slice(5, 35), alice.token.slice(5, 35)]) assert.ok(!everything.includes(part));
+  for (const part of [first.json.token, first.json.token.slice(5, 35), alice.token.slice(5, 35)])
+    assert.ok(!everything.includes(part));
 });
 
 // --------------------------------------------------------------------------------------------------------- the header
 
 test("a key is bare or a quoted string: both are the same", async () => {
   const alice = await account();
-  for (const [bare, quoted] of [["a-1", '"a-1"'], ["8e03978e-40d5-43e8-bc93-6894a57f9324", '"8e03978e-40d5-43e8-bc93-6894a57f9324"'], ["a b", '"a b"'], ["a\\b", '"a\\\\b"'], ["1", '"1"']]) {
+  for (const [bare, quoted] of [
+    ["a-1", '"a-1"'],
+    ["8e03978e-40d5-43e8-bc93-6894a57f9324", '"8e03978e-40d5-43e8-bc93-6894a57f9324"'],
+    ["a b", '"a b"'],
+    ["a\\b", '"a\\\\b"'],
+    ["1", '"1"'],
+  ]) {
     const first = await alice.post(COLLECTION, "contact_id=bob", keyed(bare!));
     assertFirst(first, bare);
     assertReplay(await alice.post(COLLECTION, "contact_id=bob", keyed(quoted!)), first, quoted);
@@ -293,7 +394,15 @@ test("a key is bare or a quoted string: both are the same", async () => {
 test("any printable ASCII character may be in it, and 255 of them", async () => {
   const alice = await account();
   const printable = Array.from({ length: 95 }, (_, n) => String.fromCharCode(32 + n)).join("");
-  for (const key of ["~", printable.trim(), "x".repeat(255), `"${"y".repeat(255)}"`, "'; DROP TABLE tokens; --", "null", "%00"]) {
+  for (const key of [
+    "~",
+    printable.trim(),
+    "x".repeat(255),
+    `"${"y".repeat(255)}"`,
+    "'; DROP TABLE tokens; --",
+    "null",
+    "%00",
+  ]) {
     const first = await alice.post(COLLECTION, "contact_id=bob", keyed(key));
     assert.equal(first.status, 201, first.text);
     assertFirst(first, key);
@@ -315,15 +424,32 @@ test("a malformed key is refused by name on every POST, and nothing is written",
   const { id: token } = (await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "messages:read" })).json;
   const before = await alice.everything();
   const posts: [string, string][] = [
-    [COLLECTION, "contact_id=bob"], [MESSAGES, `conversation_id=${id}&message=Hello`], [TOKEN_COLLECTION, "name=CI&scopes=messages:read"], [rotation(token), "grace_period=0"],
+    [COLLECTION, "contact_id=bob"],
+    [MESSAGES, `conversation_id=${id}&message=Hello`],
+    [TOKEN_COLLECTION, "name=CI&scopes=messages:read"],
+    [rotation(token), "grace_period=0"],
   ];
-  for (const key of ["", '""', '"a', '"a"b', '"a\\b"', '"', "x".repeat(256), `"${"x".repeat(256)}"`, "a\tb", "\xe9", "a\x7f"]) {
+  for (const key of [
+    "",
+    '""',
+    '"a',
+    '"a"b',
+    '"a\\b"',
+    '"',
+    "x".repeat(256),
+    `"${"x".repeat(256)}"`,
+    "a\tb",
+    "\xe9",
+    "a\x7f",
+  ]) {
     for (const [path, body] of posts) {
-      const answer = await raw(Buffer.from(
-        `POST ${path} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nAuthorization: Bearer ${alice.token}\r\nContent-Type: ${FORM}\r\n` +
-          `Content-Length: ${body.length}\r\nIdempotency-Key: ${key}\r\nConnection: close\r\n\r\n${body}`,
-        "latin1",
-      ));
+      const answer = await raw(
+        Buffer.from(
+          `POST ${path} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nAuthorization: Bearer ${alice.token}\r\nContent-Type: ${FORM}\r\n` +
+            `Content-Length: ${body.length}\r\nIdempotency-Key: ${key}\r\nConnection: close\r\n\r\n${body}`,
+          "latin1",
+        ),
+      );
       assertError(answer, 400, "parameter_invalid", "Idempotency-Key");
       assert.match(answer.json.message, /1 to 255 printable/);
     }
@@ -337,12 +463,16 @@ test("what creates nothing has no use for a key: it is not read", async () => {
   const message = await alice.insertMessage(id);
   const bad = keyed('"');
   for (const answer of [
-    await alice.get(COLLECTION, undefined, bad), await alice.get(item(id), undefined, bad), await alice.put(item(id), "is_muted=true", bad),
-    await alice.put(messageItem(message), "read_at=5", bad), await alice.delete(messageItem(message), undefined, bad), await alice.delete(item(id), undefined, bad),
+    await alice.get(COLLECTION, undefined, bad),
+    await alice.get(item(id), undefined, bad),
+    await alice.put(item(id), "is_muted=true", bad),
+    await alice.put(messageItem(message), "read_at=5", bad),
+    await alice.delete(messageItem(message), undefined, bad),
+    await alice.delete(item(id), undefined, bad),
   ]) {
     assert.ok(answer.status < 300, answer.text);
   }
-  assert.deepEqual((await alice.everything())["keys"], []);
+  assert.deepEqual((await alice.everything()).keys, []);
 });
 
 // ------------------------------------------------------------------------------------------------------- under way

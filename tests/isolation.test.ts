@@ -3,24 +3,53 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  type Account, type Answer, COLLECTION, MESSAGES, NO_ID, TOKEN_COLLECTION, account, idsOf, item, keyed, links, messageItem, position, randomId, rotation, tokenItem,
+  type Account,
+  type Answer,
+  account,
+  COLLECTION,
+  idsOf,
+  item,
+  keyed,
+  links,
+  MESSAGES,
+  messageItem,
+  NO_ID,
+  position,
+  randomId,
+  rotation,
+  TOKEN_COLLECTION,
+  tokenItem,
 } from "./harness.ts";
 
 /** An answer without what differs between any two: the request id, the date, D1's microseconds, the log. The rows stay:
  * what D1 had to read must not tell a foreign id from a missing one either. */
 function bare({ status, headers, text }: Answer): unknown {
-  const { date, "x-request-id": id, "server-timing": timing, "x-test-log": _log, "x-test-limited": _limited, ...rest } = headers;
+  const {
+    date,
+    "x-request-id": id,
+    "server-timing": timing,
+    "x-test-log": _log,
+    "x-test-limited": _limited,
+    ...rest
+  } = headers;
   return { status, rest, timing: String(timing).replace(/dur=[\d.]+/, ""), text: text.replaceAll(String(id), "") };
 }
 
 /** Alice with a little of everything, and Mallory. */
 async function neighbours() {
   const [alice, mallory] = [await account(), await account()];
-  const id = await alice.insert({ id: "mmmmmmmmmmmmmmmm", contact_id: "bob", group_id: "team", is_muted: 1, is_pinned: 1, archived_at: 5 });
+  const id = await alice.insert({
+    id: "mmmmmmmmmmmmmmmm",
+    contact_id: "bob",
+    group_id: "team",
+    is_muted: 1,
+    is_pinned: 1,
+    archived_at: 5,
+  });
   const message = await alice.insertMessage(id);
   await alice.put(item(id), { pinned_message_id: message });
   await alice.insert({ id: "aaaaaaaaaaaaaaaa", contact_id: "carol", last_active_at: 5 });
-  const token = String((await alice.everything())["tokens"]![0]!["id"]);
+  const token = String((await alice.everything()).tokens![0]!.id);
   return { alice, mallory, id, message, token };
 }
 
@@ -37,12 +66,18 @@ const REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
   ["DELETE, refused", (caller, id) => caller.delete(`${item(id)}?x=1`)],
   ["PUT last_opened_at", (caller, id) => caller.put(item(id), "last_opened_at=5")],
   ["POST a message", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello" })],
-  ["POST a message of a contact", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello", contact_id: "bob" })],
+  [
+    "POST a message of a contact",
+    (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello", contact_id: "bob" }),
+  ],
   ["GET, if it is there", (caller, id) => caller.get(item(id), undefined, { "If-None-Match": "*" })],
   ["PUT, if it is there", (caller, id) => caller.put(item(id), "is_muted=true", { "If-Match": "*" })],
   ["PUT, if it is something else", (caller, id) => caller.put(item(id), "is_muted=true", { "If-Match": '"x"' })],
   ["DELETE, if it is something else", (caller, id) => caller.delete(item(id), undefined, { "If-Match": '"x"' })],
-  ["POST a message with a key", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello" }, keyed(randomId()))],
+  [
+    "POST a message with a key",
+    (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello" }, keyed(randomId())),
+  ],
   ["GET its messages", (caller, id) => caller.get(`${MESSAGES}?conversation_id=${id}`)],
 ];
 
@@ -112,9 +147,17 @@ test("no list of tokens and no cursor shows anything of another account", async 
   const { mallory, token } = await neighbours();
   const own = idsOf(await mallory.get(TOKEN_COLLECTION));
   assert.equal(own.length, 1);
-  for (const cursor of [`starting_after=${token}`, `ending_before=${token}`, "starting_after=zzzzzzzzzzzzzzzz", "ending_before=0000000000000000"]) {
+  for (const cursor of [
+    `starting_after=${token}`,
+    `ending_before=${token}`,
+    "starting_after=zzzzzzzzzzzzzzzz",
+    "ending_before=0000000000000000",
+  ]) {
     const answer = await mallory.get(`${TOKEN_COLLECTION}?${cursor}`);
-    assert.ok(idsOf(answer).every((id) => own.includes(id)), cursor);
+    assert.ok(
+      idsOf(answer).every((id) => own.includes(id)),
+      cursor,
+    );
   }
 });
 
@@ -122,7 +165,10 @@ test("another account's key neither answers nor refuses, and its answer is not s
   const { alice, mallory } = await neighbours();
   const [one, other] = [keyed("shared"), keyed("other")];
   const hers = await alice.post(COLLECTION, "contact_id=bob", one);
-  const [same, different] = [await mallory.post(COLLECTION, "contact_id=bob", one), await mallory.post(COLLECTION, "contact_id=carol", other)];
+  const [same, different] = [
+    await mallory.post(COLLECTION, "contact_id=bob", one),
+    await mallory.post(COLLECTION, "contact_id=carol", other),
+  ];
   for (const answer of [same, different]) {
     assert.deepEqual([answer.status, answer.headers["idempotent-replayed"]], [201, undefined]);
     assert.notEqual(answer.json.id, hers.json.id);
@@ -157,7 +203,13 @@ test("the same ids of conversation and message in two accounts: each sends, chan
 test("no list of messages and no cursor shows anything of another account", async () => {
   const { mallory, id, message } = await neighbours();
   for (const which of ["", `conversation_id=${id}`, `conversation_id=${NO_ID}`]) {
-    for (const cursor of ["", `starting_after=${message}`, `ending_before=${message}`, "starting_after=zzzzzzzzzzzzzzzz", "ending_before=0000000000000000"]) {
+    for (const cursor of [
+      "",
+      `starting_after=${message}`,
+      `ending_before=${message}`,
+      "starting_after=zzzzzzzzzzzzzzzz",
+      "ending_before=0000000000000000",
+    ]) {
       const answer = await mallory.get(`${MESSAGES}?${[which, cursor].filter(Boolean).join("&")}`);
       assert.equal(answer.text, '{"has_more":false,"data":[]}', `${which} ${cursor}`);
       assert.deepEqual(links(answer), {});
@@ -188,14 +240,36 @@ test("the same ids may exist in two accounts, each its own", async () => {
 
 test("no filter and no cursor shows anything of another account", async () => {
   const { mallory } = await neighbours();
-  const flags = ["", "muted=true", "archived=true", "pinned=true", "muted=true&archived=true&pinned=true", "muted=false&archived=false&pinned=false"];
+  const flags = [
+    "",
+    "muted=true",
+    "archived=true",
+    "pinned=true",
+    "muted=true&archived=true&pinned=true",
+    "muted=false&archived=false&pinned=false",
+  ];
   const references = ["", "contact_id=bob", "group_id=team", "contact_id=bob&group_id=team", "contact_id=carol"];
-  const cursors = ["", "starting_after=zzzzzzzzzzzzzzzz", "starting_after=mmmmmmmmmmmmmmmm", "ending_before=mmmmmmmmmmmmmmmm", "ending_before=0000000000000000"];
+  const cursors = [
+    "",
+    "starting_after=zzzzzzzzzzzzzzzz",
+    "starting_after=mmmmmmmmmmmmmmmm",
+    "ending_before=mmmmmmmmmmmmmmmm",
+    "ending_before=0000000000000000",
+  ];
   const inOrderOf = (sort: string, unread: string[], positions: string[]) =>
-    flags.flatMap((a) => references.flatMap((b) => positions.flatMap((c) => unread.map((d) => [a, b, c, d, sort].filter(Boolean).join("&")))));
-  const positions = ["", `starting_after=${position("zzzzzzzzzzzzzzzz", 253402300799)}`, `ending_before=${position("0000000000000000", null)}`];
+    flags.flatMap((a) =>
+      references.flatMap((b) =>
+        positions.flatMap((c) => unread.map((d) => [a, b, c, d, sort].filter(Boolean).join("&"))),
+      ),
+    );
+  const positions = [
+    "",
+    `starting_after=${position("zzzzzzzzzzzzzzzz", 253402300799)}`,
+    `ending_before=${position("0000000000000000", null)}`,
+  ];
   const queries = [
-    ...inOrderOf("", ["", "unread=true", "unread=false"], cursors), ...inOrderOf("sort=last_active_at", ["", "unread=true"], positions),
+    ...inOrderOf("", ["", "unread=true", "unread=false"], cursors),
+    ...inOrderOf("sort=last_active_at", ["", "unread=true"], positions),
   ];
   for (const query of queries) {
     const answer = await mallory.get(`${COLLECTION}?${query}`);

@@ -17,8 +17,8 @@ export interface Stored {
 }
 
 function stored(n: number): Stored {
-  const last_active_at = n % 9 === 0 ? null : 700_000_000 + (n * 7919) % 20_011;
-  const last_opened_at = n % 5 === 1 ? null : n % 13 === 2 ? last_active_at : 700_000_000 + (n * 6271) % 20_021;
+  const last_active_at = n % 9 === 0 ? null : 700_000_000 + ((n * 7919) % 20_011);
+  const last_opened_at = n % 5 === 1 ? null : n % 13 === 2 ? last_active_at : 700_000_000 + ((n * 6271) % 20_021);
   return {
     id: String(n + 1).padStart(16, "0"),
     contact_id: n % 5 === 0 ? null : `contact-${n % 3}`,
@@ -53,7 +53,8 @@ export async function fill(holder: Account, count: number): Promise<void> {
             at,
             iif(n % 5 = 1, NULL, iif(n % 13 = 2, at, 700000000 + (n * 6271) % 20021))
      FROM active`,
-    holder.id, count,
+    holder.id,
+    count,
   );
 }
 
@@ -63,7 +64,10 @@ export async function fillMessages(holder: Account, conversation: string, count:
     `WITH RECURSIVE numbers (n) AS (SELECT ?4 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?4 + ?3)
      INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at)
      SELECT ?1, ?2, printf('%016d', n), iif(n % 2, 'someone', NULL), 'Message ' || n, 692233200 + n FROM numbers`,
-    holder.id, conversation, count, first,
+    holder.id,
+    conversation,
+    count,
+    first,
   );
 }
 
@@ -74,8 +78,18 @@ const combinations = (choices: Filters[]): Filters[] =>
   choices.map((choice) => Object.fromEntries(Object.entries(choice).filter(([, value]) => value !== undefined)));
 
 /** All 27 combinations of the three flags. */
-export const FLAGS: Filters[] = combinations(CHOICES.flatMap((muted) => CHOICES.flatMap((archived) => CHOICES.map((pinned) => ({ muted, archived, pinned })))));
+export const FLAGS: Filters[] = combinations(
+  CHOICES.flatMap((muted) => CHOICES.flatMap((archived) => CHOICES.map((pinned) => ({ muted, archived, pinned })))),
+);
 export const UNREAD: Filters[] = combinations(CHOICES.map((unread) => ({ unread })));
-export const REFERENCES: Filters[] = [{}, { group_id: "group-3" }, { contact_id: "contact-1" }, { contact_id: "contact-2", group_id: "group-4" }];
+export const REFERENCES: Filters[] = [
+  {},
+  { group_id: "group-3" },
+  { contact_id: "contact-1" },
+  { contact_id: "contact-2", group_id: "group-4" },
+];
 
-export const queryOf = (filters: Filters): string => Object.entries(filters).map(([name, value]) => `${name}=${value}`).join("&");
+export const queryOf = (filters: Filters): string =>
+  Object.entries(filters)
+    .map(([name, value]) => `${name}=${value}`)
+    .join("&");

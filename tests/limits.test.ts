@@ -2,21 +2,37 @@
 // requests a minute through; where it matters what exactly they say, a header speaks for them.
 
 import assert from "node:assert/strict";
-import { fileURLToPath } from "node:url";
 import test from "node:test";
+import { fileURLToPath } from "node:url";
 
 const LIMIT = 5;
-process.env["TEST_LIMIT"] = String(LIMIT);
+process.env.TEST_LIMIT = String(LIMIT);
 const {
-  COLLECTION, FORM, MESSAGES, NO_ID, TOKEN_COLLECTION, account, api, assertError, grant, hashOf, item, keyed, newToken, rotation, send,
+  COLLECTION,
+  FORM,
+  MESSAGES,
+  NO_ID,
+  TOKEN_COLLECTION,
+  account,
+  api,
+  assertError,
+  grant,
+  hashOf,
+  item,
+  keyed,
+  newToken,
+  rotation,
+  send,
 } = await import("./harness.ts");
 const { experimental_readRawConfig } = await import("wrangler");
 
 const FULL = { "x-test-limiters": "full" };
-const tally = (answers: { status: number }[], status: number) => answers.filter((answer) => answer.status === status).length;
+const tally = (answers: { status: number }[], status: number) =>
+  answers.filter((answer) => answer.status === status).length;
 
 /** More requests than two minutes let through: there is a 429 among them whenever the minute ends. */
-const many = <T>(request: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: 2 * LIMIT + 1 }, request));
+const many = <T>(request: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: 2 * LIMIT + 1 }, request));
 
 test("a token that asks too often is told to wait, and is the only one", async () => {
   const alice = await account();
@@ -30,7 +46,8 @@ test("a token that asks too often is told to wait, and is the only one", async (
     assert.match(answer.json.message, /5 in 60 seconds/);
     assert.equal(answer.cost.calls, 0, "nobody asks the database");
   }
-  for (const token of [await grant(alice.id), (await account()).token]) assert.equal((await api(token).get(COLLECTION)).status, 200);
+  for (const token of [await grant(alice.id), (await account()).token])
+    assert.equal((await api(token).get(COLLECTION)).status, 200);
 });
 
 test("an address that fails to authenticate too often is told to wait; good tokens from there aren't", async () => {
@@ -53,10 +70,17 @@ test("every endpoint has the limit, whatever the request, and does nothing beyon
   const id = await alice.insert();
   const before = await alice.everything();
   for (const answer of [
-    await alice.get(COLLECTION, undefined, FULL), await alice.post(COLLECTION, "contact_id=bob", { ...keyed("a"), ...FULL }), await alice.get(item(id), undefined, FULL),
-    await alice.put(item(id), "is_muted=true", FULL), await alice.delete(item(id), undefined, FULL), await alice.get(`${COLLECTION}?limit=0`, undefined, FULL),
-    await alice.get(MESSAGES, undefined, FULL), await alice.post(MESSAGES, { conversation_id: id, message: "Hello" }, FULL), await alice.post(TOKEN_COLLECTION, "", FULL),
-    await alice.post(rotation(NO_ID), undefined, FULL), await alice.send("POST", COLLECTION, { "Content-Type": "text/plain", ...FULL }, "x"),
+    await alice.get(COLLECTION, undefined, FULL),
+    await alice.post(COLLECTION, "contact_id=bob", { ...keyed("a"), ...FULL }),
+    await alice.get(item(id), undefined, FULL),
+    await alice.put(item(id), "is_muted=true", FULL),
+    await alice.delete(item(id), undefined, FULL),
+    await alice.get(`${COLLECTION}?limit=0`, undefined, FULL),
+    await alice.get(MESSAGES, undefined, FULL),
+    await alice.post(MESSAGES, { conversation_id: id, message: "Hello" }, FULL),
+    await alice.post(TOKEN_COLLECTION, "", FULL),
+    await alice.post(rotation(NO_ID), undefined, FULL),
+    await alice.send("POST", COLLECTION, { "Content-Type": "text/plain", ...FULL }, "x"),
     await alice.send("POST", COLLECTION, { "Content-Type": FORM, ...FULL }, "x".repeat(20_000)),
   ]) {
     assertError(answer, 429, "rate_limited");
@@ -79,15 +103,26 @@ test("an address is counted for 401 alone: without a token, with a malformed one
   assert.deepEqual((await send("GET", COLLECTION, from)).limited, [by]);
   assert.deepEqual((await api("x").get(COLLECTION, undefined, from)).limited, [by]);
   const stranger = newToken();
-  assert.deepEqual((await api(stranger).get(COLLECTION, undefined, from)).limited, [["TOKEN_LIMIT", hashOf(stranger)], by]);
+  assert.deepEqual((await api(stranger).get(COLLECTION, undefined, from)).limited, [
+    ["TOKEN_LIMIT", hashOf(stranger)],
+    by,
+  ]);
   const alice = await account(1);
-  for (const answer of [await alice.get(item(NO_ID), undefined, from), await alice.post(COLLECTION, "contact_id=bob", from)]) {
+  for (const answer of [
+    await alice.get(item(NO_ID), undefined, from),
+    await alice.post(COLLECTION, "contact_id=bob", from),
+  ]) {
     assert.deepEqual(answer.limited, [["TOKEN_LIMIT", hashOf(alice.token)]]);
   }
 });
 
 test("what needs no token is not counted", async () => {
-  for (const [method, path] of [["GET", "/"], ["GET", "/v1/nothing"], ["PROPFIND", COLLECTION], ["OPTIONS", COLLECTION]] as const) {
+  for (const [method, path] of [
+    ["GET", "/"],
+    ["GET", "/v1/nothing"],
+    ["PROPFIND", COLLECTION],
+    ["OPTIONS", COLLECTION],
+  ] as const) {
     const answer = await send(method, path, FULL);
     assert.notEqual(answer.status, 429);
     assert.deepEqual(answer.limited, [], `${method} ${path}`);
@@ -96,10 +131,18 @@ test("what needs no token is not counted", async () => {
 });
 
 test("of an IPv6 address the first 64 bits count, however it is written", async () => {
-  const keyOf = async (address: string) => (await send("GET", COLLECTION, { "CF-Connecting-IP": address, "x-test-limiters": "full" })).limited[0]?.[1];
+  const keyOf = async (address: string) =>
+    (await send("GET", COLLECTION, { "CF-Connecting-IP": address, "x-test-limiters": "full" })).limited[0]?.[1];
   for (const [address, key] of [
-    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"], ["2001:db8:1:2::", "2001:db8:1:2"], ["2001:0db8:0001:0002::ffff", "2001:db8:1:2"], ["2001:db8::1", "2001:db8:0:0"],
-    ["2001:db8:0:0:1::", "2001:db8:0:0"], ["::1", "0:0:0:0"], ["::", "0:0:0:0"], ["1::2:3:4:5:6:7", "1:0:2:3"], ["192.0.2.4", "192.0.2.4"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+    ["2001:db8:1:2::", "2001:db8:1:2"],
+    ["2001:0db8:0001:0002::ffff", "2001:db8:1:2"],
+    ["2001:db8::1", "2001:db8:0:0"],
+    ["2001:db8:0:0:1::", "2001:db8:0:0"],
+    ["::1", "0:0:0:0"],
+    ["::", "0:0:0:0"],
+    ["1::2:3:4:5:6:7", "1:0:2:3"],
+    ["192.0.2.4", "192.0.2.4"],
   ] as const) {
     assert.equal(await keyOf(address), key, address);
   }
@@ -108,14 +151,20 @@ test("of an IPv6 address the first 64 bits count, however it is written", async 
 test("a limiter that fails, or isn't there, limits nobody", async () => {
   const alice = await account();
   for (const state of ["failing", "absent"]) {
-    for (const answer of await many(() => alice.get(COLLECTION, undefined, { "x-test-limiters": state }))) assert.equal(answer.status, 200);
-    for (const answer of await many(() => send("GET", COLLECTION, { "x-test-limiters": state }))) assertError(answer, 401, "token_missing");
+    for (const answer of await many(() => alice.get(COLLECTION, undefined, { "x-test-limiters": state })))
+      assert.equal(answer.status, 200);
+    for (const answer of await many(() => send("GET", COLLECTION, { "x-test-limiters": state })))
+      assertError(answer, 401, "token_missing");
   }
 });
 
 test("wrangler.toml tells callers the limits that it sets", () => {
-  const { rawConfig } = experimental_readRawConfig({ config: fileURLToPath(new URL("../wrangler.toml", import.meta.url)) });
-  const set = Object.fromEntries((rawConfig.ratelimits ?? []).map((each: { name: string; simple: object }) => [each.name, { ...each.simple }]));
-  const { token, address } = rawConfig.vars?.["LIMITS"] as Record<string, object>;
+  const { rawConfig } = experimental_readRawConfig({
+    config: fileURLToPath(new URL("../wrangler.toml", import.meta.url)),
+  });
+  const set = Object.fromEntries(
+    (rawConfig.ratelimits ?? []).map((each: { name: string; simple: object }) => [each.name, { ...each.simple }]),
+  );
+  const { token, address } = rawConfig.vars?.LIMITS as Record<string, object>;
   assert.deepEqual(set, { TOKEN_LIMIT: { ...token }, ADDRESS_LIMIT: { ...address } });
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, account, assertError, idsOf, item, links } from "./harness.ts";
+import { account, assertError, COLLECTION, idsOf, item, links } from "./harness.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name conversations, even ones the gaps between them. */
 const at = (n: number): string => String(n).padStart(16, "0");
@@ -25,8 +25,14 @@ test("following next from the first page sees everything once, newest first", as
     path = links(answer).next;
     assert.equal(answer.json.has_more, path !== undefined);
   }
-  assert.deepEqual(seen.map((page) => page.length), [10, 10, 5]);
-  assert.deepEqual(seen.flat(), Array.from({ length: 25 }, (_, n) => at(49 - 2 * n)));
+  assert.deepEqual(
+    seen.map((page) => page.length),
+    [10, 10, 5],
+  );
+  assert.deepEqual(
+    seen.flat(),
+    Array.from({ length: 25 }, (_, n) => at(49 - 2 * n)),
+  );
 });
 
 test("following prev from the last page leads back over the same pages", async () => {
@@ -34,10 +40,16 @@ test("following prev from the last page leads back over the same pages", async (
   const last = await alice.get(list(`starting_after=${at(11)}`));
   assert.deepEqual(idsOf(last), [9, 7, 5, 3, 1].map(at));
   const middle = await alice.get(String(links(last).prev));
-  assert.deepEqual(idsOf(middle), Array.from({ length: 10 }, (_, n) => at(29 - 2 * n)));
+  assert.deepEqual(
+    idsOf(middle),
+    Array.from({ length: 10 }, (_, n) => at(29 - 2 * n)),
+  );
   assert.equal(middle.json.has_more, true);
   const first = await alice.get(String(links(middle).prev));
-  assert.deepEqual(idsOf(first), Array.from({ length: 10 }, (_, n) => at(49 - 2 * n)));
+  assert.deepEqual(
+    idsOf(first),
+    Array.from({ length: 10 }, (_, n) => at(49 - 2 * n)),
+  );
   assert.equal(first.json.has_more, false);
   assert.deepEqual(Object.keys(links(first)), ["next"]);
 });
@@ -45,10 +57,14 @@ test("following prev from the last page leads back over the same pages", async (
 test("has_more speaks of the direction travelled", async () => {
   const alice = await holder(6);
   for (const [query, more] of [
-    ["limit=6", false], ["limit=5", true],
-    [`limit=3&starting_after=${at(7)}`, false], [`limit=2&starting_after=${at(7)}`, true],
-    [`limit=3&ending_before=${at(5)}`, false], [`limit=2&ending_before=${at(5)}`, true],
-    [`limit=1&starting_after=${at(1)}`, false], [`limit=1&ending_before=${at(11)}`, false],
+    ["limit=6", false],
+    ["limit=5", true],
+    [`limit=3&starting_after=${at(7)}`, false],
+    [`limit=2&starting_after=${at(7)}`, true],
+    [`limit=3&ending_before=${at(5)}`, false],
+    [`limit=2&ending_before=${at(5)}`, true],
+    [`limit=1&starting_after=${at(1)}`, false],
+    [`limit=1&ending_before=${at(11)}`, false],
   ] as const) {
     assert.equal((await alice.get(list(query))).json.has_more, more, query);
   }
@@ -65,26 +81,42 @@ test("the Link header names the pages there may be, and keeps every other parame
     ["limit=6", {}],
     ["", {}],
     ["limit=2", { next: `limit=2&starting_after=${at(9)}` }],
-    [`limit=2&starting_after=${at(9)}`, { next: `limit=2&starting_after=${at(5)}`, prev: `limit=2&ending_before=${at(7)}` }],
+    [
+      `limit=2&starting_after=${at(9)}`,
+      { next: `limit=2&starting_after=${at(5)}`, prev: `limit=2&ending_before=${at(7)}` },
+    ],
     [`starting_after=${at(9)}`, { prev: `ending_before=${at(7)}` }],
     [`starting_after=${at(1)}`, {}],
-    [`limit=2&ending_before=${at(1)}`, { next: `limit=2&starting_after=${at(3)}`, prev: `limit=2&ending_before=${at(5)}` }],
+    [
+      `limit=2&ending_before=${at(1)}`,
+      { next: `limit=2&starting_after=${at(3)}`, prev: `limit=2&ending_before=${at(5)}` },
+    ],
     [`limit=2&ending_before=${at(7)}`, { next: `limit=2&starting_after=${at(9)}` }],
     [`ending_before=${at(11)}`, {}],
-    ["muted=true&limit=1&contact_id=someone&archived=false&pinned=false", {
-      next: `muted=true&limit=1&contact_id=someone&archived=false&pinned=false&starting_after=${at(11)}`,
-    }],
-    [`muted=false&starting_after=${at(9)}&limit=1`, {
-      next: `muted=false&limit=1&starting_after=${at(5)}`, prev: `muted=false&limit=1&ending_before=${at(5)}`,
-    }],
+    [
+      "muted=true&limit=1&contact_id=someone&archived=false&pinned=false",
+      {
+        next: `muted=true&limit=1&contact_id=someone&archived=false&pinned=false&starting_after=${at(11)}`,
+      },
+    ],
+    [
+      `muted=false&starting_after=${at(9)}&limit=1`,
+      {
+        next: `muted=false&limit=1&starting_after=${at(5)}`,
+        prev: `muted=false&limit=1&ending_before=${at(5)}`,
+      },
+    ],
   ];
   // A link may spell out the default limit.
-  const parameters = (target: string) => ({ limit: "10", ...Object.fromEntries(new URLSearchParams(target.slice(target.indexOf("?")))) });
+  const parameters = (target: string) => ({
+    limit: "10",
+    ...Object.fromEntries(new URLSearchParams(target.slice(target.indexOf("?")))),
+  });
   for (const [query, expected] of cases) {
     const answer = await alice.get(query === "" ? COLLECTION : list(query));
     const found = links(answer);
     assert.deepEqual(Object.keys(found).sort(), Object.keys(expected).sort(), query);
-    if (Object.keys(expected).length === 0) assert.equal(answer.headers["link"], undefined, query);
+    if (Object.keys(expected).length === 0) assert.equal(answer.headers.link, undefined, query);
     for (const rel of ["next", "prev"] as const) {
       if (found[rel] === undefined) continue;
       assert.ok(found[rel].startsWith(`${COLLECTION}?`), found[rel]);
@@ -121,13 +153,16 @@ test("a page whose rows are all gone is an empty one without links", async () =>
   for (const cursor of ["starting_after", "ending_before"]) {
     const answer = await alice.get(list(`${cursor}=${at(5)}`));
     assert.equal(answer.text, '{"has_more":false,"data":[]}');
-    assert.equal(answer.headers["link"], undefined);
+    assert.equal(answer.headers.link, undefined);
   }
 });
 
 test("both cursors at once are refused", async () => {
   const alice = await holder(1);
-  for (const query of [`starting_after=${at(1)}&ending_before=${at(1)}`, `ending_before=${at(2)}&starting_after=${at(4)}`]) {
+  for (const query of [
+    `starting_after=${at(1)}&ending_before=${at(1)}`,
+    `ending_before=${at(2)}&starting_after=${at(4)}`,
+  ]) {
     assertError(await alice.get(list(query)), 400, "parameter_invalid", "ending_before");
   }
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, MESSAGES, account, assertConversation, assertError, idsOf, item, messageItem } from "./harness.ts";
+import { account, assertConversation, assertError, COLLECTION, idsOf, item, MESSAGES, messageItem } from "./harness.ts";
 
 const times = <T>(count: number, request: (n: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => request(n)));
@@ -59,7 +59,9 @@ test("an update never brings a deleted conversation back", async () => {
     const id = await alice.insert();
     const message = await alice.insertMessage(id);
     const [pin, gone, mute] = await Promise.all([
-      alice.put(item(id), { pinned_message_id: message }), alice.delete(item(id)), alice.put(item(id), "is_muted=true"),
+      alice.put(item(id), { pinned_message_id: message }),
+      alice.delete(item(id)),
+      alice.put(item(id), "is_muted=true"),
     ]);
     assert.equal(gone.status, 204);
     for (const answer of [pin, mute]) assert.ok(answer.status === 200 || answer.status === 404, answer.text);
@@ -73,7 +75,8 @@ test("distinct=true and deletes at once: never two, and the one that answers exi
   let id = (await alice.post(COLLECTION, "contact_id=bob&distinct=true")).json.id;
   for (let round = 0; round < 10; round += 1) {
     const [gone, ...answers] = await Promise.all([
-      alice.delete(item(id)), ...Array.from({ length: 8 }, () => alice.post(COLLECTION, "contact_id=bob&distinct=true")),
+      alice.delete(item(id)),
+      ...Array.from({ length: 8 }, () => alice.post(COLLECTION, "contact_id=bob&distinct=true")),
     ]);
     assert.equal(gone.status, 204);
     assert.ok((tally(answers)[201] ?? 0) <= 1);
@@ -85,7 +88,9 @@ test("distinct=true and deletes at once: never two, and the one that answers exi
 test("50 simultaneous messages to one conversation are fifty, and the conversation is active as of one of them", async () => {
   const alice = await account();
   const id = await alice.insert();
-  const answers = await times(50, (n) => alice.post(MESSAGES, { conversation_id: id, message: `Message ${n}`, contact_id: n % 2 ? "bob" : null }));
+  const answers = await times(50, (n) =>
+    alice.post(MESSAGES, { conversation_id: id, message: `Message ${n}`, contact_id: n % 2 ? "bob" : null }),
+  );
   assert.deepEqual(tally(answers), { 201: 50 });
   answers.forEach(({ json }, n) => assert.equal(json.message, `Message ${n}`));
   const ids = new Set(answers.map(({ json }) => json.id));
@@ -104,7 +109,11 @@ test("messages and the conversation's deletion at once: a message goes with it o
     const id = await alice.insert();
     const say = () => alice.post(MESSAGES, { conversation_id: id, message: "Hello" });
     const before = Array.from({ length: 5 }, say);
-    const [gone, ...answers] = await Promise.all([alice.delete(item(id)), ...before, ...Array.from({ length: 5 }, say)]);
+    const [gone, ...answers] = await Promise.all([
+      alice.delete(item(id)),
+      ...before,
+      ...Array.from({ length: 5 }, say),
+    ]);
     assert.equal(gone.status, 204);
     for (const answer of answers) {
       seen[answer.status] = (seen[answer.status] ?? 0) + 1;
@@ -114,7 +123,7 @@ test("messages and the conversation's deletion at once: a message goes with it o
   }
   assert.ok((seen[201] ?? 0) > 0 && (seen[404] ?? 0) > 0, `both have to happen: ${JSON.stringify(seen)}`);
   const { conversations, messages } = await alice.contents();
-  assert.deepEqual([conversations.map((row) => row["id"]), messages], [[kept], []]);
+  assert.deepEqual([conversations.map((row) => row.id), messages], [[kept], []]);
 });
 
 test("a message's deletion and its pinning at once: never a pin of what is gone", async () => {
@@ -125,7 +134,14 @@ test("a message's deletion and its pinning at once: never a pin of what is gone"
     const message = await alice.say(id);
     const pin = () => alice.put(item(id), { pinned_message_id: message.id });
     const remove = () => alice.delete(messageItem(message.id));
-    const [gone, ...pins] = round % 2 ? await Promise.all([remove(), pin(), pin(), pin()]) : await Promise.all([pin(), remove(), pin(), pin()]).then(([first, removal, ...rest]) => [removal, first, ...rest]);
+    const [gone, ...pins] =
+      round % 2
+        ? await Promise.all([remove(), pin(), pin(), pin()])
+        : await Promise.all([pin(), remove(), pin(), pin()]).then(([first, removal, ...rest]) => [
+            removal,
+            first,
+            ...rest,
+          ]);
     assert.equal(gone!.status, 204);
     for (const answer of pins) {
       seen[answer.status] = (seen[answer.status] ?? 0) + 1;
@@ -158,8 +174,16 @@ test("messages, opening and flags at once: none undoes another", async () => {
   for (let round = 0; round < 10; round += 1) {
     const id = await alice.insert({ last_active_at: 5 });
     const [sent] = await Promise.all([
-      alice.say(id, { contact_id: "bob" }), alice.put(item(id), "last_opened_at=7"), alice.put(item(id), "is_muted=true"), alice.put(item(id), "archived_at=9"),
+      alice.say(id, { contact_id: "bob" }),
+      alice.put(item(id), "last_opened_at=7"),
+      alice.put(item(id), "is_muted=true"),
+      alice.put(item(id), "archived_at=9"),
     ]);
-    assertConversation((await alice.get(item(id))).json, { last_active_at: sent.created_at, last_opened_at: 7, is_muted: true, archived_at: 9 });
+    assertConversation((await alice.get(item(id))).json, {
+      last_active_at: sent.created_at,
+      last_opened_at: 7,
+      is_muted: true,
+      archived_at: 9,
+    });
   }
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { EXAMPLE } from "./example.ts";
-import { FIELDS, type Answer, account, origin, raw } from "./harness.ts";
+import { type Answer, account, FIELDS, origin, raw } from "./harness.ts";
 
 const HOST = origin.slice("http://".length);
 
@@ -54,7 +54,10 @@ test("curl …/v1/conversations/xgQQXg3hrtjh7AvZ", async () => {
 
 test("curl -X PUT …/v1/conversations/xgQQXg3hrtjh7AvZ -d 'is_muted'=true", async () => {
   const { token } = await example();
-  const { status, text } = await curl(token, "/v1/conversations/xgQQXg3hrtjh7AvZ", { verb: "PUT", data: "is_muted=true" });
+  const { status, text } = await curl(token, "/v1/conversations/xgQQXg3hrtjh7AvZ", {
+    verb: "PUT",
+    data: "is_muted=true",
+  });
   assert.equal(status, 200);
   assert.equal(text, JSON.stringify({ ...EXAMPLE, is_muted: true }));
 });
@@ -64,13 +67,19 @@ test("curl -X DELETE …/v1/conversations/xgQQXg3hrtjh7AvZ", async () => {
   const { status, text } = await curl(token, "/v1/conversations/xgQQXg3hrtjh7AvZ", { verb: "DELETE" });
   assert.equal(status, 204);
   assert.equal(text, "");
-  assert.deepEqual((await contents()).conversations.map(({ id }) => id), ["hSIhXBhNe8X1d8Et"]);
+  assert.deepEqual(
+    (await contents()).conversations.map(({ id }) => id),
+    ["hSIhXBhNe8X1d8Et"],
+  );
 });
 
 test("every documented attribute of the list and of an update is taken together", async () => {
   const { token } = await example();
   const filters = "limit=10&muted=false&archived=false&pinned=false&group_id=WAz8eIbvDR60rouK";
-  assert.equal((await curl(token, "/v1/conversations", { get: true, data: filters })).text, '{"has_more":false,"data":[]}');
+  assert.equal(
+    (await curl(token, "/v1/conversations", { get: true, data: filters })).text,
+    '{"has_more":false,"data":[]}',
+  );
   const changes = "is_pinned=true&is_muted=true&archived_at=705103200&pinned_message_id=";
   const { text } = await curl(token, "/v1/conversations/xgQQXg3hrtjh7AvZ", { verb: "PUT", data: changes });
   assert.equal(text, JSON.stringify({ ...EXAMPLE, is_pinned: true, is_muted: true, archived_at: 705103200 }));

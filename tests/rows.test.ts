@@ -4,7 +4,19 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test, { before, describe } from "node:test";
-import { type Account, type Answer, COLLECTION, MESSAGES, TOKEN_COLLECTION, account, item, keyed, messageItem, rotation, tokenItem } from "./harness.ts";
+import {
+  type Account,
+  type Answer,
+  account,
+  COLLECTION,
+  item,
+  keyed,
+  MESSAGES,
+  messageItem,
+  rotation,
+  TOKEN_COLLECTION,
+  tokenItem,
+} from "./harness.ts";
 import { COUNT, fill, fillMessages } from "./large.ts";
 
 const LARGE = "0000000000025000";
@@ -33,7 +45,12 @@ const LISTS: [string, string, number, number][] = [
   ["… of a group", `${COLLECTION}?sort=last_active_at&group_id=group-3`, 38, 218],
   ["… by one flag", `${COLLECTION}?sort=last_active_at&archived=false`, 30, 210],
   ["… unread, by one flag", `${COLLECTION}?sort=last_active_at&unread=true&archived=false`, 26, 206],
-  ["… unread, by three flags", `${COLLECTION}?sort=last_active_at&unread=true&muted=false&archived=false&pinned=false`, 23, 203],
+  [
+    "… unread, by three flags",
+    `${COLLECTION}?sort=last_active_at&unread=true&muted=false&archived=false&pinned=false`,
+    23,
+    203,
+  ],
   ["messages, all", MESSAGES, 12, 102],
   ["… of a conversation", `${MESSAGES}?conversation_id=${LARGE}`, 12, 102],
 ];
@@ -46,8 +63,14 @@ interface Fixture {
   message: string;
 }
 
-const put = (attributes: string) => ({ conversation }: Fixture) => alice.put(item(conversation), attributes);
-const post = (attributes: string) => ({ conversation }: Fixture) => alice.post(MESSAGES, `conversation_id=${conversation}&${attributes}`);
+const put =
+  (attributes: string) =>
+  ({ conversation }: Fixture) =>
+    alice.put(item(conversation), attributes);
+const post =
+  (attributes: string) =>
+  ({ conversation }: Fixture) =>
+    alice.post(MESSAGES, `conversation_id=${conversation}&${attributes}`);
 
 let keys = 0;
 const key = () => keyed(`key ${(keys += 1)}`);
@@ -60,34 +83,76 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
   ["create one, `distinct=true`", ({ like }) => alice.post(COLLECTION, `${like}-new&distinct=true`), 5, 9, 16],
   ["… that is there already", ({ like }) => alice.post(COLLECTION, `${like}&distinct=true`), 5, 0, 0],
   ["create one, with an `Idempotency-Key`", ({ like }) => alice.post(COLLECTION, like, key()), 11, 11, 18],
-  ["… the same again", async ({ like }) => {
-    const again = key();
-    await alice.post(COLLECTION, like, again);
-    return alice.post(COLLECTION, like, again);
-  }, 9, 0, 0],
+  [
+    "… the same again",
+    async ({ like }) => {
+      const again = key();
+      await alice.post(COLLECTION, like, again);
+      return alice.post(COLLECTION, like, again);
+    },
+    9,
+    0,
+    0,
+  ],
   ["update `is_pinned`, `is_muted` or `archived_at`", put("is_muted=true"), 4, 7, 13],
   ["… `last_opened_at`, from read to unread or back", put("last_opened_at="), 4, 5, 9],
   ["… `last_opened_at` of one that stays read", put("last_opened_at=705103200"), 4, 1, 1],
-  ["… `pinned_message_id`", ({ conversation, message }) => alice.put(item(conversation), `pinned_message_id=${message}`), 5, 1, 1],
+  [
+    "… `pinned_message_id`",
+    ({ conversation, message }) => alice.put(item(conversation), `pinned_message_id=${message}`),
+    5,
+    1,
+    1,
+  ],
   ["… nothing", put(""), 2, 0, 0],
-  ["delete one without messages", async ({ like }) => alice.delete(item((await alice.post(COLLECTION, like)).json.id)), 5, 1, 1],
-  ["delete one with 1,000 messages", async ({ like }) => {
-    const { id } = (await alice.post(COLLECTION, like)).json;
-    await fillMessages(alice, id, 1000, 1_000_000);
-    return alice.delete(item(id));
-  }, 3006, 1001, 1001],
+  [
+    "delete one without messages",
+    async ({ like }) => alice.delete(item((await alice.post(COLLECTION, like)).json.id)),
+    5,
+    1,
+    1,
+  ],
+  [
+    "delete one with 1,000 messages",
+    async ({ like }) => {
+      const { id } = (await alice.post(COLLECTION, like)).json;
+      await fillMessages(alice, id, 1000, 1_000_000);
+      return alice.delete(item(id));
+    },
+    3006,
+    1001,
+    1001,
+  ],
   ["retrieve a message", ({ message }) => alice.get(messageItem(message)), 2, 0, 0],
   ["send one that makes the conversation unread, or read", post("contact_id=bob&message=Hello"), 6, 7, 11],
   ["… that leaves it as unread or read as it was", post("message=Hello"), 6, 5, 7],
-  ["… with an `Idempotency-Key`", ({ conversation }) => alice.post(MESSAGES, `conversation_id=${conversation}&message=Hello`, key()), 13, 7, 9],
-  ["… to a conversation that isn't there", () => alice.post(MESSAGES, "conversation_id=NoSuchConversat0&message=Hello"), 3, 0, 0],
+  [
+    "… with an `Idempotency-Key`",
+    ({ conversation }) => alice.post(MESSAGES, `conversation_id=${conversation}&message=Hello`, key()),
+    13,
+    7,
+    9,
+  ],
+  [
+    "… to a conversation that isn't there",
+    () => alice.post(MESSAGES, "conversation_id=NoSuchConversat0&message=Hello"),
+    3,
+    0,
+    0,
+  ],
   ["update one", ({ message }) => alice.put(messageItem(message), "message=Hi&read_at=705103200"), 4, 1, 1],
   ["… nothing", ({ message }) => alice.put(messageItem(message)), 2, 0, 0],
   ["delete one", ({ message }) => alice.delete(messageItem(message)), 6, 1, 1],
-  ["delete the pinned one", async ({ conversation, message }) => {
-    await alice.put(item(conversation), `pinned_message_id=${message}`);
-    return alice.delete(messageItem(message));
-  }, 6, 2, 2],
+  [
+    "delete the pinned one",
+    async ({ conversation, message }) => {
+      await alice.put(item(conversation), `pinned_message_id=${message}`);
+      return alice.delete(messageItem(message));
+    },
+    6,
+    2,
+    2,
+  ],
   ["make a token", () => alice.post(TOKEN_COLLECTION, TOKEN), 5, 3, 3],
   ["rotate a token", async () => alice.post(rotation((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 9, 4, 4],
   ["revoke a token", async () => alice.delete(tokenItem((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 4, 1, 1],
@@ -107,32 +172,52 @@ const LINES = [
 describe("rows read by a list", () => {
   for (const [title, path, ten, hundred] of LISTS) {
     test(`${title}: ${path}`, async () => {
-      const answers = await Promise.all([10, 100].map((limit) => alice.get(`${path}${path.includes("?") ? "&" : "?"}limit=${limit}`)));
-      for (const { json, cost } of answers) assert.deepEqual([json.has_more, cost.calls, cost.rowsWritten], [true, 1, 0]);
-      assert.deepEqual(answers.map(({ cost }) => cost.rowsRead), [ten, hundred]);
+      const answers = await Promise.all(
+        [10, 100].map((limit) => alice.get(`${path}${path.includes("?") ? "&" : "?"}limit=${limit}`)),
+      );
+      for (const { json, cost } of answers)
+        assert.deepEqual([json.has_more, cost.calls, cost.rowsWritten], [true, 1, 0]);
+      assert.deepEqual(
+        answers.map(({ cost }) => cost.rowsRead),
+        [ten, hundred],
+      );
     });
   }
 });
 
 describe("rows read and written by a request", () => {
-  const KINDS = [{ contact_id: "someone", group_id: null }, { contact_id: null, group_id: "team" }, { contact_id: "someone", group_id: "team" }];
+  const KINDS = [
+    { contact_id: "someone", group_id: null },
+    { contact_id: null, group_id: "team" },
+    { contact_id: "someone", group_id: "team" },
+  ];
   for (const [title, request, read, one, both] of REQUESTS) {
     test(title, async () => {
       const costs: number[][] = [];
       for (const references of KINDS) {
-        const like = Object.entries(references).filter(([, value]) => value !== null).map(([name, value]) => `${name}=${value}`).join("&");
+        const like = Object.entries(references)
+          .filter(([, value]) => value !== null)
+          .map(([name, value]) => `${name}=${value}`)
+          .join("&");
         const conversation = await alice.insert({ ...references, last_active_at: 5, last_opened_at: 5 });
         const message = await alice.insertMessage(conversation, { contact_id: "someone" });
         const { cost } = await request({ like, conversation, message });
         assert.equal(cost.calls, 1);
         costs.push([cost.rowsRead, cost.rowsWritten]);
       }
-      assert.deepEqual(costs, [[read, one], [read, one], [read, both]]);
+      assert.deepEqual(costs, [
+        [read, one],
+        [read, one],
+        [read, both],
+      ]);
     });
   }
 });
 
 test("the README says the same", () => {
   const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8").split("\n");
-  assert.deepEqual(LINES.filter((line) => !readme.includes(line)), []);
+  assert.deepEqual(
+    LINES.filter((line) => !readme.includes(line)),
+    [],
+  );
 });

@@ -1,10 +1,10 @@
 // The database refuses bad rows whoever writes them. Each test writes past the Worker.
 
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
-import { type Row, account, insert, sql } from "./harness.ts";
+import { account, insert, type Row, sql } from "./harness.ts";
 
 const ID = "0123456789abcdeF";
 const HASH = "0123456789abcdef".repeat(4);
@@ -14,11 +14,15 @@ const BAD_REFERENCES = ["", "a".repeat(65), "a b", "a.b", "é", "a/b", "a\n", "'
 
 /** Each column's bad values are refused in a row that is otherwise good, in an INSERT and in an UPDATE. */
 async function refuses(table: string, good: Row, bad: Record<string, (string | number | null)[]>): Promise<void> {
-  const count = async () => Number((await sql(`SELECT count(*) AS n FROM ${table}`))[0]?.["n"]);
+  const count = async () => Number((await sql(`SELECT count(*) AS n FROM ${table}`))[0]?.n);
   const before = await count();
   for (const [column, values] of Object.entries(bad)) {
     for (const value of values) {
-      await assert.rejects(insert(table, { ...good, [column]: value }), /constraint|cannot store|datatype/i, `${table}.${column} = ${value}`);
+      await assert.rejects(
+        insert(table, { ...good, [column]: value }),
+        /constraint|cannot store|datatype/i,
+        `${table}.${column} = ${value}`,
+      );
     }
   }
   assert.equal(await count(), before);
@@ -27,37 +31,61 @@ async function refuses(table: string, good: Row, bad: Record<string, (string | n
   const stored = await rows();
   for (const [column, values] of Object.entries(bad)) {
     for (const value of values) {
-      await assert.rejects(sql(`UPDATE ${table} SET ${column} = ?`, value), /constraint|cannot store|datatype/i, `${table}.${column} = ${value}`);
+      await assert.rejects(
+        sql(`UPDATE ${table} SET ${column} = ?`, value),
+        /constraint|cannot store|datatype/i,
+        `${table}.${column} = ${value}`,
+      );
     }
   }
   assert.equal(await rows(), stored);
 }
 
 test("migrations: all are applied, in order, and recorded", async () => {
-  const files = readdirSync(new URL("../migrations", import.meta.url)).filter((name) => name.endsWith(".sql")).sort();
+  const files = readdirSync(new URL("../migrations", import.meta.url))
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
   assert.ok(files.length > 0);
-  assert.deepEqual((await sql("SELECT name FROM d1_migrations ORDER BY id")).map(({ name }) => name), files);
+  assert.deepEqual(
+    (await sql("SELECT name FROM d1_migrations ORDER BY id")).map(({ name }) => name),
+    files,
+  );
 });
 
 test("every table is STRICT, and nothing is left of what a bad row could hang on", async () => {
-  const tables = await sql("SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name IN ('accounts', 'tokens', 'conversations', 'messages', 'idempotency_keys')");
+  const tables = await sql(
+    "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name IN ('accounts', 'tokens', 'conversations', 'messages', 'idempotency_keys')",
+  );
   assert.equal(tables.length, 5);
   for (const { name, strict } of tables) assert.equal(strict, 1, String(name));
   assert.deepEqual(await sql("PRAGMA foreign_keys"), [{ foreign_keys: 1 }]);
 });
 
 test("accounts", async () => {
-  await refuses("accounts", { name: "good", created_at: 0 }, {
-    name: [null, "", "a".repeat(65)],
-    created_at: [null, ...BAD_TIMES],
-  });
+  await refuses(
+    "accounts",
+    { name: "good", created_at: 0 },
+    {
+      name: [null, "", "a".repeat(65)],
+      created_at: [null, ...BAD_TIMES],
+    },
+  );
   await assert.rejects(insert("accounts", { name: "good", created_at: 0 }), /UNIQUE/);
 });
 
 test("tokens", async () => {
   const { id } = await account();
   await sql("DELETE FROM tokens");
-  const good = { hash: HASH, id: ID, account_id: id, name: "good", scopes: 3, created_at: 0, expires_at: null, revoked_at: null };
+  const good = {
+    hash: HASH,
+    id: ID,
+    account_id: id,
+    name: "good",
+    scopes: 3,
+    created_at: 0,
+    expires_at: null,
+    revoked_at: null,
+  };
   await refuses("tokens", good, {
     hash: [null, "", HASH.toUpperCase(), HASH.slice(1), `${HASH}0`, `${HASH.slice(1)}g`],
     id: BAD_IDS,
@@ -75,9 +103,25 @@ test("tokens", async () => {
 
 test("tokens: valid until they expire or are revoked, whichever is first", async () => {
   const { id } = await account();
-  for (const [expires_at, revoked_at, valid_until] of [[null, null, 253402300800], [5, null, 5], [null, 5, 5], [5, 9, 5], [9, 5, 5], [0, null, 0]] as const) {
+  for (const [expires_at, revoked_at, valid_until] of [
+    [null, null, 253402300800],
+    [5, null, 5],
+    [null, 5, 5],
+    [5, 9, 5],
+    [9, 5, 5],
+    [0, null, 0],
+  ] as const) {
     await sql("DELETE FROM tokens");
-    await insert("tokens", { hash: HASH, id: ID, account_id: id, name: "t", scopes: 1, created_at: 0, expires_at, revoked_at });
+    await insert("tokens", {
+      hash: HASH,
+      id: ID,
+      account_id: id,
+      name: "t",
+      scopes: 1,
+      created_at: 0,
+      expires_at,
+      revoked_at,
+    });
     assert.deepEqual(await sql("SELECT valid_until FROM tokens"), [{ valid_until }]);
   }
 });
@@ -85,8 +129,17 @@ test("tokens: valid until they expire or are revoked, whichever is first", async
 test("conversations", async () => {
   const alice = await account();
   const good = {
-    account_id: alice.id, id: ID, contact_id: "bob", group_id: "team", pinned_message_id: null, is_pinned: 0, is_muted: 1,
-    last_active_at: null, last_opened_at: 0, created_at: 253402300799, archived_at: null,
+    account_id: alice.id,
+    id: ID,
+    contact_id: "bob",
+    group_id: "team",
+    pinned_message_id: null,
+    is_pinned: 0,
+    is_muted: 1,
+    last_active_at: null,
+    last_opened_at: 0,
+    created_at: 253402300799,
+    archived_at: null,
   };
   await refuses("conversations", good, {
     account_id: [null, -1, "x"],
@@ -102,7 +155,10 @@ test("conversations", async () => {
     archived_at: BAD_TIMES,
   });
   await assert.rejects(insert("conversations", good), /UNIQUE/, "the same id twice");
-  await assert.rejects(insert("conversations", { ...good, id: "another0123456id", contact_id: null, group_id: null }), /CHECK/);
+  await assert.rejects(
+    insert("conversations", { ...good, id: "another0123456id", contact_id: null, group_id: null }),
+    /CHECK/,
+  );
   await assert.rejects(sql("UPDATE conversations SET contact_id = NULL, group_id = NULL"), /CHECK/);
   await assert.rejects(insert("conversations", { ...good, id: "another0123456id", state: 1 }), /generated/);
 });
@@ -110,15 +166,30 @@ test("conversations", async () => {
 test("conversations: state is the three flags in one number", async () => {
   const alice = await account();
   for (let state = 0; state < 8; state += 1) {
-    const id = await alice.insert({ is_pinned: state & 1, is_muted: (state >> 1) & 1, archived_at: state & 4 ? 0 : null });
-    assert.deepEqual(await sql("SELECT state FROM conversations WHERE account_id = ? AND id = ?", alice.id, id), [{ state }]);
+    const id = await alice.insert({
+      is_pinned: state & 1,
+      is_muted: (state >> 1) & 1,
+      archived_at: state & 4 ? 0 : null,
+    });
+    assert.deepEqual(await sql("SELECT state FROM conversations WHERE account_id = ? AND id = ?", alice.id, id), [
+      { state },
+    ]);
   }
 });
 
 test("messages", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
-  const good = { account_id: alice.id, conversation_id, id: ID, contact_id: null, message: "Hello", read_at: null, created_at: 0, updated_at: 0 };
+  const good = {
+    account_id: alice.id,
+    conversation_id,
+    id: ID,
+    contact_id: null,
+    message: "Hello",
+    read_at: null,
+    created_at: 0,
+    updated_at: 0,
+  };
   await refuses("messages", good, {
     account_id: [null, -1],
     conversation_id: [null, "NoSuchConversat0"],
@@ -131,7 +202,11 @@ test("messages", async () => {
   });
   await assert.rejects(insert("messages", good), /UNIQUE/);
   const other = await alice.insert();
-  await assert.rejects(insert("messages", { ...good, conversation_id: other }), /UNIQUE/, "the same id in another conversation");
+  await assert.rejects(
+    insert("messages", { ...good, conversation_id: other }),
+    /UNIQUE/,
+    "the same id in another conversation",
+  );
   await insert("messages", { ...good, id: "another0123456id", message: "😀".repeat(10_000) });
   await assert.rejects(insert("messages", { ...good, id: "third0012345678d", object: "{}" }), /generated/);
 });
@@ -139,11 +214,23 @@ test("messages", async () => {
 test("conversations: inbox_state is state and whether it is unread, recency sorts by activity and id", async () => {
   const alice = await account();
   for (const [last_active_at, last_opened_at, unread, digits] of [
-    [null, null, 8, "000000000000"], [5, null, 8, "000000000006"], [null, 5, 0, "000000000000"], [5, 5, 0, "000000000006"], [6, 5, 8, "000000000007"],
-    [5, 6, 0, "000000000006"], [0, 0, 0, "000000000001"], [253402300799, 253402300798, 8, "253402300800"],
+    [null, null, 8, "000000000000"],
+    [5, null, 8, "000000000006"],
+    [null, 5, 0, "000000000000"],
+    [5, 5, 0, "000000000006"],
+    [6, 5, 8, "000000000007"],
+    [5, 6, 0, "000000000006"],
+    [0, 0, 0, "000000000001"],
+    [253402300799, 253402300798, 8, "253402300800"],
   ] as const) {
     for (let state = 0; state < 8; state += 1) {
-      const id = await alice.insert({ is_pinned: state & 1, is_muted: (state >> 1) & 1, archived_at: state & 4 ? 0 : null, last_active_at, last_opened_at });
+      const id = await alice.insert({
+        is_pinned: state & 1,
+        is_muted: (state >> 1) & 1,
+        archived_at: state & 4 ? 0 : null,
+        last_active_at,
+        last_opened_at,
+      });
       assert.deepEqual(
         await sql("SELECT inbox_state, recency FROM conversations WHERE account_id = ? AND id = ?", alice.id, id),
         [{ inbox_state: state + unread, recency: digits + id }],
@@ -155,7 +242,10 @@ test("conversations: inbox_state is state and whether it is unread, recency sort
 test("a message belongs to a conversation of its own account", async () => {
   const [alice, bob] = [await account(), await account()];
   const id = await alice.insert();
-  await assert.rejects(insert("messages", { account_id: bob.id, conversation_id: id, id: ID, message: "Hello", created_at: 0 }), /FOREIGN KEY/);
+  await assert.rejects(
+    insert("messages", { account_id: bob.id, conversation_id: id, id: ID, message: "Hello", created_at: 0 }),
+    /FOREIGN KEY/,
+  );
 });
 
 test("only a message of the conversation itself can be pinned", async () => {
@@ -163,12 +253,20 @@ test("only a message of the conversation itself can be pinned", async () => {
   const [id, other] = [await alice.insert(), await alice.insert()];
   const [mine, others] = [await alice.insertMessage(id), await alice.insertMessage(other)];
   const foreign = await bob.insertMessage(await bob.insert({ id }));
-  const pin = (message: string | null) => sql("UPDATE conversations SET pinned_message_id = ? WHERE account_id = ? AND id = ?", message, alice.id, id);
+  const pin = (message: string | null) =>
+    sql("UPDATE conversations SET pinned_message_id = ? WHERE account_id = ? AND id = ?", message, alice.id, id);
   await assert.rejects(pin(others), /FOREIGN KEY/);
   await assert.rejects(pin(foreign), /FOREIGN KEY/);
   await pin(mine);
-  await assert.rejects(sql("UPDATE messages SET conversation_id = ? WHERE account_id = ? AND id = ?", other, alice.id, mine), /FOREIGN KEY/, "nor moved while it is");
-  await assert.rejects(sql("UPDATE messages SET id = ? WHERE account_id = ? AND id = ?", "another0123456id", alice.id, mine), /FOREIGN KEY/);
+  await assert.rejects(
+    sql("UPDATE messages SET conversation_id = ? WHERE account_id = ? AND id = ?", other, alice.id, mine),
+    /FOREIGN KEY/,
+    "nor moved while it is",
+  );
+  await assert.rejects(
+    sql("UPDATE messages SET id = ? WHERE account_id = ? AND id = ?", "another0123456id", alice.id, mine),
+    /FOREIGN KEY/,
+  );
 });
 
 test("a deleted message is un-pinned by the database, whoever deletes it, and nothing else", async () => {
@@ -178,39 +276,65 @@ test("a deleted message is un-pinned by the database, whoever deletes it, and no
   await bob.insert({ id });
   const message = await alice.insertMessage(id);
   const [others] = [await alice.insertMessage(other), await bob.insertMessage(id, { id: message })];
-  for (const [account_id, conversation, pinned] of [[alice.id, id, message], [alice.id, other, others], [bob.id, id, message]] as const) {
-    await sql("UPDATE conversations SET pinned_message_id = ? WHERE account_id = ? AND id = ?", pinned, account_id, conversation);
+  for (const [account_id, conversation, pinned] of [
+    [alice.id, id, message],
+    [alice.id, other, others],
+    [bob.id, id, message],
+  ] as const) {
+    await sql(
+      "UPDATE conversations SET pinned_message_id = ? WHERE account_id = ? AND id = ?",
+      pinned,
+      account_id,
+      conversation,
+    );
   }
   const [before, bobs] = [await alice.contents(), await bob.contents()];
   await sql("DELETE FROM messages WHERE account_id = ? AND id = ?", alice.id, message);
   const { conversations, messages } = await alice.contents();
-  const unpinned = (row: Row): Row => (row["id"] === id
-    ? { ...row, pinned_message_id: null, object: String(row["object"]).replace(`"${message}"`, "null"), changed_by: `${message}-deleted`, tag: `${message}-deleted` }
-    : row);
+  const unpinned = (row: Row): Row =>
+    row.id === id
+      ? {
+          ...row,
+          pinned_message_id: null,
+          object: String(row.object).replace(`"${message}"`, "null"),
+          changed_by: `${message}-deleted`,
+          tag: `${message}-deleted`,
+        }
+      : row;
   assert.deepEqual(conversations, before.conversations.map(unpinned));
-  assert.deepEqual(messages, before.messages.filter((row) => row["id"] !== message));
+  assert.deepEqual(
+    messages,
+    before.messages.filter((row) => row.id !== message),
+  );
   assert.deepEqual(await bob.contents(), bobs);
   await sql("DELETE FROM messages WHERE account_id = ?", bob.id);
-  assert.deepEqual((await bob.contents()).conversations.map((row) => row["pinned_message_id"]), [null]);
+  assert.deepEqual(
+    (await bob.contents()).conversations.map((row) => row.pinned_message_id),
+    [null],
+  );
 });
 
 test("a tag names the request that changed the row last, before any did the row itself", async () => {
   const alice = await account();
   const id = await alice.insert();
   const message = await alice.insertMessage(id);
-  for (const [table, row] of [["conversations", id], ["messages", message]] as const) {
-    const tag = async () => (await sql(`SELECT tag FROM ${table} WHERE account_id = ? AND id = ?`, alice.id, row))[0]?.["tag"];
+  for (const [table, row] of [
+    ["conversations", id],
+    ["messages", message],
+  ] as const) {
+    const tag = async () =>
+      (await sql(`SELECT tag FROM ${table} WHERE account_id = ? AND id = ?`, alice.id, row))[0]?.tag;
     assert.equal(await tag(), row);
     await sql(`UPDATE ${table} SET changed_by = 'R000000000000001' WHERE account_id = ? AND id = ?`, alice.id, row);
     assert.equal(await tag(), "R000000000000001");
   }
   const token = async () => (await sql("SELECT id, tag, object FROM tokens WHERE account_id = ?", alice.id))[0]!;
   const before = await token();
-  assert.equal(before["tag"], before["id"]);
+  assert.equal(before.tag, before.id);
   await sql("UPDATE tokens SET revoked_at = 7 WHERE account_id = ?", alice.id);
   const after = await token();
-  assert.equal(after["tag"], `${before["id"]}-7`);
-  assert.deepEqual(JSON.parse(String(after["object"])), { ...JSON.parse(String(before["object"])), revoked_at: 7 });
+  assert.equal(after.tag, `${before.id}-7`);
+  assert.deepEqual(JSON.parse(String(after.object)), { ...JSON.parse(String(before.object)), revoked_at: 7 });
 });
 
 test("a remembered key is one of an account, whole, and goes with the account", async () => {
@@ -229,8 +353,12 @@ test("a remembered key is one of an account, whole, and goes with the account", 
 });
 
 test("a database of before the messages is brought up to date without loss", async () => {
-  const migrations = readdirSync(new URL("../migrations", import.meta.url)).filter((name) => name.endsWith(".sql")).sort();
-  const [first, ...later] = migrations.map((name) => readFileSync(new URL(`../migrations/${name}`, import.meta.url), "utf8"));
+  const migrations = readdirSync(new URL("../migrations", import.meta.url))
+    .filter((name) => name.endsWith(".sql"))
+    .sort();
+  const [first, ...later] = migrations.map((name) =>
+    readFileSync(new URL(`../migrations/${name}`, import.meta.url), "utf8"),
+  );
   // SQLite as Node has it: the same dialect, and a database that has seen nothing but the first migration.
   using database = new DatabaseSync(":memory:");
   database.exec(`PRAGMA foreign_keys = ON; ${first}`);
@@ -245,24 +373,49 @@ test("a database of before the messages is brought up to date without loss", asy
     SELECT account_id, id, id, contact_id, 'A message to ' || id || char(10) || '😀', archived_at, created_at, last_active_at FROM conversations WHERE is_muted;
     UPDATE conversations SET pinned_message_id = id WHERE is_muted AND is_pinned;`);
   const columns = {
-    accounts: "*", tokens: "hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, valid_until", messages: "account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at",
-    conversations: "account_id, id, contact_id, group_id, pinned_message_id, is_pinned, is_muted, last_active_at, last_opened_at, created_at, archived_at, state, object",
+    accounts: "*",
+    tokens: "hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, valid_until",
+    messages: "account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at",
+    conversations:
+      "account_id, id, contact_id, group_id, pinned_message_id, is_pinned, is_muted, last_active_at, last_opened_at, created_at, archived_at, state, object",
   };
-  const contents = () => Object.entries(columns).map(([table, list]) => database.prepare(`SELECT ${list} FROM ${table} ORDER BY 1, 2, 3`).all());
+  const contents = () =>
+    Object.entries(columns).map(([table, list]) =>
+      database.prepare(`SELECT ${list} FROM ${table} ORDER BY 1, 2, 3`).all(),
+    );
   const before = contents();
-  assert.deepEqual(before.map((rows) => rows.length), [2, 1, 100, 500]);
+  assert.deepEqual(
+    before.map((rows) => rows.length),
+    [2, 1, 100, 500],
+  );
   for (const migration of later) database.exec(migration);
   assert.deepEqual(contents(), before);
-  assert.deepEqual(database.prepare("PRAGMA integrity_check").all().map((row) => row["integrity_check"]), ["ok"]);
+  assert.deepEqual(
+    database
+      .prepare("PRAGMA integrity_check")
+      .all()
+      .map((row) => row.integrity_check),
+    ["ok"],
+  );
   assert.deepEqual(database.prepare("PRAGMA foreign_key_check").all(), []);
 
   // What is new works on what was there.
-  const unread = database.prepare("SELECT count(*) AS n FROM conversations INDEXED BY conversations_by_inbox WHERE account_id = 1 AND inbox_state >= 8").get();
-  const counted = before[3]!.filter(({ account_id, last_active_at, last_opened_at }) =>
-    account_id === 1 && (last_opened_at === null || (last_active_at !== null && Number(last_active_at) > Number(last_opened_at))));
-  assert.deepEqual(unread?.["n"], counted.length);
+  const unread = database
+    .prepare(
+      "SELECT count(*) AS n FROM conversations INDEXED BY conversations_by_inbox WHERE account_id = 1 AND inbox_state >= 8",
+    )
+    .get();
+  const counted = before[3]!.filter(
+    ({ account_id, last_active_at, last_opened_at }) =>
+      account_id === 1 &&
+      (last_opened_at === null || (last_active_at !== null && Number(last_active_at) > Number(last_opened_at))),
+  );
+  assert.deepEqual(unread?.n, counted.length);
   database.exec("DELETE FROM messages");
-  assert.deepEqual(database.prepare("SELECT count(*) AS n FROM conversations WHERE pinned_message_id IS NOT NULL").get()?.["n"], 0);
+  assert.deepEqual(
+    database.prepare("SELECT count(*) AS n FROM conversations WHERE pinned_message_id IS NOT NULL").get()?.n,
+    0,
+  );
 });
 
 test("deleting a conversation deletes its messages, deleting an account all it has", async () => {

@@ -4,19 +4,36 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Account, COLLECTION, MESSAGES, account, idsOf, item, links, messageItem, position, sql } from "./harness.ts";
+import {
+  type Account,
+  account,
+  COLLECTION,
+  idsOf,
+  item,
+  links,
+  MESSAGES,
+  messageItem,
+  position,
+  sql,
+} from "./harness.ts";
 import { random } from "./random.ts";
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 const WALKS = {
   forwards: { start: "", cursor: "starting_after", from: (ids: string[]) => ids.at(-1), relation: "next" },
-  backwards: { start: "&ending_before=0000000000000000", cursor: "ending_before", from: (ids: string[]) => ids[0], relation: "prev" },
+  backwards: {
+    start: "&ending_before=0000000000000000",
+    cursor: "ending_before",
+    from: (ids: string[]) => ids[0],
+    relation: "prev",
+  },
 } as const;
 type Direction = keyof typeof WALKS;
 const DIRECTIONS = ["forwards", "backwards"] as const;
 
-const idsFrom = (below: (bound: number) => number) => () => Array.from({ length: 16 }, () => BASE62[below(62)]).join("");
+const idsFrom = (below: (bound: number) => number) => () =>
+  Array.from({ length: 16 }, () => BASE62[below(62)]).join("");
 
 /** What is walked over: how it comes and goes. */
 interface World {
@@ -29,11 +46,13 @@ interface World {
 
 const conversations = (alice: Account): World => ({
   path: COLLECTION,
-  fill: (ids) => sql(
-    `INSERT INTO conversations (account_id, id, contact_id, group_id, is_muted, created_at)
+  fill: (ids) =>
+    sql(
+      `INSERT INTO conversations (account_id, id, contact_id, group_id, is_muted, created_at)
      SELECT ?, value, 'bob', 'team', 1, 0 FROM json_each(?)`,
-    alice.id, JSON.stringify(ids),
-  ),
+      alice.id,
+      JSON.stringify(ids),
+    ),
   create: () => alice.post(COLLECTION, "contact_id=bob&group_id=team"),
   insert: (id) => alice.insert({ id, contact_id: "bob", group_id: "team", is_muted: 1 }),
   remove: (id) => alice.delete(item(id)),
@@ -42,10 +61,13 @@ const conversations = (alice: Account): World => ({
 /** Messages of one conversation, those of another between them. */
 async function messages(alice: Account, narrowed: boolean): Promise<World> {
   const [conversation, other] = [await alice.insert(), await alice.insert()];
-  const fill = (id: string, ids: string[]) => sql(
-    "INSERT INTO messages (account_id, conversation_id, id, message, created_at) SELECT ?, ?, value, 'Hello', 0 FROM json_each(?)",
-    alice.id, id, JSON.stringify(ids),
-  );
+  const fill = (id: string, ids: string[]) =>
+    sql(
+      "INSERT INTO messages (account_id, conversation_id, id, message, created_at) SELECT ?, ?, value, 'Hello', 0 FROM json_each(?)",
+      alice.id,
+      id,
+      JSON.stringify(ids),
+    );
   if (narrowed) await fill(other, Array.from({ length: 100 }, idsFrom(random(99))));
   return {
     path: narrowed ? `${MESSAGES}?conversation_id=${conversation}` : MESSAGES,
@@ -114,7 +136,12 @@ async function walk(alice: Account, world: World, seed: number, direction: Direc
 }
 
 for (const direction of DIRECTIONS) {
-  const filters = [["everything", ""], ["a flag", "&muted=true"], ["flags of a group", "&muted=true&pinned=false&group_id=team"], ["the unread", "&unread=true"]];
+  const filters = [
+    ["everything", ""],
+    ["a flag", "&muted=true"],
+    ["flags of a group", "&muted=true&pinned=false&group_id=team"],
+    ["the unread", "&unread=true"],
+  ];
   for (const [name, filter] of filters) {
     test(`${direction} over ${name}`, async () => {
       for (const seed of [1, 2, 3]) {
@@ -123,7 +150,10 @@ for (const direction of DIRECTIONS) {
       }
     });
   }
-  for (const [name, narrowed] of [["all messages", false], ["the messages of a conversation", true]] as const) {
+  for (const [name, narrowed] of [
+    ["all messages", false],
+    ["the messages of a conversation", true],
+  ] as const) {
     test(`${direction} over ${name}`, async () => {
       for (const seed of [1, 2, 3]) {
         const alice = await account();
@@ -152,21 +182,24 @@ async function walkByActivity(alice: Account, seed: number, direction: Direction
     `INSERT INTO conversations (account_id, id, contact_id, group_id, is_muted, last_active_at, created_at)
      SELECT ?, value ->> 'id', 'bob', 'team', 1, value ->> 'at', 0 FROM json_each(?)`,
     alice.id,
-    JSON.stringify(Array.from({ length: 160 }, (_, n) => {
-      const [id, at] = [newId(), time()];
-      if (n % 2 === 0) lasting.set(id, at);
-      else passing.add(id);
-      return { id, at };
-    })),
+    JSON.stringify(
+      Array.from({ length: 160 }, (_, n) => {
+        const [id, at] = [newId(), time()];
+        if (n % 2 === 0) lasting.set(id, at);
+        else passing.add(id);
+        return { id, at };
+      }),
+    ),
   );
 
   const remove = async (id: string) => {
     passing.delete(id);
     assert.equal((await alice.delete(item(id))).status, 204);
   };
-  const move = (id: string) => (below(2) === 0
-    ? alice.say(id, { contact_id: "bob" })
-    : sql("UPDATE conversations SET last_active_at = ? WHERE account_id = ? AND id = ?", time(), alice.id, id));
+  const move = (id: string) =>
+    below(2) === 0
+      ? alice.say(id, { contact_id: "bob" })
+      : sql("UPDATE conversations SET last_active_at = ? WHERE account_id = ? AND id = ?", time(), alice.id, id);
   const create = async () => {
     const id = newId();
     await alice.insert({ id, contact_id: "bob", group_id: "team", is_muted: 1, last_active_at: time() });
@@ -205,12 +238,21 @@ async function walkByActivity(alice: Account, seed: number, direction: Direction
   }
   const times = new Map([...lasting.keys()].map((id) => [id, 0]));
   for (const id of seen) if (times.has(id)) times.set(id, times.get(id)! + 1);
-  assert.deepEqual([...times].filter(([, count]) => count !== 1), [], `seed ${seed}: missed, or seen twice`);
+  assert.deepEqual(
+    [...times].filter(([, count]) => count !== 1),
+    [],
+    `seed ${seed}: missed, or seen twice`,
+  );
   assert.ok(turn > 2, `seed ${seed}: no cursor's row moved or none went, choose another seed`);
 }
 
 for (const direction of DIRECTIONS) {
-  const filters = [["everything", ""], ["the unread", "&unread=true"], ["flags of a contact", "&muted=true&pinned=false&contact_id=bob"], ["the unread of both", "&unread=true&muted=true&contact_id=bob&group_id=team"]];
+  const filters = [
+    ["everything", ""],
+    ["the unread", "&unread=true"],
+    ["flags of a contact", "&muted=true&pinned=false&contact_id=bob"],
+    ["the unread of both", "&unread=true&muted=true&contact_id=bob&group_id=team"],
+  ];
   for (const [name, filter] of filters) {
     test(`${direction} in order of activity over ${name}`, async () => {
       for (const seed of [1, 2, 3]) await walkByActivity(await account(), seed, direction, filter!);

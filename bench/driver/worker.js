@@ -60,7 +60,10 @@ const ORDERS = {
   async sql({ database, statements }, env) {
     let answer;
     for (const { sql, params = [] } of statements) {
-      answer = await env[database].prepare(sql).bind(...params).all();
+      answer = await env[database]
+        .prepare(sql)
+        .bind(...params)
+        .all();
     }
     return answer.results;
   },

@@ -46,7 +46,11 @@ export default {
       const { id } = exchange;
       const identity = [null, null, id];
       const found = await send(
-        "send", 8, [...identity, conversation_id, null, message], [...identity, conversation_id, null], identity,
+        "send",
+        8,
+        [...identity, conversation_id, null, message],
+        [...identity, conversation_id, null],
+        identity,
       );
       const [tag, object] = found.split("\t");
       return answer(exchange, 201, object, { location: `/v1/messages/${id}`, etag: `"${tag}"` });
@@ -76,9 +80,7 @@ export default {
     const after = query.get("starting_after");
     const page = [limit + 1, after ?? "{", null, null];
     const flags = ["pinned", "muted", "archived"].filter((flag) => query.has(flag));
-    const lines = flags.length > 0
-      ? await send("sparse", 1, [...page, ...states(flags)])
-      : await send("list", 1, page);
+    const lines = flags.length > 0 ? await send("sparse", 1, [...page, ...states(flags)]) : await send("list", 1, page);
     return list(exchange, lines, limit, after, url, flags);
   },
 };

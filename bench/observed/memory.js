@@ -1,6 +1,7 @@
 // This project's Worker as it is, and at one path the size of its wasm memory in bytes.
-import module from "../../build/index_bg.wasm";
+
 import { initSync } from "../../build/index.js";
+import module from "../../build/index_bg.wasm";
 import worker from "../../src/entry.js";
 
 export default {

@@ -1,7 +1,7 @@
 // The page at `/inbox`: the API at work. It does nothing that any holder of a token couldn't do with the public API, and
 // does it through the public client. The token is kept for the tab, in its session storage, and nowhere else.
 
-import { Conversations, ConversationsError, type Conversation } from "../../clients/typescript/src/index.ts";
+import { type Conversation, Conversations, ConversationsError } from "../../clients/typescript/src/index.ts";
 import { byId, tell } from "./inbox/dom.ts";
 import { createList, type List } from "./inbox/list.ts";
 import { createThread, type Thread } from "./inbox/thread.ts";
@@ -32,7 +32,11 @@ door.onsubmit = (event) => {
 /** Opens the inbox, if the token does. */
 async function enter(token: string): Promise<void> {
   byId("door-error").textContent = "";
-  const client = new Conversations({ token, baseUrl: location.origin, fetch: (url, init) => fetch(url, { ...init, keepalive: leaving }) });
+  const client = new Conversations({
+    token,
+    baseUrl: location.origin,
+    fetch: (url, init) => fetch(url, { ...init, keepalive: leaving }),
+  });
   thread = createThread({ client, changed: (conversation) => list.show(conversation), failed });
   list = createList({ client, open, changed, failed });
   try {
@@ -65,7 +69,9 @@ function close(why: string): void {
 /** What went wrong, as the API says it. */
 function sentence(error: unknown): string {
   if (!(error instanceof ConversationsError)) return error instanceof Error ? error.message : String(error);
-  return error.status < 500 || error.requestId === null ? error.message : `${error.message} (Request ${error.requestId}.)`;
+  return error.status < 500 || error.requestId === null
+    ? error.message
+    : `${error.message} (Request ${error.requestId}.)`;
 }
 
 function failed(error: unknown): void {

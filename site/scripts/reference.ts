@@ -13,10 +13,15 @@ description.info.description = description.info.description
 
 // A first try sends what is needed. Everything optional waits to be ticked, as not all of it goes together.
 const { paths, components } = description;
-const inPlace = Object.values<any>(paths).flatMap((path) => Object.values<any>(path).flatMap((operation) => operation.parameters ?? []));
+const inPlace = Object.values<any>(paths).flatMap((path) =>
+  Object.values<any>(path).flatMap((operation) => operation.parameters ?? []),
+);
 for (const parameter of [...inPlace, ...Object.values<any>(components.parameters)]) {
   if (parameter.$ref !== undefined || parameter.required || parameter.name === "limit") continue;
-  const { example, ...schema } = parameter.schema.$ref === undefined ? parameter.schema : components.schemas[parameter.schema.$ref.split("/").at(-1)];
+  const { example, ...schema } =
+    parameter.schema.$ref === undefined
+      ? parameter.schema
+      : components.schemas[parameter.schema.$ref.split("/").at(-1)];
   const value = example ?? schema.default;
   if (value === undefined) continue;
   parameter.schema = schema;
@@ -25,7 +30,8 @@ for (const parameter of [...inPlace, ...Object.values<any>(components.parameters
 
 // One token is asked for, at the top of the page. Which scopes it needs, each operation says in words.
 description.security = [{ token: [] }];
-for (const path of Object.values<any>(paths)) for (const operation of Object.values<any>(path)) if (operation.security?.length) delete operation.security;
+for (const path of Object.values<any>(paths))
+  for (const operation of Object.values<any>(path)) if (operation.security?.length) delete operation.security;
 
 Scalar.createApiReference("#reference", {
   content: description,
@@ -33,7 +39,8 @@ Scalar.createApiReference("#reference", {
   // `documentation_url` of an error is `/#` and its code, so that is the anchor of the code's heading. Scalar's anchors
   // are its ids without the name of the document.
   slug: "api",
-  generateHeadingSlug: ({ slug }: { slug: string }) => `api/${slug === "introduction" ? "description/introduction" : slug.replaceAll("-", "_")}`,
+  generateHeadingSlug: ({ slug }: { slug: string }) =>
+    `api/${slug === "introduction" ? "description/introduction" : slug.replaceAll("-", "_")}`,
   telemetry: false,
   agent: { disabled: true },
   mcp: { disabled: true },

@@ -4,8 +4,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { inspect } from "node:util";
-import { Conversations, ConversationsError, NetworkError, type Options, etagOf } from "../../clients/typescript/src/index.ts";
-import { COLLECTION, NO_ID, account, audited, item, origin } from "../harness.ts";
+import {
+  Conversations,
+  ConversationsError,
+  etagOf,
+  NetworkError,
+  type Options,
+} from "../../clients/typescript/src/index.ts";
+import { account, audited, COLLECTION, item, NO_ID, origin } from "../harness.ts";
 
 type Fetch = NonNullable<Options["fetch"]>;
 
@@ -19,8 +25,10 @@ const UNREACHED: Fetch = async () => {
   throw new TypeError("no such host");
 };
 /** An answer that is made up: of limits, or of something on the way to the API. */
-const saying = (status: number, headers: Record<string, string> = {}, body = "<h1>Sorry</h1>"): Fetch =>
-  async () => new Response(body, { status, headers });
+const saying =
+  (status: number, headers: Record<string, string> = {}, body = "<h1>Sorry</h1>"): Fetch =>
+  async () =>
+    new Response(body, { status, headers });
 
 /** A client whose attempts meet one of these each, and then the API itself; what it sent, and how long it waited. */
 function connect(token: string, attempts: Fetch[] = [], options: Partial<Options> = {}) {
@@ -41,7 +49,10 @@ function connect(token: string, attempts: Fetch[] = [], options: Partial<Options
 
 /** The error of this class that a call must end with. */
 async function failure<E extends Error>(call: Promise<unknown>, type: new (...values: never[]) => E): Promise<E> {
-  const outcome: unknown = await call.then((value) => ({ value }), (error: unknown) => error);
+  const outcome: unknown = await call.then(
+    (value) => ({ value }),
+    (error: unknown) => error,
+  );
   assert.ok(outcome instanceof type, inspect(outcome));
   return outcome;
 }
@@ -60,23 +71,31 @@ const at = (n: number): string => String(n).padStart(16, "0");
 /** An account with conversations 1 … 25, those with an even number muted, and the ids of a list of numbers. */
 async function holder() {
   const alice = await account();
-  for (let n = 1; n <= 25; n += 1) await alice.insert({ id: at(n), is_muted: n % 2 === 0 ? 1 : 0, last_active_at: 100 - n });
+  for (let n = 1; n <= 25; n += 1)
+    await alice.insert({ id: at(n), is_muted: n % 2 === 0 ? 1 : 0, last_active_at: 100 - n });
   return alice;
 }
-const DOWN_TO = (first: number, last: number): string[] => Array.from({ length: first - last + 1 }, (_, n) => at(first - n));
+const DOWN_TO = (first: number, last: number): string[] =>
+  Array.from({ length: first - last + 1 }, (_, n) => at(first - n));
 
 // --------------------------------------------------------------------------------------------------------------- lists
 
 test("for await sees all pages, in order and once", async () => {
   const { client, sent } = connect((await holder()).token);
-  assert.deepEqual((await all(client.conversations.list())).map(({ id }) => id), DOWN_TO(25, 1));
+  assert.deepEqual(
+    (await all(client.conversations.list())).map(({ id }) => id),
+    DOWN_TO(25, 1),
+  );
   assert.equal(sent.length, 3);
 });
 
 test("filters, order and page size hold on every page", async () => {
   const { client, sent } = connect((await holder()).token);
   const unmuted = await all(client.conversations.list({ muted: false, limit: 5, sort: "last_active_at" }));
-  assert.deepEqual(unmuted.map(({ id }) => id), Array.from({ length: 13 }, (_, n) => at(2 * n + 1)));
+  assert.deepEqual(
+    unmuted.map(({ id }) => id),
+    Array.from({ length: 13 }, (_, n) => at(2 * n + 1)),
+  );
   assert.equal(sent.length, 3);
   for (const { url } of sent) assert.match(url, /\?(?=.*muted=false)(?=.*limit=5)(?=.*sort=last_active_at)/);
 });
@@ -95,7 +114,10 @@ test("a walk that ends early asks for no further page", async () => {
 
 test("with ending_before the walk goes to the newest", async () => {
   const { client, sent } = connect((await holder()).token);
-  assert.deepEqual((await all(client.conversations.list({ ending_before: at(3), limit: 10 }))).map(({ id }) => id), DOWN_TO(25, 4).reverse());
+  assert.deepEqual(
+    (await all(client.conversations.list({ ending_before: at(3), limit: 10 }))).map(({ id }) => id),
+    DOWN_TO(25, 4).reverse(),
+  );
   assert.equal(sent.length, 3);
 });
 
@@ -169,7 +191,10 @@ test("tokens: made, shown once, listed, rotated and revoked", async () => {
   const { client } = connect(alice.token);
   const { token, ...made } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
   assert.deepEqual(await client.tokens.get(made.id), made);
-  assert.deepEqual((await all(client.tokens.list())).filter(({ id }) => id === made.id), [made]);
+  assert.deepEqual(
+    (await all(client.tokens.list())).filter(({ id }) => id === made.id),
+    [made],
+  );
   assert.deepEqual(await all(connect(token).client.conversations.list()), []);
 
   const successor = await client.tokens.rotate(made.id, { grace_period: 0 });
@@ -236,8 +261,13 @@ test("an error is all that the API says of it", async () => {
   assert.match(message, /100/);
   assert.match(String(requestId), /^[0-9A-Za-z]{16}$/);
   assert.deepEqual(rest, {
-    name: "ConversationsError", status: 400, code: "parameter_invalid", param: "limit",
-    documentationUrl: `${origin}/#parameter_invalid`, retryAfter: null, attempts: 1,
+    name: "ConversationsError",
+    status: 400,
+    code: "parameter_invalid",
+    param: "limit",
+    documentationUrl: `${origin}/#parameter_invalid`,
+    retryAfter: null,
+    attempts: 1,
   });
 });
 
@@ -295,7 +325,11 @@ test("the token is in nothing that is printed", async () => {
   const { token } = await account();
   const { client } = connect(token, [saying(500)]);
   const error = await refusal(client.conversations.get(NO_ID));
-  for (const shown of [inspect(client, { depth: 9, showHidden: true }), inspect(error, { depth: 9 }), JSON.stringify([client, error])]) {
+  for (const shown of [
+    inspect(client, { depth: 9, showHidden: true }),
+    inspect(error, { depth: 9 }),
+    JSON.stringify([client, error]),
+  ]) {
     assert.ok(!shown.includes(token), shown);
   }
 });
@@ -315,7 +349,10 @@ test("a database that is down for a moment is not noticed", async () => {
 test("the retries end, and the error says how often it was tried", async () => {
   const { client, waits } = connect((await account()).token, Array(9).fill(DOWN));
   const error = await refusal(client.conversations.get(NO_ID));
-  assert.deepEqual([error.status, error.code, error.retryAfter, error.attempts, waits.length], [503, "database_unavailable", 5, 4, 3]);
+  assert.deepEqual(
+    [error.status, error.code, error.retryAfter, error.attempts, waits.length],
+    [503, "database_unavailable", 5, 4, 3],
+  );
 });
 
 test("retries can be turned off", async () => {
@@ -354,19 +391,33 @@ test("who is asked to wait longer than maxWait is told at once", async () => {
 
 test("a gateway's 502, 503 and 504 are tried again, a 500 is not", async () => {
   const { token } = await account();
-  for (const [status, attempts] of [[502, 2], [503, 2], [504, 2], [500, 1]] as const) {
+  for (const [status, attempts] of [
+    [502, 2],
+    [503, 2],
+    [504, 2],
+    [500, 1],
+  ] as const) {
     const { client, sent } = connect(token, [saying(status)]);
-    await client.conversations.list().page().catch(() => undefined);
+    await client.conversations
+      .list()
+      .page()
+      .catch(() => undefined);
     assert.equal(sent.length, attempts, String(status));
   }
 });
 
-for (const [what, attempt] of [["the connection is lost", LOST], ["the database fails", STORED_BUT_DOWN]] as const) {
+for (const [what, attempt] of [
+  ["the connection is lost", LOST],
+  ["the database fails", STORED_BUT_DOWN],
+] as const) {
   test(`a POST is done once when ${what} after it was done`, async () => {
     const alice = await account();
     const { client, keys } = connect(alice.token, [attempt, attempt]);
     const { id } = await client.conversations.create({ contact_id: "bob" });
-    assert.deepEqual((await alice.contents()).conversations.map((row) => row["id"]), [id]);
+    assert.deepEqual(
+      (await alice.contents()).conversations.map((row) => row.id),
+      [id],
+    );
     assert.equal(keys().length, 3);
     assert.equal(new Set(keys()).size, 1);
     assert.match(keys()[0]!, /^[0-9a-f-]{36}$/);
@@ -382,8 +433,14 @@ test("every POST has a key of its own, or the caller's", async () => {
   assert.notEqual(keys()[0], keys()[1]);
   const conversation_id = one.id;
   const sent = await client.messages.create({ conversation_id, message: "Hello" }, { idempotencyKey: "order-7" });
-  assert.deepEqual(await client.messages.create({ conversation_id, message: "Hello" }, { idempotencyKey: "order-7" }), sent);
-  assert.equal((await refusal(client.messages.create({ conversation_id, message: "Bye" }, { idempotencyKey: "order-7" }))).code, "idempotency_key_reused");
+  assert.deepEqual(
+    await client.messages.create({ conversation_id, message: "Hello" }, { idempotencyKey: "order-7" }),
+    sent,
+  );
+  assert.equal(
+    (await refusal(client.messages.create({ conversation_id, message: "Bye" }, { idempotencyKey: "order-7" }))).code,
+    "idempotency_key_reused",
+  );
   assert.equal((await alice.contents()).messages.length, 1);
   await client.tokens.rotate((await client.tokens.create({ name: "t", scopes: "messages:read" })).id);
   assert.ok(keys().every((key) => key !== null));
@@ -395,7 +452,10 @@ test("only a POST has a key", async () => {
   await client.conversations.get(id);
   await client.conversations.update(id, { is_muted: true });
   await client.conversations.delete(id);
-  assert.deepEqual(keys().map((key) => key !== null), [true, false, false, false]);
+  assert.deepEqual(
+    keys().map((key) => key !== null),
+    [true, false, false, false],
+  );
 });
 
 test("a delete whose answer was lost has deleted, and is no error", async () => {
@@ -425,7 +485,8 @@ test("after a retry a 412 says by its attempts that it may be the caller's own d
 // ------------------------------------------------------------------------------------------------------- cancellation
 
 /** Answers when its signal is aborted, and not before. */
-const NEVER: Fetch = (_, { signal }) => new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason)));
+const NEVER: Fetch = (_, { signal }) =>
+  new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason)));
 
 test("a call that is cancelled beforehand sends nothing", async () => {
   const { client, sent } = connect((await account()).token);
@@ -452,10 +513,16 @@ const AT_ONCE = { timeout: 10_000 };
 test("a call that is cancelled on its way ends with the signal's reason, and is not tried again", AT_ONCE, async () => {
   const controller = new AbortController();
   const reason = new Error("changed my mind");
-  const { client, sent } = connect("self_nothing", [(url, init) => {
-    queueMicrotask(() => controller.abort(reason));
-    return NEVER(url, init);
-  }], { retries: 0 });
+  const { client, sent } = connect(
+    "self_nothing",
+    [
+      (url, init) => {
+        queueMicrotask(() => controller.abort(reason));
+        return NEVER(url, init);
+      },
+    ],
+    { retries: 0 },
+  );
   assert.equal(await failure(client.conversations.get(NO_ID, { signal: controller.signal }), Error), reason);
   assert.equal(sent.length, 1);
 });
@@ -463,13 +530,18 @@ test("a call that is cancelled on its way ends with the signal's reason, and is 
 test("a body that is cancelled half way ends with the signal's reason", AT_ONCE, async () => {
   const controller = new AbortController();
   const reason = new Error("changed my mind");
-  const { client } = connect("self_nothing", [async (_, { signal }) => new Response(new ReadableStream({
-    start(body) {
-      body.enqueue(new TextEncoder().encode('{"id":'));
-      signal!.addEventListener("abort", () => body.error(signal!.reason));
-      queueMicrotask(() => controller.abort(reason));
-    },
-  }))]);
+  const { client } = connect("self_nothing", [
+    async (_, { signal }) =>
+      new Response(
+        new ReadableStream({
+          start(body) {
+            body.enqueue(new TextEncoder().encode('{"id":'));
+            signal!.addEventListener("abort", () => body.error(signal!.reason));
+            queueMicrotask(() => controller.abort(reason));
+          },
+        }),
+      ),
+  ]);
   assert.equal(await failure(client.conversations.get(NO_ID, { signal: controller.signal }), Error), reason);
 });
 
@@ -495,7 +567,10 @@ test("the wait before a retry is a timer, which cancelling ends at once", AT_ONC
   assert.equal(sent.length, 2);
   assert.equal(await failure(client.conversations.list().page({ signal: controller.signal }), Error), reason);
   assert.deepEqual([sent.length, waits.length], [3, 2]);
-  assert.ok(cleared.mock.calls.some(({ arguments: [timer] }) => timer === cancelled), "the timer still runs");
+  assert.ok(
+    cleared.mock.calls.some(({ arguments: [timer] }) => timer === cancelled),
+    "the timer still runs",
+  );
 });
 
 test("an attempt that takes too long is tried again", async () => {

@@ -51,6 +51,11 @@ test("in a Worker, over the network", async () => {
 test("in a Worker, through a service binding", async () => {
   const token = newToken();
   await sql("INSERT INTO accounts (id, name, created_at) VALUES (1, 'caller', 0)");
-  await sql("INSERT INTO tokens (hash, id, account_id, name, scopes, created_at) VALUES (?, ?, 1, 'test', ?, 0)", hashOf(token), randomId(), ALL);
+  await sql(
+    "INSERT INTO tokens (hash, id, account_id, name, scopes, created_at) VALUES (?, ?, 1, 'test', ?, 0)",
+    hashOf(token),
+    randomId(),
+    ALL,
+  );
   assert.deepEqual(await inWorker({ token }), EXPECTED);
 });

@@ -1,7 +1,7 @@
 // What the client does in any environment: Node, Workers, browsers. It uses nothing that one of them lacks, and gives
 // what happened, without ids and times, so that it must be the same everywhere.
 
-import { Conversations, ConversationsError, type Options, etagOf } from "../../clients/typescript/src/index.ts";
+import { Conversations, ConversationsError, etagOf, type Options } from "../../clients/typescript/src/index.ts";
 
 /** An error, as far as it is always the same. */
 type Failure = { status: number; code: string | null; param: string | null; request: boolean };
@@ -31,7 +31,8 @@ export async function everything(options: Options): Promise<Record<string, unkno
   const { contact_id, group_id, is_muted } = created;
 
   const sent = [];
-  for (const message of ["1", "2", "3"]) sent.push((await client.messages.create({ conversation_id: created.id, message })).message);
+  for (const message of ["1", "2", "3"])
+    sent.push((await client.messages.create({ conversation_id: created.id, message })).message);
   const messages = client.messages.list({ conversation_id: created.id, limit: 2 });
   const walked = [];
   for await (const { message } of messages) walked.push(message);
@@ -52,7 +53,10 @@ export async function everything(options: Options): Promise<Record<string, unkno
 
   const controller = new AbortController();
   controller.abort();
-  const cancelled = await client.conversations.get(created.id, { signal: controller.signal }).then(() => "", (error: Error) => error.name);
+  const cancelled = await client.conversations.get(created.id, { signal: controller.signal }).then(
+    () => "",
+    (error: Error) => error.name,
+  );
 
   await client.conversations.delete(created.id, { ifMatch: changed });
   const gone = await failure(client.conversations.get(created.id));
@@ -65,9 +69,19 @@ export async function everything(options: Options): Promise<Record<string, unkno
 
   return {
     created: { contact_id, group_id, is_muted },
-    sent, walked, pages: [first.data.length, second.data.length],
-    notModified, changed: changed.is_muted, tagged: etagOf(changed) !== etagOf(seen),
-    stale, invalid, gone, sentOnce: withCarol.length, cancelled, opened, revoked,
+    sent,
+    walked,
+    pages: [first.data.length, second.data.length],
+    notModified,
+    changed: changed.is_muted,
+    tagged: etagOf(changed) !== etagOf(seen),
+    stale,
+    invalid,
+    gone,
+    sentOnce: withCarol.length,
+    cancelled,
+    opened,
+    revoked,
   };
 }
 
@@ -85,7 +99,10 @@ function losing(fetch: Options["fetch"] = (url, init) => globalThis.fetch(url, i
 }
 
 async function failure(call: Promise<unknown>): Promise<Failure> {
-  const error: unknown = await call.then(() => "no error", (error) => error);
+  const error: unknown = await call.then(
+    () => "no error",
+    (error) => error,
+  );
   if (!(error instanceof ConversationsError)) throw error;
   const { status, code, param, requestId } = error;
   return { status, code, param, request: requestId !== null };

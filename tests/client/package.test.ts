@@ -39,7 +39,10 @@ test("the types are those of openapi.yaml", () => {
 
 test("the package has no dependencies", () => {
   const manifest = JSON.parse(readFileSync(join(client, "package.json"), "utf8"));
-  assert.deepEqual(Object.keys(manifest).filter((name) => /dependencies/i.test(name)), ["devDependencies"]);
+  assert.deepEqual(
+    Object.keys(manifest).filter((name) => /dependencies/i.test(name)),
+    ["devDependencies"],
+  );
 });
 
 test("the README's examples compile against the built package, and print what they say", async (t) => {
@@ -47,7 +50,10 @@ test("the README's examples compile against the built package, and print what th
   const alice = await account();
   const readme = readFileSync(join(client, "README.md"), "utf8");
   const examples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
-  const program = examples.join("\n").replaceAll("https://conversations.example.com", origin).replace(/self_\w{36}/, alice.token);
+  const program = examples
+    .join("\n")
+    .replaceAll("https://conversations.example.com", origin)
+    .replace(/self_\w{36}/, alice.token);
   const file = join(scratch, "readme.mts");
   writeFileSync(file, program);
   const compilerOptions = { strict: true, noEmit: true, target: "es2022", module: "nodenext", types: [] };

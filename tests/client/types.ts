@@ -1,7 +1,13 @@
 // What the compiler promises whoever uses the client. Nothing here runs: `npm test` checks the types, and each
 // `@ts-expect-error` is an error itself where there is none to expect.
 
-import { type Conversation, Conversations, ConversationsError, type ErrorCode, type TokenWithSecret } from "../../clients/typescript/src/index.ts";
+import type {
+  Conversation,
+  Conversations,
+  ConversationsError,
+  ErrorCode,
+  TokenWithSecret,
+} from "../../clients/typescript/src/index.ts";
 
 /** Everything that compiles, and what must not. */
 export async function types(client: Conversations, error: ConversationsError): Promise<void> {

@@ -2,7 +2,19 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Account, COLLECTION, NO_ID, account, assertConversation, assertError, idsOf, item, links, messageItem, position } from "../harness.ts";
+import {
+  type Account,
+  account,
+  assertConversation,
+  assertError,
+  COLLECTION,
+  idsOf,
+  item,
+  links,
+  messageItem,
+  NO_ID,
+  position,
+} from "../harness.ts";
 
 const list = (query: string): string => `${COLLECTION}?${query}`;
 const BY_ACTIVITY = "sort=last_active_at";
@@ -35,7 +47,8 @@ test("most recent activity first; in the same second the newer first; the never 
   const { alice, ids } = await holder([5], [null], [0], [253402300799], [5], [null], [99], [1]);
   const order = [3, 6, 4, 0, 7, 2, 5, 1].map((n) => ids[n]);
   assert.deepEqual(idsOf(await alice.get(list(BY_ACTIVITY))), order);
-  for (const limit of [1, 2, 3, 7]) assert.deepEqual((await walk(alice, list(`${BY_ACTIVITY}&limit=${limit}`))).flat(), order, String(limit));
+  for (const limit of [1, 2, 3, 7])
+    assert.deepEqual((await walk(alice, list(`${BY_ACTIVITY}&limit=${limit}`))).flat(), order, String(limit));
 });
 
 test("sort=created_at is the default", async () => {
@@ -47,7 +60,10 @@ test("sort=created_at is the default", async () => {
 });
 
 test("a message brings its conversation to the front", async () => {
-  const { alice, ids: [first, second, third] } = await holder([5], [9], [null]);
+  const {
+    alice,
+    ids: [first, second, third],
+  } = await holder([5], [9], [null]);
   const order = async () => idsOf(await alice.get(list(BY_ACTIVITY)));
   assert.deepEqual(await order(), [second, first, third]);
   await alice.say(String(first), { contact_id: "bob" });
@@ -55,7 +71,10 @@ test("a message brings its conversation to the front", async () => {
 });
 
 test("what is listed is the same text as what is retrieved, in any order", async () => {
-  const { alice, ids: [id] } = await holder([253402300799, 0]);
+  const {
+    alice,
+    ids: [id],
+  } = await holder([253402300799, 0]);
   const { text } = await alice.get(item(String(id)));
   for (const query of [BY_ACTIVITY, `${BY_ACTIVITY}&unread=true`, "unread=true", `${BY_ACTIVITY}&contact_id=someone`]) {
     assert.equal((await alice.get(list(query))).text, `{"has_more":false,"data":[${text}]}`, query);
@@ -65,7 +84,12 @@ test("what is listed is the same text as what is retrieved, in any order", async
 test("links keep sort and unread, and lead there and back", async () => {
   const times = Array.from({ length: 12 }, (_, n): [number] => [(n * 5) % 7]);
   const { alice } = await holder(...times);
-  for (const [query, count] of [[BY_ACTIVITY, 12], [`${BY_ACTIVITY}&unread=true`, 12], ["unread=true", 12], [`unread=true&muted=false&${BY_ACTIVITY}&contact_id=someone`, 12]] as const) {
+  for (const [query, count] of [
+    [BY_ACTIVITY, 12],
+    [`${BY_ACTIVITY}&unread=true`, 12],
+    ["unread=true", 12],
+    [`unread=true&muted=false&${BY_ACTIVITY}&contact_id=someone`, 12],
+  ] as const) {
     const seen: string[][] = [];
     let answer = await alice.get(list(`${query}&limit=5`));
     for (;;) {
@@ -100,7 +124,10 @@ test("a cursor stays right when the row it came from moves or goes", async () =>
 });
 
 test("a position needs no row", async () => {
-  const { alice, ids: [never, five, nine] } = await holder([null], [5], [9]);
+  const {
+    alice,
+    ids: [never, five, nine],
+  } = await holder([null], [5], [9]);
   const ids = async (query: string) => idsOf(await alice.get(list(`${BY_ACTIVITY}&${query}`)));
   assert.deepEqual(await ids(`starting_after=${position(NO_ID, 7)}`), [five, never]);
   assert.deepEqual(await ids(`ending_before=${position(NO_ID, 7)}`), [nine]);
@@ -111,12 +138,18 @@ test("a position needs no row", async () => {
 });
 
 test("each order has positions of its own: the other's are refused with where to take the right one from", async () => {
-  const { alice, ids: [id] } = await holder([5]);
+  const {
+    alice,
+    ids: [id],
+  } = await holder([5]);
   for (const cursor of ["starting_after", "ending_before"]) {
     const wrong = await alice.get(list(`${BY_ACTIVITY}&${cursor}=${id}`));
     assertError(wrong, 400, "parameter_invalid", cursor);
     assert.match(wrong.json.message, /Link header/);
-    for (const query of [`${cursor}=${position(String(id), 5)}`, `sort=created_at&${cursor}=${position(String(id), 5)}`]) {
+    for (const query of [
+      `${cursor}=${position(String(id), 5)}`,
+      `sort=created_at&${cursor}=${position(String(id), 5)}`,
+    ]) {
       assertError(await alice.get(list(query)), 400, "parameter_invalid", cursor);
     }
   }
@@ -125,7 +158,16 @@ test("each order has positions of its own: the other's are refused with where to
 // --------------------------------------------------------------------------------------------------------------- unread
 
 test("unread: never opened, or active since; true only those, false only the others", async () => {
-  const { alice, ids } = await holder([null, null], [5, null], [null, 0], [5, 5], [5, 4], [4, 5], [0, null], [253402300799, 253402300798]);
+  const { alice, ids } = await holder(
+    [null, null],
+    [5, null],
+    [null, 0],
+    [5, 5],
+    [5, 4],
+    [4, 5],
+    [0, null],
+    [253402300799, 253402300798],
+  );
   const unread = [7, 6, 4, 1, 0].map((n) => ids[n]);
   const read = [5, 3, 2].map((n) => ids[n]);
   assert.deepEqual(idsOf(await alice.get(list("unread=true"))), unread);
@@ -137,7 +179,10 @@ test("unread: never opened, or active since; true only those, false only the oth
 test("a message of a contact makes it unread, one of one's own read; opening it later makes it read", async () => {
   const alice = await account();
   const { id } = (await alice.post(COLLECTION, "contact_id=bob")).json;
-  const isUnread = async () => [idsOf(await alice.get(list("unread=true"))), idsOf(await alice.get(list("unread=false")))].map((ids) => ids.length);
+  const isUnread = async () =>
+    [idsOf(await alice.get(list("unread=true"))), idsOf(await alice.get(list("unread=false")))].map(
+      (ids) => ids.length,
+    );
   assert.deepEqual(await isUnread(), [1, 0], "new, and never opened");
   const { created_at } = await alice.say(id);
   assert.deepEqual(await isUnread(), [0, 1]);
@@ -154,16 +199,36 @@ test("a message of a contact makes it unread, one of one's own read; opening it 
 
 test("unread and both orders combine with every flag and reference", async () => {
   const alice = await account();
-  type Stored = { id: string; pinned: boolean; muted: boolean; archived: boolean; unread: boolean; contact_id: string; group_id: string | null; active: number | null };
+  type Stored = {
+    id: string;
+    pinned: boolean;
+    muted: boolean;
+    archived: boolean;
+    unread: boolean;
+    contact_id: string;
+    group_id: string | null;
+    active: number | null;
+  };
   const all: Stored[] = [];
   for (const contact_id of ["bob", "carol"]) {
     for (const group_id of [null, "team"]) {
       for (let state = 0; state < 16; state += 1) {
-        const [pinned, muted, archived, unread] = [1, 2, 4, 8].map((bit) => (state & bit) > 0) as [boolean, boolean, boolean, boolean];
-        const active = state % 3 === 0 ? null : 100 + (state * 7) % 5;
+        const [pinned, muted, archived, unread] = [1, 2, 4, 8].map((bit) => (state & bit) > 0) as [
+          boolean,
+          boolean,
+          boolean,
+          boolean,
+        ];
+        const active = state % 3 === 0 ? null : 100 + ((state * 7) % 5);
         const last_opened_at = unread ? (active === null ? null : active - 1) : (active ?? 0);
         const id = await alice.insert({
-          contact_id, group_id, is_pinned: Number(pinned), is_muted: Number(muted), archived_at: archived ? 1 : null, last_active_at: active, last_opened_at,
+          contact_id,
+          group_id,
+          is_pinned: Number(pinned),
+          is_muted: Number(muted),
+          archived_at: archived ? 1 : null,
+          last_active_at: active,
+          last_opened_at,
         });
         all.push({ id, pinned, muted, archived, unread, contact_id, group_id, active });
       }
@@ -172,16 +237,30 @@ test("unread and both orders combine with every flag and reference", async () =>
   all.sort((a, b) => (a.id < b.id ? 1 : -1));
   const byActivity = all.toSorted((a, b) => (b.active ?? -1) - (a.active ?? -1));
   const choices = [undefined, true, false];
-  for (const [sort, rows] of [["created_at", all], ["last_active_at", byActivity]] as const) {
-    for (const unread of choices) for (const pinned of choices) for (const muted of choices) for (const archived of choices) {
-      await Promise.all([undefined, "bob", "nobody"].flatMap((contact_id) => [undefined, "team"].map(async (group_id) => {
-        const wanted = Object.entries({ group_id, archived, muted, unread, contact_id, pinned }).filter(([, value]) => value !== undefined);
-        const query = [`sort=${sort}`, ...wanted.map(([name, value]) => `${name}=${value}`)].join("&");
-        const expected = rows.filter((row) => wanted.every(([name, value]) => row[name as keyof Stored] === value)).map(({ id }) => id);
-        assert.deepEqual(idsOf(await alice.get(list(`${query}&limit=100`))), expected, query);
-        assert.deepEqual(idsOf(await alice.get(list(`${query}&limit=3`))), expected.slice(0, 3), query);
-      })));
-    }
+  for (const [sort, rows] of [
+    ["created_at", all],
+    ["last_active_at", byActivity],
+  ] as const) {
+    for (const unread of choices)
+      for (const pinned of choices)
+        for (const muted of choices)
+          for (const archived of choices) {
+            await Promise.all(
+              [undefined, "bob", "nobody"].flatMap((contact_id) =>
+                [undefined, "team"].map(async (group_id) => {
+                  const wanted = Object.entries({ group_id, archived, muted, unread, contact_id, pinned }).filter(
+                    ([, value]) => value !== undefined,
+                  );
+                  const query = [`sort=${sort}`, ...wanted.map(([name, value]) => `${name}=${value}`)].join("&");
+                  const expected = rows
+                    .filter((row) => wanted.every(([name, value]) => row[name as keyof Stored] === value))
+                    .map(({ id }) => id);
+                  assert.deepEqual(idsOf(await alice.get(list(`${query}&limit=100`))), expected, query);
+                  assert.deepEqual(idsOf(await alice.get(list(`${query}&limit=3`))), expected.slice(0, 3), query);
+                }),
+              ),
+            );
+          }
   }
 });
 
@@ -192,7 +271,11 @@ test("last_opened_at: a time marks it read, null unread, and nothing else change
   const id = await alice.insert({ last_active_at: 5, is_muted: 1 });
   let expected = (await alice.get(item(id))).json;
   for (const [attributes, last_opened_at] of [
-    [{ last_opened_at: 0 }, 0], ["last_opened_at=705103200", 705103200], [{ last_opened_at: null }, null], [{ last_opened_at: 253402300799 }, 253402300799], ["last_opened_at=", null],
+    [{ last_opened_at: 0 }, 0],
+    ["last_opened_at=705103200", 705103200],
+    [{ last_opened_at: null }, null],
+    [{ last_opened_at: 253402300799 }, 253402300799],
+    ["last_opened_at=", null],
   ] as const) {
     expected = { ...expected, last_opened_at };
     assertConversation((await alice.put(item(id), attributes)).json, expected);
@@ -205,8 +288,15 @@ test("no GET changes when a conversation was opened", async () => {
   const id = await alice.insert();
   await alice.say(id, { contact_id: "bob" });
   const before = await alice.contents();
-  for (const path of [COLLECTION, list("unread=true"), list(BY_ACTIVITY), item(id), `/v1/messages?conversation_id=${id}`]) {
-    for (const answer of [await alice.get(path), await alice.head(path)]) assert.deepEqual([answer.status, answer.cost.rowsWritten], [200, 0]);
+  for (const path of [
+    COLLECTION,
+    list("unread=true"),
+    list(BY_ACTIVITY),
+    item(id),
+    `/v1/messages?conversation_id=${id}`,
+  ]) {
+    for (const answer of [await alice.get(path), await alice.head(path)])
+      assert.deepEqual([answer.status, answer.cost.rowsWritten], [200, 0]);
   }
   assert.deepEqual(await alice.contents(), before);
 });
@@ -215,7 +305,8 @@ test("an update without attributes reads only", async () => {
   const alice = await account();
   const id = await alice.insert();
   for (const verb of ["put", "patch"] as const) {
-    for (const attributes of [undefined, "", {}]) assert.equal((await alice[verb](item(id), attributes)).cost.rowsWritten, 0);
+    for (const attributes of [undefined, "", {}])
+      assert.equal((await alice[verb](item(id), attributes)).cost.rowsWritten, 0);
   }
 });
 

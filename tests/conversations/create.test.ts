@@ -2,11 +2,16 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, account, assertConversation, assertError, idsOf, item } from "../harness.ts";
+import { account, assertConversation, assertError, COLLECTION, idsOf, item } from "../harness.ts";
 
 const FRESH = {
-  group_id: null, pinned_message_id: null, is_pinned: false, is_muted: false,
-  last_active_at: null, last_opened_at: null, archived_at: null,
+  group_id: null,
+  pinned_message_id: null,
+  is_pinned: false,
+  is_muted: false,
+  last_active_at: null,
+  last_opened_at: null,
+  archived_at: null,
 };
 
 test("a new conversation comes back whole, with 201 and its Location", async () => {
@@ -18,8 +23,8 @@ test("a new conversation comes back whole, with 201 and its Location", async () 
   assertConversation(json, { ...FRESH, contact_id: "WAz8eIbvDR60rouK" });
   assert.match(json.id, /^[0-9A-Za-z]{16}$/);
   assert.ok(Number.isInteger(json.created_at) && before <= json.created_at && json.created_at <= after);
-  assert.equal(headers["location"], item(json.id));
-  assert.deepEqual((await alice.get(String(headers["location"]))).json, json);
+  assert.equal(headers.location, item(json.id));
+  assert.deepEqual((await alice.get(String(headers.location))).json, json);
 });
 
 test("a form and JSON say the same", async () => {
@@ -49,7 +54,14 @@ test("one of the two may be null, or an empty value of a form", async () => {
 
 test("without either it is refused", async () => {
   const alice = await account();
-  for (const attributes of [undefined, "", {}, "distinct=true", { contact_id: null }, { contact_id: null, group_id: null }]) {
+  for (const attributes of [
+    undefined,
+    "",
+    {},
+    "distinct=true",
+    { contact_id: null },
+    { contact_id: null, group_id: null },
+  ]) {
     assertError(await alice.post(COLLECTION, attributes), 400, "parameter_missing", "contact_id");
   }
   assert.deepEqual((await alice.contents()).conversations, []);
@@ -68,7 +80,13 @@ test("content types are read without regard to case, with UTF-8 as the only char
   const alice = await account();
   const bodies = { "application/x-www-form-urlencoded": "contact_id=bob", "application/json": '{"contact_id":"bob"}' };
   for (const [type, body] of Object.entries(bodies)) {
-    for (const spelling of [type, type.toUpperCase(), `${type}; charset=utf-8`, `${type};charset=UTF-8`, `${type}; charset="utf-8"`]) {
+    for (const spelling of [
+      type,
+      type.toUpperCase(),
+      `${type}; charset=utf-8`,
+      `${type};charset=UTF-8`,
+      `${type}; charset="utf-8"`,
+    ]) {
       const { status, text } = await alice.send("POST", COLLECTION, { "Content-Type": spelling }, body);
       assert.equal(status, 201, `${spelling}: ${text}`);
     }
@@ -99,11 +117,15 @@ test("distinct=true returns the one there is, unchanged and with 200", async () 
   const first = await alice.post(COLLECTION, "contact_id=bob&distinct=true");
   assert.equal(first.status, 201);
   await alice.put(item(first.json.id), { is_muted: true, archived_at: 705103200 });
-  for (const attributes of ["distinct=true&contact_id=bob", { contact_id: "bob", distinct: true }, { contact_id: "bob", group_id: null, distinct: true }]) {
+  for (const attributes of [
+    "distinct=true&contact_id=bob",
+    { contact_id: "bob", distinct: true },
+    { contact_id: "bob", group_id: null, distinct: true },
+  ]) {
     const again = await alice.post(COLLECTION, attributes);
     assert.equal(again.status, 200, again.text);
     assert.deepEqual(again.json, { ...first.json, is_muted: true, archived_at: 705103200 });
-    assert.equal(again.headers["location"], item(first.json.id));
+    assert.equal(again.headers.location, item(first.json.id));
   }
   assert.equal((await alice.contents()).conversations.length, 1);
 });
@@ -111,7 +133,14 @@ test("distinct=true returns the one there is, unchanged and with 200", async () 
 test("distinct tells contact, group and both together apart", async () => {
   const alice = await account();
   const ids = new Set<string>();
-  const attributes = ["contact_id=a", "group_id=a", "contact_id=a&group_id=a", "contact_id=a&group_id=b", "contact_id=b&group_id=a", "contact_id=A"];
+  const attributes = [
+    "contact_id=a",
+    "group_id=a",
+    "contact_id=a&group_id=a",
+    "contact_id=a&group_id=b",
+    "contact_id=b&group_id=a",
+    "contact_id=A",
+  ];
   for (const which of attributes) {
     const first = await alice.post(COLLECTION, `${which}&distinct=true`);
     assert.equal(first.status, 201, which);

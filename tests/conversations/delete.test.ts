@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, NO_ID, account, assertError, idsOf, item } from "../harness.ts";
+import { account, assertError, COLLECTION, idsOf, item, NO_ID } from "../harness.ts";
 
 test("204 without a body, and the conversation is gone", async () => {
   const alice = await account();
@@ -26,8 +26,14 @@ test("all its messages go with it, the pinned one too, and nobody else's", async
 
   assert.equal((await alice.delete(item(gone))).status, 204);
   const { conversations, messages } = await alice.contents();
-  assert.deepEqual(conversations.map(({ id }) => id), [kept]);
-  assert.deepEqual(messages.map(({ id }) => id), [message]);
+  assert.deepEqual(
+    conversations.map(({ id }) => id),
+    [kept],
+  );
+  assert.deepEqual(
+    messages.map(({ id }) => id),
+    [message],
+  );
 });
 
 test("a second time is a 404, and so is an id that names nothing", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, FIELDS, account, assertConversation, assertError, idsOf, item } from "../harness.ts";
+import { account, assertConversation, assertError, COLLECTION, FIELDS, idsOf, item } from "../harness.ts";
 
 test("an account without conversations has an empty list", async () => {
   const { text, status } = await (await account()).get(COLLECTION);
@@ -20,7 +20,12 @@ test("a list is has_more and data, and nothing else", async () => {
 
 test("a listed conversation is the same text as the one retrieved", async () => {
   const alice = await account();
-  const id = await alice.insert({ group_id: "team", is_pinned: 1, last_active_at: 705103200, archived_at: 253402300799 });
+  const id = await alice.insert({
+    group_id: "team",
+    is_pinned: 1,
+    last_active_at: 705103200,
+    archived_at: 253402300799,
+  });
   const message = await alice.insertMessage(id);
   await alice.put(item(id), { pinned_message_id: message });
   const one = await alice.get(item(id));
@@ -33,8 +38,15 @@ test("flags are booleans, timestamps whole numbers, and what is unset is null", 
   await alice.insert({ is_muted: 1, last_active_at: 0, last_opened_at: 253402300799 });
   const { json, text } = await alice.get(COLLECTION);
   assertConversation(json.data[0], {
-    contact_id: "someone", group_id: null, pinned_message_id: null, is_pinned: false, is_muted: true,
-    last_active_at: 0, last_opened_at: 253402300799, created_at: 692233200, archived_at: null,
+    contact_id: "someone",
+    group_id: null,
+    pinned_message_id: null,
+    is_pinned: false,
+    is_muted: true,
+    last_active_at: 0,
+    last_opened_at: 253402300799,
+    created_at: 692233200,
+    archived_at: null,
   });
   assert.doesNotMatch(text, /\d\.\d|\de\d/i);
 });
@@ -45,14 +57,22 @@ test("the newest comes first", async () => {
     await alice.insert({ id });
   }
   assert.deepEqual(idsOf(await alice.get(COLLECTION)), [
-    "zzzzzzzzzzzzzzzz", "aaaaaaaaaaaaaaaa", "ZZZZZZZZZZZZZZZZ", "0000000000000000",
+    "zzzzzzzzzzzzzzzz",
+    "aaaaaaaaaaaaaaaa",
+    "ZZZZZZZZZZZZZZZZ",
+    "0000000000000000",
   ]);
 });
 
 test("ten at most unless limit says otherwise, from 1 to 100", async () => {
   const alice = await account();
   for (let i = 0; i < 101; i += 1) await alice.insert();
-  for (const [query, count] of [["", 10], ["?limit=1", 1], ["?limit=100", 100], ["?limit=11", 11]] as const) {
+  for (const [query, count] of [
+    ["", 10],
+    ["?limit=1", 1],
+    ["?limit=100", 100],
+    ["?limit=11", 11],
+  ] as const) {
     const answer = await alice.get(COLLECTION + query);
     assert.equal(idsOf(answer).length, count, query);
     assert.equal(answer.json.has_more, true, query);
@@ -61,13 +81,24 @@ test("ten at most unless limit says otherwise, from 1 to 100", async () => {
 
 test("muted, archived and pinned: true only those, false only the others, absent all; they combine", async () => {
   const alice = await account();
-  const all: { id: string; pinned: boolean; muted: boolean; archived: boolean; contact_id: string; group_id: string | null }[] = [];
+  const all: {
+    id: string;
+    pinned: boolean;
+    muted: boolean;
+    archived: boolean;
+    contact_id: string;
+    group_id: string | null;
+  }[] = [];
   for (const contact_id of ["bob", "carol"]) {
     for (const group_id of [null, "team"]) {
       for (let state = 0; state < 8; state += 1) {
         const [pinned, muted, archived] = [(state & 1) > 0, (state & 2) > 0, (state & 4) > 0];
         const id = await alice.insert({
-          contact_id, group_id, is_pinned: Number(pinned), is_muted: Number(muted), archived_at: archived ? 1 : null,
+          contact_id,
+          group_id,
+          is_pinned: Number(pinned),
+          is_muted: Number(muted),
+          archived_at: archived ? 1 : null,
         });
         all.push({ id, pinned, muted, archived, contact_id, group_id });
       }
@@ -75,14 +106,25 @@ test("muted, archived and pinned: true only those, false only the others, absent
   }
   all.sort((a, b) => (a.id < b.id ? 1 : -1));
   const choices = [undefined, true, false];
-  for (const pinned of choices) for (const muted of choices) for (const archived of choices) {
-    for (const contact_id of [undefined, "bob", "nobody"]) for (const group_id of [undefined, "team"]) {
-      const wanted = Object.entries({ group_id, archived, muted, contact_id, pinned }).filter(([, v]) => v !== undefined);
-      const query = wanted.map(([name, value]) => `${name}=${value}`).join("&");
-      const expected = all.filter((row) => wanted.every(([name, value]) => row[name as keyof typeof row] === value));
-      assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?limit=100&${query}`)), expected.map(({ id }) => id), query);
-    }
-  }
+  for (const pinned of choices)
+    for (const muted of choices)
+      for (const archived of choices) {
+        for (const contact_id of [undefined, "bob", "nobody"])
+          for (const group_id of [undefined, "team"]) {
+            const wanted = Object.entries({ group_id, archived, muted, contact_id, pinned }).filter(
+              ([, v]) => v !== undefined,
+            );
+            const query = wanted.map(([name, value]) => `${name}=${value}`).join("&");
+            const expected = all.filter((row) =>
+              wanted.every(([name, value]) => row[name as keyof typeof row] === value),
+            );
+            assert.deepEqual(
+              idsOf(await alice.get(`${COLLECTION}?limit=100&${query}`)),
+              expected.map(({ id }) => id),
+              query,
+            );
+          }
+      }
 });
 
 test("a filter's value is matched exactly: case counts, prefixes don't", async () => {

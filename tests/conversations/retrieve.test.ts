@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { NO_ID, account, assertConversation, assertError, item } from "../harness.ts";
+import { account, assertConversation, assertError, item, NO_ID } from "../harness.ts";
 
 test("a conversation has its ten fields, in the reference's order, set or not", async () => {
   const alice = await account();
@@ -10,16 +10,39 @@ test("a conversation has its ten fields, in the reference's order, set or not", 
   const { status, json } = await alice.get(item(bare));
   assert.equal(status, 200);
   assertConversation(json, {
-    id: bare, contact_id: null, group_id: "team", pinned_message_id: null, is_pinned: false, is_muted: false,
-    last_active_at: null, last_opened_at: null, created_at: 692233200, archived_at: null,
+    id: bare,
+    contact_id: null,
+    group_id: "team",
+    pinned_message_id: null,
+    is_pinned: false,
+    is_muted: false,
+    last_active_at: null,
+    last_opened_at: null,
+    created_at: 692233200,
+    archived_at: null,
   });
 
-  const full = await alice.insert({ group_id: "team", is_pinned: 1, is_muted: 1, last_active_at: 1, last_opened_at: 2, archived_at: 3 });
+  const full = await alice.insert({
+    group_id: "team",
+    is_pinned: 1,
+    is_muted: 1,
+    last_active_at: 1,
+    last_opened_at: 2,
+    archived_at: 3,
+  });
   const message = await alice.insertMessage(full);
   await alice.put(item(full), { pinned_message_id: message });
   assertConversation((await alice.get(item(full))).json, {
-    id: full, contact_id: "someone", group_id: "team", pinned_message_id: message, is_pinned: true, is_muted: true,
-    last_active_at: 1, last_opened_at: 2, created_at: 692233200, archived_at: 3,
+    id: full,
+    contact_id: "someone",
+    group_id: "team",
+    pinned_message_id: message,
+    is_pinned: true,
+    is_muted: true,
+    last_active_at: 1,
+    last_opened_at: 2,
+    created_at: 692233200,
+    archived_at: 3,
   });
 });
 
@@ -27,12 +50,26 @@ test("timestamps are whole numbers up to the end of the year 9999", async () => 
   const alice = await account();
   const id = await alice.insert({ last_active_at: 253402300799, last_opened_at: 0, archived_at: 2147483648 });
   const { text } = await alice.get(item(id));
-  assert.match(text, /"last_active_at":253402300799,"last_opened_at":0,"created_at":692233200,"archived_at":2147483648\}$/);
+  assert.match(
+    text,
+    /"last_active_at":253402300799,"last_opened_at":0,"created_at":692233200,"archived_at":2147483648\}$/,
+  );
 });
 
 test("an id that names nothing is a 404, whatever it looks like", async () => {
   const alice = await account();
-  for (const id of [NO_ID, "x", "x".repeat(17), "not-an-id-at-all", "%00", "%zz", "%ff", "'", "1%20OR%201=1", "x".repeat(8000)]) {
+  for (const id of [
+    NO_ID,
+    "x",
+    "x".repeat(17),
+    "not-an-id-at-all",
+    "%00",
+    "%zz",
+    "%ff",
+    "'",
+    "1%20OR%201=1",
+    "x".repeat(8000),
+  ]) {
     assertError(await alice.get(item(id)), 404, "resource_missing");
   }
 });

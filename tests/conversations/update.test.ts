@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { NO_ID, account, assertConversation, assertError, item } from "../harness.ts";
+import { account, assertConversation, assertError, item, NO_ID } from "../harness.ts";
 
 for (const verb of ["put", "patch"] as const) {
   test(`${verb}: a form and JSON say the same, and the object comes back changed`, async () => {
@@ -23,8 +23,14 @@ for (const verb of ["put", "patch"] as const) {
     const message = await alice.insertMessage(id);
     let expected = (await alice.get(item(id))).json;
     for (const change of [
-      { is_muted: true }, { is_pinned: false }, { pinned_message_id: message }, { archived_at: null },
-      { is_muted: false, is_pinned: true }, { archived_at: 0 }, { pinned_message_id: null }, { archived_at: 253402300799 },
+      { is_muted: true },
+      { is_pinned: false },
+      { pinned_message_id: message },
+      { archived_at: null },
+      { is_muted: false, is_pinned: true },
+      { archived_at: 0 },
+      { pinned_message_id: null },
+      { archived_at: 253402300799 },
     ]) {
       expected = { ...expected, ...change };
       assertConversation((await alice[verb](item(id), change)).json, expected);
@@ -69,7 +75,12 @@ test("only a message of this very conversation can be pinned", async () => {
   const [mine, others] = [await alice.insertMessage(id), await alice.insertMessage(other)];
   assert.equal((await alice.put(item(id), `pinned_message_id=${mine}`)).json.pinned_message_id, mine);
   for (const message of [others, NO_ID, id, "x", "x".repeat(65)]) {
-    assertError(await alice.put(item(id), { pinned_message_id: message, is_muted: true }), 400, "parameter_invalid", "pinned_message_id");
+    assertError(
+      await alice.put(item(id), { pinned_message_id: message, is_muted: true }),
+      400,
+      "parameter_invalid",
+      "pinned_message_id",
+    );
   }
   assertConversation((await alice.get(item(id))).json, { pinned_message_id: mine, is_muted: false });
 });

@@ -3,26 +3,44 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { FORM, MESSAGES, NO_ID, account, assertConversation, assertError, assertMessage, idsOf, item, messageItem } from "../harness.ts";
+import {
+  account,
+  assertConversation,
+  assertError,
+  assertMessage,
+  FORM,
+  idsOf,
+  item,
+  MESSAGES,
+  messageItem,
+  NO_ID,
+} from "../harness.ts";
 
 test("a new message comes back whole, with 201 and its Location", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   const before = Math.floor(Date.now() / 1000);
-  const { status, json, headers } = await alice.post(MESSAGES, { conversation_id, message: "Hello", contact_id: "bob" });
+  const { status, json, headers } = await alice.post(MESSAGES, {
+    conversation_id,
+    message: "Hello",
+    contact_id: "bob",
+  });
   const after = Math.floor(Date.now() / 1000);
   assert.equal(status, 201);
   assertMessage(json, { conversation_id, contact_id: "bob", message: "Hello", read_at: null, updated_at: null });
   assert.match(json.id, /^[0-9A-Za-z]{16}$/);
   assert.ok(Number.isInteger(json.created_at) && before <= json.created_at && json.created_at <= after);
-  assert.equal(headers["location"], messageItem(json.id));
-  assert.deepEqual((await alice.get(String(headers["location"]))).json, json);
+  assert.equal(headers.location, messageItem(json.id));
+  assert.deepEqual((await alice.get(String(headers.location))).json, json);
 });
 
 test("a form and JSON say the same", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
-  for (const attributes of [`conversation_id=${conversation_id}&message=a+%26+b%0Ac&contact_id=bob`, { conversation_id, message: "a & b\nc", contact_id: "bob" }]) {
+  for (const attributes of [
+    `conversation_id=${conversation_id}&message=a+%26+b%0Ac&contact_id=bob`,
+    { conversation_id, message: "a & b\nc", contact_id: "bob" },
+  ]) {
     const { status, json, text } = await alice.post(MESSAGES, attributes);
     assert.equal(status, 201, text);
     assertMessage(json, { conversation_id, contact_id: "bob", message: "a & b\nc" });
@@ -33,7 +51,12 @@ test("without a contact, or with null or an empty value of a form, it is the acc
   const alice = await account();
   const conversation_id = await alice.insert();
   const form = `conversation_id=${conversation_id}&message=Hello`;
-  for (const attributes of [form, `${form}&contact_id=`, { conversation_id, message: "Hello" }, { conversation_id, message: "Hello", contact_id: null }]) {
+  for (const attributes of [
+    form,
+    `${form}&contact_id=`,
+    { conversation_id, message: "Hello" },
+    { conversation_id, message: "Hello", contact_id: null },
+  ]) {
     const { status, json } = await alice.post(MESSAGES, attributes);
     assert.equal(status, 201);
     assertMessage(json, { contact_id: null });
@@ -46,7 +69,11 @@ test("conversation_id and message are needed; the first that is missing is named
   for (const attributes of [undefined, "", {}, "contact_id=bob", "message=Hello", { message: "Hello" }]) {
     assertError(await alice.post(MESSAGES, attributes), 400, "parameter_missing", "conversation_id");
   }
-  for (const attributes of [`conversation_id=${conversation_id}`, { conversation_id }, { conversation_id: NO_ID, contact_id: "bob" }]) {
+  for (const attributes of [
+    `conversation_id=${conversation_id}`,
+    { conversation_id },
+    { conversation_id: NO_ID, contact_id: "bob" },
+  ]) {
     assertError(await alice.post(MESSAGES, attributes), 400, "parameter_missing", "message");
   }
   assert.deepEqual((await alice.contents()).messages, []);
@@ -56,9 +83,29 @@ test("text of 1 to 10,000 characters comes back as it was sent, whatever the scr
   const alice = await account();
   const conversation_id = await alice.insert();
   const texts = [
-    "a", " ", "\n", "\t", "two\r\nlines\tand a tab", "😀".repeat(10_000), "é".repeat(10_000), "x".repeat(10_000), "👩‍👩‍👧‍👦 🇨🇭 e\u0301 ﷽",
-    "العربية עברית 日本語 한국어 ไทย", "\u202eright to left\u202c", "\ufeffbom", "\u2028\u2029\u0085\u000b\u000c", "\u0001\u001b[31m\u007f", "\u{10ffff}\ufffd\uffff",
-    `"quotes" 'and' \\backslashes\\ \\u0041 %41 +`, "{\"a\":1}", "null", "true", "17", "'; DROP TABLE messages; --", "<script>alert(1)</script>", "a\tb\nc",
+    "a",
+    " ",
+    "\n",
+    "\t",
+    "two\r\nlines\tand a tab",
+    "😀".repeat(10_000),
+    "é".repeat(10_000),
+    "x".repeat(10_000),
+    "👩‍👩‍👧‍👦 🇨🇭 e\u0301 ﷽",
+    "العربية עברית 日本語 한국어 ไทย",
+    "\u202eright to left\u202c",
+    "\ufeffbom",
+    "\u2028\u2029\u0085\u000b\u000c",
+    "\u0001\u001b[31m\u007f",
+    "\u{10ffff}\ufffd\uffff",
+    `"quotes" 'and' \\backslashes\\ \\u0041 %41 +`,
+    '{"a":1}',
+    "null",
+    "true",
+    "17",
+    "'; DROP TABLE messages; --",
+    "<script>alert(1)</script>",
+    "a\tb\nc",
   ];
   for (const message of texts) {
     const sent = await alice.post(MESSAGES, { conversation_id, message });
@@ -90,7 +137,12 @@ test("a conversation that isn't there is what is missing, and nothing is stored"
   const gone = await alice.insert();
   await alice.delete(item(gone));
   for (const conversation_id of [NO_ID, foreign, gone]) {
-    assertError(await alice.post(MESSAGES, { conversation_id, message: "Hello" }), 404, "resource_missing", "conversation_id");
+    assertError(
+      await alice.post(MESSAGES, { conversation_id, message: "Hello" }),
+      404,
+      "resource_missing",
+      "conversation_id",
+    );
   }
   assert.deepEqual((await alice.contents()).messages, []);
   assert.deepEqual((await bob.contents()).messages, []);
@@ -112,7 +164,11 @@ test("a message of one's own also counts as opening it", async () => {
     const id = await alice.insert({ last_opened_at });
     const before = (await alice.get(item(id))).json;
     const { created_at } = await alice.say(id);
-    assertConversation((await alice.get(item(id))).json, { ...before, last_active_at: created_at, last_opened_at: created_at });
+    assertConversation((await alice.get(item(id))).json, {
+      ...before,
+      last_active_at: created_at,
+      last_opened_at: created_at,
+    });
   }
 });
 
@@ -122,7 +178,10 @@ test("no other conversation is touched", async () => {
   await bob.insert({ id });
   const before = [await alice.get(item(other)), await bob.get(item(id))].map(({ text }) => text);
   await alice.say(id);
-  assert.deepEqual([await alice.get(item(other)), await bob.get(item(id))].map(({ text }) => text), before);
+  assert.deepEqual(
+    [await alice.get(item(other)), await bob.get(item(id))].map(({ text }) => text),
+    before,
+  );
 });
 
 test("ids sort by creation, so the newest is first in the list at once", async () => {
@@ -142,7 +201,12 @@ test("a body of up to 64 KiB is read", async () => {
   const conversation_id = await alice.insert();
   const start = `conversation_id=${conversation_id}&message=`;
   const encoded = "%F0%9F%98%80".repeat(5300);
-  const { status, json } = await alice.send("POST", MESSAGES, { "Content-Type": FORM }, start + encoded + "x".repeat(64 * 1024 - start.length - encoded.length));
+  const { status, json } = await alice.send(
+    "POST",
+    MESSAGES,
+    { "Content-Type": FORM },
+    start + encoded + "x".repeat(64 * 1024 - start.length - encoded.length),
+  );
   assert.equal(status, 201);
   assert.ok(json.message.startsWith("😀") && json.message.endsWith("x"));
 });

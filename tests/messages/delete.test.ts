@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MESSAGES, NO_ID, account, assertConversation, assertError, idsOf, item, messageItem } from "../harness.ts";
+import { account, assertConversation, assertError, idsOf, item, MESSAGES, messageItem, NO_ID } from "../harness.ts";
 
 test("204 without a body, and the message alone is gone", async () => {
   const alice = await account();
@@ -31,11 +31,11 @@ test("the tag after it is un-pinned names no state before", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const { id } = await alice.say(conversation);
-  const sent = String((await alice.get(item(conversation))).headers["etag"]);
-  const pinned = String((await alice.put(item(conversation), { pinned_message_id: id, is_muted: true })).headers["etag"]);
+  const sent = String((await alice.get(item(conversation))).headers.etag);
+  const pinned = String((await alice.put(item(conversation), { pinned_message_id: id, is_muted: true })).headers.etag);
   assert.equal((await alice.delete(messageItem(id))).status, 204);
   const { status, headers } = await alice.get(item(conversation), undefined, { "If-None-Match": `${sent}, ${pinned}` });
-  assert.equal(status, 200, `${sent}, ${pinned}: ${headers["etag"]}`);
+  assert.equal(status, 200, `${sent}, ${pinned}: ${headers.etag}`);
 });
 
 test("deleting another one leaves the pin", async () => {

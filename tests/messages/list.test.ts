@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { MESSAGE_FIELDS, MESSAGES, NO_ID, account, assertError, idsOf, item, links, messageItem } from "../harness.ts";
+import { account, assertError, idsOf, item, links, MESSAGE_FIELDS, MESSAGES, messageItem, NO_ID } from "../harness.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name messages, even ones the gaps between them. */
 const at = (n: number): string => String(n).padStart(16, "0");
@@ -12,7 +12,8 @@ const numbers = (ids: string[]): number[] => ids.map(Number);
 async function holder(count: number) {
   const alice = await account();
   const conversations = [await alice.insert(), await alice.insert()];
-  for (let n = 0; n < count; n += 1) await alice.insertMessage(conversations[n % 2]!, { id: at(2 * n + 1), message: `Message ${n}` });
+  for (let n = 0; n < count; n += 1)
+    await alice.insertMessage(conversations[n % 2]!, { id: at(2 * n + 1), message: `Message ${n}` });
   return { alice, conversations: conversations as [string, string] };
 }
 
@@ -26,7 +27,7 @@ test("an account without messages has an empty list", async () => {
 
 test("a list is has_more and data, and what is in it is the same text as the one retrieved", async () => {
   const alice = await account();
-  const message = await alice.say(await alice.insert(), { message: "tab\tbreak\nquote\"" });
+  const message = await alice.say(await alice.insert(), { message: 'tab\tbreak\nquote"' });
   const { json, text } = await alice.get(MESSAGES);
   assert.deepEqual(Object.keys(json), ["has_more", "data"]);
   assert.deepEqual(Object.keys(json.data[0]), MESSAGE_FIELDS);
@@ -35,9 +36,18 @@ test("a list is has_more and data, and what is in it is the same text as the one
 
 test("the newest first, ten at most unless limit says otherwise", async () => {
   const { alice } = await holder(101);
-  for (const [query, count] of [["", 10], ["limit=1", 1], ["limit=100", 100], ["limit=11", 11]] as const) {
+  for (const [query, count] of [
+    ["", 10],
+    ["limit=1", 1],
+    ["limit=100", 100],
+    ["limit=11", 11],
+  ] as const) {
     const answer = await alice.get(list(query));
-    assert.deepEqual(numbers(idsOf(answer)), Array.from({ length: count }, (_, n) => 201 - 2 * n), query);
+    assert.deepEqual(
+      numbers(idsOf(answer)),
+      Array.from({ length: count }, (_, n) => 201 - 2 * n),
+      query,
+    );
     assert.equal(answer.json.has_more, true, query);
   }
 });
@@ -54,12 +64,15 @@ test("a conversation that isn't there, or is another account's, has an empty lis
   for (const id of [NO_ID, conversations[0]]) {
     const answer = await bob.get(list(`conversation_id=${id}`));
     assert.equal(answer.text, '{"has_more":false,"data":[]}');
-    assert.equal(answer.headers["link"], undefined);
+    assert.equal(answer.headers.link, undefined);
   }
 });
 
 test("following next sees everything once, following prev leads back, links keep the conversation", async () => {
-  const { alice, conversations: [conversation] } = await holder(50);
+  const {
+    alice,
+    conversations: [conversation],
+  } = await holder(50);
   const seen: string[][] = [];
   let last = await alice.get(list(`conversation_id=${conversation}`));
   for (;;) {
@@ -70,8 +83,14 @@ test("following next sees everything once, following prev leads back, links keep
     assert.ok(next.includes(`conversation_id=${conversation}`) && next.startsWith(`${MESSAGES}?`), next);
     last = await alice.get(next);
   }
-  assert.deepEqual(seen.map((page) => page.length), [10, 10, 5]);
-  assert.deepEqual(numbers(seen.flat()), Array.from({ length: 25 }, (_, n) => 97 - 4 * n));
+  assert.deepEqual(
+    seen.map((page) => page.length),
+    [10, 10, 5],
+  );
+  assert.deepEqual(
+    numbers(seen.flat()),
+    Array.from({ length: 25 }, (_, n) => 97 - 4 * n),
+  );
   const middle = await alice.get(String(links(last).prev));
   const first = await alice.get(String(links(middle).prev));
   assert.deepEqual([idsOf(first), idsOf(middle)], seen.slice(0, 2));
@@ -80,7 +99,10 @@ test("following next sees everything once, following prev leads back, links keep
 });
 
 test("a cursor is a position: it needs no row, nor one of the conversation", async () => {
-  const { alice, conversations: [conversation] } = await holder(6);
+  const {
+    alice,
+    conversations: [conversation],
+  } = await holder(6);
   const ids = async (query: string) => numbers(idsOf(await alice.get(list(query))));
   assert.deepEqual(await ids(`starting_after=${at(6)}`), [5, 3, 1]);
   assert.deepEqual(await ids(`ending_before=${at(6)}`), [11, 9, 7]);
@@ -119,7 +141,12 @@ test("a page of a hundred of the longest messages", async () => {
 test("listing and retrieving change nothing", async () => {
   const { alice, conversations } = await holder(6);
   const before = await alice.contents();
-  for (const path of [MESSAGES, list(`conversation_id=${conversations[0]}`), messageItem(at(1)), item(conversations[0])]) {
+  for (const path of [
+    MESSAGES,
+    list(`conversation_id=${conversations[0]}`),
+    messageItem(at(1)),
+    item(conversations[0]),
+  ]) {
     const answer = await alice.get(path);
     assert.deepEqual([answer.status, answer.cost.rowsWritten], [200, 0]);
     assert.equal((await alice.head(path)).cost.rowsWritten, 0);
@@ -131,6 +158,7 @@ test("HEAD answers as GET does, without the body", async () => {
   const { alice } = await holder(3);
   const [get, head] = [await alice.get(list("limit=1")), await alice.head(list("limit=1"))];
   assert.equal(head.status, 200);
-  for (const name of ["content-type", "cache-control", "link"]) assert.equal(head.headers[name], get.headers[name], name);
+  for (const name of ["content-type", "cache-control", "link"])
+    assert.equal(head.headers[name], get.headers[name], name);
   assertError(await alice.get(list("limit=0")), 400, "parameter_invalid", "limit");
 });

@@ -2,16 +2,27 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { NO_ID, account, assertError, assertMessage, item, messageItem } from "../harness.ts";
+import { account, assertError, assertMessage, item, messageItem, NO_ID } from "../harness.ts";
 
 test("a message has its seven fields, in order, set or not", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   const bare = await alice.insertMessage(conversation_id);
   assertMessage((await alice.get(messageItem(bare))).json, {
-    id: bare, conversation_id, contact_id: null, message: "Hello", read_at: null, created_at: 0, updated_at: null,
+    id: bare,
+    conversation_id,
+    contact_id: null,
+    message: "Hello",
+    read_at: null,
+    created_at: 0,
+    updated_at: null,
   });
-  const full = await alice.insertMessage(conversation_id, { contact_id: "bob", read_at: 0, created_at: 253402300799, updated_at: 2147483648 });
+  const full = await alice.insertMessage(conversation_id, {
+    contact_id: "bob",
+    read_at: 0,
+    created_at: 253402300799,
+    updated_at: 2147483648,
+  });
   const { status, json, text } = await alice.get(messageItem(full));
   assert.equal(status, 200);
   assertMessage(json, { id: full, contact_id: "bob", read_at: 0, created_at: 253402300799, updated_at: 2147483648 });
@@ -21,7 +32,18 @@ test("a message has its seven fields, in order, set or not", async () => {
 test("an id that names nothing is a 404, whatever it looks like; a conversation's id too", async () => {
   const alice = await account();
   const conversation = await alice.insert();
-  for (const id of [NO_ID, conversation, "x", "x".repeat(17), "%00", "%zz", "%ff", "'", "1%20OR%201=1", "x".repeat(8000)]) {
+  for (const id of [
+    NO_ID,
+    conversation,
+    "x",
+    "x".repeat(17),
+    "%00",
+    "%zz",
+    "%ff",
+    "'",
+    "1%20OR%201=1",
+    "x".repeat(8000),
+  ]) {
     assertError(await alice.get(messageItem(id)), 404, "resource_missing");
   }
 });

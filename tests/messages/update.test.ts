@@ -2,20 +2,27 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { NO_ID, account, assertError, assertMessage, item, messageItem } from "../harness.ts";
+import { account, assertError, assertMessage, item, messageItem, NO_ID } from "../harness.ts";
 
 for (const verb of ["put", "patch"] as const) {
   test(`${verb}: a form and JSON say the same; the object comes back changed, with the time of the update`, async () => {
     const alice = await account();
     const conversation = await alice.insert();
-    for (const attributes of ["message=Good+evening&read_at=705103200", { message: "Good evening", read_at: 705103200 }]) {
+    for (const attributes of [
+      "message=Good+evening&read_at=705103200",
+      { message: "Good evening", read_at: 705103200 },
+    ]) {
       const id = await alice.insertMessage(conversation, { contact_id: "bob" });
       const before = (await alice.get(messageItem(id))).json;
       const start = Math.floor(Date.now() / 1000);
       const { status, json } = await alice[verb](messageItem(id), attributes);
       assert.equal(status, 200);
       assertMessage(json, { ...before, message: "Good evening", read_at: 705103200, updated_at: json.updated_at });
-      assert.ok(Number.isInteger(json.updated_at) && start <= json.updated_at && json.updated_at <= Math.floor(Date.now() / 1000));
+      assert.ok(
+        Number.isInteger(json.updated_at) &&
+          start <= json.updated_at &&
+          json.updated_at <= Math.floor(Date.now() / 1000),
+      );
       assert.deepEqual((await alice.get(messageItem(id))).json, json);
     }
   });
@@ -24,7 +31,13 @@ for (const verb of ["put", "patch"] as const) {
     const alice = await account();
     const id = await alice.insertMessage(await alice.insert(), { read_at: 7, updated_at: 8 });
     let expected = (await alice.get(messageItem(id))).json;
-    for (const change of [{ message: "a" }, { read_at: null }, { read_at: 0 }, { message: "b", read_at: 253402300799 }, { message: "b" }]) {
+    for (const change of [
+      { message: "a" },
+      { read_at: null },
+      { read_at: 0 },
+      { message: "b", read_at: 253402300799 },
+      { message: "b" },
+    ]) {
       const { json } = await alice[verb](messageItem(id), change);
       expected = { ...expected, ...change, updated_at: json.updated_at };
       assert.ok(json.updated_at > 8);

@@ -3,7 +3,15 @@
 // and then wrong; which it is, `model.ts` says.
 
 import fc from "fast-check";
-import { type Account, type Conversation, type Message, type Request, type Sent, type Token, position } from "./model.ts";
+import {
+  type Account,
+  type Conversation,
+  type Message,
+  position,
+  type Request,
+  type Sent,
+  type Token,
+} from "./model.ts";
 
 /** What choices are made among. */
 export interface World {
@@ -18,15 +26,22 @@ export interface World {
 
 type Kind = "conversations" | "messages";
 /** One of the caller's own, a message of the conversation that the path names, a pinned one, anybody's, gone or not, or none. */
-interface Which { kind: Kind; of: "mine" | "this" | "pinned" | "anybody" | "nobody"; n: number }
+interface Which {
+  kind: Kind;
+  of: "mine" | "this" | "pinned" | "anybody" | "nobody";
+  n: number;
+}
 /** A time near the last activity of the conversation that the path names. */
-interface Around { around: number }
+interface Around {
+  around: number;
+}
 type Values = Record<string, unknown>;
 type Choosable<T> = fc.Arbitrary<T>;
 
 const NO_ID = "NoSuchConversat0";
 
-const is = <T>(value: unknown, name: string): value is T => typeof value === "object" && value !== null && name in value;
+const is = <T>(value: unknown, name: string): value is T =>
+  typeof value === "object" && value !== null && name in value;
 const isWhich = (value: unknown) => is<Which>(value, "kind");
 const isAround = (value: unknown) => is<Around>(value, "around");
 
@@ -37,8 +52,14 @@ const rarely = <T, U>(weight: number, rare: Choosable<T>, usual: Choosable<U>): 
 export const n = fc.oneof(fc.constant(0), fc.noBias(fc.nat(999)));
 const nth = <T>(list: T[], n: number): T | undefined => list[n % list.length];
 
-const which = (kind: Kind, ...of: Which["of"][]) => fc.record({ kind: fc.constant(kind), of: fc.constantFrom(...of), n });
-export const a = (kind: Kind): Choosable<Which> => rarely(15, which(kind, "anybody", "nobody"), kind === "messages" ? which(kind, "mine", "mine", "pinned") : which(kind, "mine"));
+const which = (kind: Kind, ...of: Which["of"][]) =>
+  fc.record({ kind: fc.constant(kind), of: fc.constantFrom(...of), n });
+export const a = (kind: Kind): Choosable<Which> =>
+  rarely(
+    15,
+    which(kind, "anybody", "nobody"),
+    kind === "messages" ? which(kind, "mine", "mine", "pinned") : which(kind, "mine"),
+  );
 
 const ABSENT = fc.constant(undefined);
 const flag = fc.boolean();
@@ -50,21 +71,47 @@ const time = fc.oneof(times, fc.record({ around: fc.integer({ min: -1, max: 1 })
 const message = rarely(
   5,
   fc.constantFrom("x".repeat(10_000), "x".repeat(10_001), "two\nlines\tand\r\n", "\0"),
-  fc.oneof(fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }), fc.string({ unit: "binary", minLength: 1, maxLength: 6 })),
+  fc.oneof(
+    fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }),
+    fc.string({ unit: "binary", minLength: 1, maxLength: 6 }),
+  ),
 );
 
 const bad = fc.constantFrom<unknown[]>(
-  "", null, "yes", "TRUE", true, "true", "é", "a b", "a".repeat(65), "short", "0", "01", 1.5, -1, 0, 101, 253402300800, [],
+  "",
+  null,
+  "yes",
+  "TRUE",
+  true,
+  "true",
+  "é",
+  "a b",
+  "a".repeat(65),
+  "short",
+  "0",
+  "01",
+  1.5,
+  -1,
+  0,
+  101,
+  253402300800,
+  [],
 );
 
 /** Each of these with a chance in percent, now and then with a bad value. */
 const some = (chance: number, values: Record<string, Choosable<unknown>>): Choosable<Values> =>
-  fc.record(Object.fromEntries(Object.entries(values).map(([name, value]) => [name, rarely(chance, rarely(2, bad, value), ABSENT)])))
+  fc
+    .record(
+      Object.fromEntries(
+        Object.entries(values).map(([name, value]) => [name, rarely(chance, rarely(2, bad, value), ABSENT)]),
+      ),
+    )
     .map((values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)));
 
 const all = (values: Record<string, Choosable<unknown>>): Choosable<Values> => some(100, values);
 
-const both = (...parts: Choosable<Values>[]): Choosable<Values> => fc.tuple(...parts).map((parts) => Object.assign({}, ...parts));
+const both = (...parts: Choosable<Values>[]): Choosable<Values> =>
+  fc.tuple(...parts).map((parts) => Object.assign({}, ...parts));
 
 // --------------------------------------------------------------------------------------------------- what was there before
 
@@ -72,14 +119,21 @@ const when = fc.oneof(fc.constant(null), fc.constantFrom(0, 1, 2, 705103200, 705
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /** An id of the past: one that begins with V is of 2025 at the earliest. Any id is as simple as any other. */
 const id = fc.noShrink(
-  fc.tuple(fc.constantFrom(..."0AU"), fc.array(fc.constantFrom(...digits), { minLength: 15, maxLength: 15 })).map(([first, rest]) => first + rest.join("")),
+  fc
+    .tuple(fc.constantFrom(..."0AU"), fc.array(fc.constantFrom(...digits), { minLength: 15, maxLength: 15 }))
+    .map(([first, rest]) => first + rest.join("")),
 );
 
 /** Conversations that are there already, with the ids of their messages. */
 export const stored = fc.array(
   fc.record({
     id,
-    who: fc.constantFrom({ contact_id: "ann" }, { contact_id: "Bob_2" }, { group_id: "team" }, { contact_id: "ann", group_id: "team" }),
+    who: fc.constantFrom(
+      { contact_id: "ann" },
+      { contact_id: "Bob_2" },
+      { group_id: "team" },
+      { contact_id: "ann", group_id: "team" },
+    ),
     is_pinned: flag,
     is_muted: flag,
     last_active_at: when,
@@ -104,7 +158,11 @@ export interface Choice {
   special?: string | State;
   token: number;
 }
-interface State { state: "current" | "past"; n: number; among: boolean }
+interface State {
+  state: "current" | "past";
+  n: number;
+  among: boolean;
+}
 
 const key = rarely(5, fc.constantFrom("x".repeat(256), "é"), fc.constantFrom("one", "two", "three"));
 const tags = fc.oneof(
@@ -113,26 +171,27 @@ const tags = fc.oneof(
 );
 
 const choice = (methods: Request["method"][], parts: Partial<Record<"id" | "query" | "body", Choosable<unknown>>>) =>
-  fc.record(
-    {
-      method: fc.constantFrom(...methods),
-      ...parts,
-      stranger: rarely(3, fc.constantFrom("colour", "id", "contact_id", "created_at", "is_muted", "limit"), ABSENT),
-      json: flag,
-      special: methods.includes("POST") ? rarely(30, key, ABSENT) : "id" in parts ? rarely(30, tags, ABSENT) : ABSENT,
-      token: rarely(15, n, fc.nat(1)),
-    },
-  ) as Choosable<Choice>;
+  fc.record({
+    method: fc.constantFrom(...methods),
+    ...parts,
+    stranger: rarely(3, fc.constantFrom("colour", "id", "contact_id", "created_at", "is_muted", "limit"), ABSENT),
+    json: flag,
+    special: methods.includes("POST") ? rarely(30, key, ABSENT) : "id" in parts ? rarely(30, tags, ABSENT) : ABSENT,
+    token: rarely(15, n, fc.nat(1)),
+  }) as Choosable<Choice>;
 
-const path = (kind: Kind) => rarely(2, fc.constantFrom("short", "NoSuchConversat-", "NoSuchConversat00", "%00"), a(kind));
+const path = (kind: Kind) =>
+  rarely(2, fc.constantFrom("short", "NoSuchConversat-", "NoSuchConversat00", "%00"), a(kind));
 
-const page = (kind: Kind) => both(
-  some(80, { limit: rarely(20, fc.constantFrom(10, 99, 100), fc.integer({ min: 1, max: 6 })) }),
-  rarely(3,
-    all({ starting_after: a(kind), ending_before: a(kind) }),
-    fc.oneof(fc.constant({}), all({ starting_after: a(kind) }), all({ ending_before: a(kind) })),
-  ),
-);
+const page = (kind: Kind) =>
+  both(
+    some(80, { limit: rarely(20, fc.constantFrom(10, 99, 100), fc.integer({ min: 1, max: 6 })) }),
+    rarely(
+      3,
+      all({ starting_after: a(kind), ending_before: a(kind) }),
+      fc.oneof(fc.constant({}), all({ starting_after: a(kind) }), all({ ending_before: a(kind) })),
+    ),
+  );
 
 const pin = fc.oneof(which("messages", "this"), which("messages", "this"), a("messages"), fc.constant(null));
 
@@ -152,41 +211,62 @@ export const requests = {
       some(15, { muted: flag, archived: flag, pinned: flag, unread: flag, contact_id: contact, group_id: group }),
       some(40, { sort: fc.constantFrom("last_active_at", "last_active_at", "created_at") }),
     ),
-    both(fc.oneof(all({ contact_id: contact }), all({ group_id: group }), all({ contact_id: contact, group_id: group })), some(40, { distinct: flag })),
+    both(
+      fc.oneof(all({ contact_id: contact }), all({ group_id: group }), all({ contact_id: contact, group_id: group })),
+      some(40, { distinct: flag }),
+    ),
     some(30, { pinned_message_id: pin, is_pinned: flag, is_muted: flag, archived_at: time, last_opened_at: time }),
   ),
   messages: verbs(
     "messages",
     some(40, { conversation_id: a("conversations") }),
-    both(all({ conversation_id: a("conversations"), message }), some(60, { contact_id: rarely(20, fc.constant(null), contact) })),
+    both(
+      all({ conversation_id: a("conversations"), message }),
+      some(60, { contact_id: rarely(20, fc.constant(null), contact) }),
+    ),
     some(50, { message, read_at: time }),
   ),
 };
 
 /** What a choice means now. */
-export function resolve(world: World, collection: Kind, { method, id, query = {}, body = {}, stranger, json, special, ...rest }: Choice): Request {
+export function resolve(
+  world: World,
+  collection: Kind,
+  { method, id, query = {}, body = {}, stranger, json, special, ...rest }: Choice,
+): Request {
   const token = nth(world.tokens, rest.token)!;
   const { account } = token;
   const target = isWhich(id) ? idOf(world, account, id) : id;
 
   const meant = (name: string, value: unknown): unknown => {
-    if (isAround(value)) return Math.max(0, (account.conversations.get(target ?? "")?.last_active_at ?? 0) + value.around);
+    if (isAround(value))
+      return Math.max(0, (account.conversations.get(target ?? "")?.last_active_at ?? 0) + value.around);
     if (!isWhich(value)) return value;
     const id = idOf(world, account, value, target);
-    if (query["sort"] !== "last_active_at" || !["starting_after", "ending_before"].includes(name)) return id;
-    return position(world.conversations.find((conversation) => conversation.id === id) ?? { id, last_active_at: value.n }, "last_active_at");
+    if (query.sort !== "last_active_at" || !["starting_after", "ending_before"].includes(name)) return id;
+    return position(
+      world.conversations.find((conversation) => conversation.id === id) ?? { id, last_active_at: value.n },
+      "last_active_at",
+    );
   };
-  const attributes = (values: Values): Sent["attributes"] => Object.entries(values).map(([name, value]) => [name, meant(name, value)]);
-  const words = (attributes: Sent["attributes"], empty: null | "") =>
-    ({ words: true, attributes: attributes.map(([name, value]): [string, unknown] => [name, String(value ?? "") || empty]) });
+  const attributes = (values: Values): Sent["attributes"] =>
+    Object.entries(values).map(([name, value]) => [name, meant(name, value)]);
+  const words = (attributes: Sent["attributes"], empty: null | "") => ({
+    words: true,
+    attributes: attributes.map(([name, value]): [string, unknown] => [name, String(value ?? "") || empty]),
+  });
 
   const said = attributes(body);
   const asked = attributes(query);
   if (stranger !== undefined) (said.length > 0 ? said : asked).push([stranger, "1"]);
   return {
-    method, collection, token,
+    method,
+    collection,
+    token,
     ...(target === undefined ? {} : { id: target }),
-    ...(special === undefined ? {} : { special: typeof special === "string" ? special : tagOf(account, target, special) }),
+    ...(special === undefined
+      ? {}
+      : { special: typeof special === "string" ? special : tagOf(account, target, special) }),
     query: words(asked, ""),
     body: json ? { words: false, attributes: said } : words(said, null),
   };
@@ -197,7 +277,9 @@ export function idOf(world: World, account: Account, { kind, of, n }: Which, tar
   const lists = {
     mine: [...account[kind].values()],
     this: [...account.messages.values()].filter(({ conversation_id }) => conversation_id === target),
-    pinned: [...account.conversations.values()].flatMap(({ pinned_message_id }) => account.messages.get(pinned_message_id ?? "") ?? []),
+    pinned: [...account.conversations.values()].flatMap(
+      ({ pinned_message_id }) => account.messages.get(pinned_message_id ?? "") ?? [],
+    ),
     anybody: world[kind],
     nobody: [],
   };

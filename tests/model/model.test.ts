@@ -9,16 +9,37 @@ import test, { describe } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import {
-  type Answer as RealAnswer, type Account as RealAccount, FORM, JSON_TYPE, account, grant, hashOf, links, newToken, send, sql,
+  account,
+  FORM,
+  grant,
+  hashOf,
+  JSON_TYPE,
+  links,
+  newToken,
+  type Account as RealAccount,
+  type Answer as RealAnswer,
+  send,
+  sql,
 } from "../harness.ts";
-import { type Choice, type World, n, requests, resolve, stored } from "./choices.ts";
+import { type Choice, n, requests, resolve, stored, type World } from "./choices.ts";
 import {
-  type Account, type Answer, type Conversation, type Message, NEW_CONVERSATION, NEW_MESSAGE, type Request, type Token,
-  answers, isPlausible, newAccount, secondOf, target,
+  type Account,
+  type Answer,
+  answers,
+  type Conversation,
+  isPlausible,
+  type Message,
+  NEW_CONVERSATION,
+  NEW_MESSAGE,
+  newAccount,
+  type Request,
+  secondOf,
+  type Token,
+  target,
 } from "./model.ts";
 
-const SEED = Number(process.env["MODEL_SEED"] ?? 1);
-const STEPS = Number(process.env["MODEL_STEPS"] ?? 20_000);
+const SEED = Number(process.env.MODEL_SEED ?? 1);
+const STEPS = Number(process.env.MODEL_STEPS ?? 20_000);
 /** The longest sequence. On average they are half as long. */
 const LENGTH = 100;
 /** Sequences under way at once. They have no account in common, so none sees another. */
@@ -43,8 +64,10 @@ async function start(): Promise<{ model: World; real: Service }> {
   }
   // Those that never open anything, in the hands of the first account.
   const [[known, { token }]] = [...accounts] as [[Account, RealAccount]];
-  for (const authorization of ["", "Bearer", `Basic ${token}`]) authorizations.set({ account: known, good: false, missing: true, scopes: 0 }, authorization);
-  for (const text of [newToken(), `${token}0`, token.slice(0, -1), "x"]) authorizations.set({ account: known, good: false, scopes: 15 }, `Bearer ${text}`);
+  for (const authorization of ["", "Bearer", `Basic ${token}`])
+    authorizations.set({ account: known, good: false, missing: true, scopes: 0 }, authorization);
+  for (const text of [newToken(), `${token}0`, token.slice(0, -1), "x"])
+    authorizations.set({ account: known, good: false, scopes: 15 }, `Bearer ${text}`);
   return {
     model: { tokens: [...authorizations.keys()], conversations: [], messages: [] },
     real: { accounts, authorizations, log: [] },
@@ -52,13 +75,17 @@ async function start(): Promise<{ model: World; real: Service }> {
 }
 
 /** The request as it is sent. */
-function ask({ authorizations }: Service, { method, collection, id, query, body, special, token }: Request): Parameters<typeof send> {
+function ask(
+  { authorizations }: Service,
+  { method, collection, id, query, body, special, token }: Request,
+): Parameters<typeof send> {
   const form = (attributes: Request["body"]["attributes"]) =>
     new URLSearchParams(attributes.map(([name, value]) => [name, String(value ?? "")])).toString();
   const json = (attributes: Request["body"]["attributes"]) =>
     `{${attributes.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
   const path = `/v1/${collection}${id === undefined ? "" : `/${id}`}${query.attributes.length > 0 ? `?${form(query.attributes)}` : ""}`;
-  const name = method === "POST" ? "Idempotency-Key" : method === "GET" || method === "HEAD" ? "If-None-Match" : "If-Match";
+  const name =
+    method === "POST" ? "Idempotency-Key" : method === "GET" || method === "HEAD" ? "If-None-Match" : "If-Match";
   const headers = { Authorization: authorizations.get(token), ...(special === undefined ? {} : { [name]: special }) };
   if (body.attributes.length === 0) return [method, path, headers];
   return body.words
@@ -66,7 +93,14 @@ function ask({ authorizations }: Service, { method, collection, id, query, body,
     : [method, path, { ...headers, "Content-Type": JSON_TYPE }, json(body.attributes)];
 }
 
-const ABSENT = { location: undefined, authenticate: undefined, tag: undefined, replayed: undefined, links: {}, body: undefined };
+const ABSENT = {
+  location: undefined,
+  authenticate: undefined,
+  tag: undefined,
+  replayed: undefined,
+  links: {},
+  body: undefined,
+};
 
 /** What the model speaks of in an answer. The rest is the same for all answers, and the harness sees to it. */
 function told(collection: string, answer: RealAnswer): Answer {
@@ -77,9 +111,9 @@ function told(collection: string, answer: RealAnswer): Answer {
   };
   return {
     status: answer.status,
-    location: answer.headers["location"],
+    location: answer.headers.location,
     authenticate: answer.headers["www-authenticate"],
-    tag: answer.headers["etag"],
+    tag: answer.headers.etag,
     replayed: answer.headers["idempotent-replayed"] as string | undefined,
     links: Object.fromEntries(Object.entries(links(answer)).map(canonical)),
     body: answer.status >= 400 && answer.json ? { code: answer.json.code, param: answer.json.param } : answer.json,
@@ -91,9 +125,18 @@ async function compare(world: World, service: Service, request: Request): Promis
   const answer = await send(...sent);
   const [method, path, { Authorization: _, ...headers } = {}, body = ""] = sent;
   const actual = told(request.collection, answer);
-  service.log.push(`token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`.slice(0, 1000));
+  service.log.push(
+    `token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`.slice(
+      0,
+      1000,
+    ),
+  );
 
-  const chosen = { id: answer.json?.id, now: answer.json?.updated_at ?? answer.json?.created_at, ...(actual.tag === undefined ? {} : { tag: actual.tag }) };
+  const chosen = {
+    id: answer.json?.id,
+    now: answer.json?.updated_at ?? answer.json?.created_at,
+    ...(actual.tag === undefined ? {} : { tag: actual.tag }),
+  };
   const right = answers(request, chosen).map((expected) => ({ ...ABSENT, ...expected }));
   const expected = right.find((expected) => isDeepStrictEqual(actual, expected)) ?? right[0];
   assert.deepEqual(actual, expected);
@@ -115,7 +158,7 @@ async function compareContents({ accounts }: Service): Promise<void> {
   const sorted = (objects: Object[]) => objects.sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const [model, real] of accounts) {
     const { conversations, messages } = await real.contents();
-    const objects = (rows: typeof messages): Object[] => rows.map((row) => JSON.parse(String(row["object"])));
+    const objects = (rows: typeof messages): Object[] => rows.map((row) => JSON.parse(String(row.object)));
     assert.deepEqual(sorted(objects(conversations)), sorted([...model.conversations.values()]));
     assert.deepEqual(sorted(objects(messages)), sorted([...model.messages.values()]));
   }
@@ -128,21 +171,29 @@ type Perform<T> = (world: World, service: Service, choice: T) => Promise<unknown
 
 const step = <T>(weight: number, name: string, choices: fc.Arbitrary<T>, perform: Perform<T>) => ({
   weight,
-  arbitrary: choices.map((choice): Command => ({
-    check: () => true,
-    run: async (world, service) => void (await perform(world, service, choice)),
-    toString: () => `${name} ${fc.stringify(choice)}`,
-  })),
+  arbitrary: choices.map(
+    (choice): Command => ({
+      check: () => true,
+      run: async (world, service) => void (await perform(world, service, choice)),
+      toString: () => `${name} ${fc.stringify(choice)}`,
+    }),
+  ),
 });
 
 const request = (weight: number, collection: "conversations" | "messages", verb: keyof typeof requests.messages) =>
-  step<Choice>(weight, `${verb} ${collection}`, requests[collection][verb], (world, service, choice) => compare(world, service, resolve(world, collection, choice)));
+  step<Choice>(weight, `${verb} ${collection}`, requests[collection][verb], (world, service, choice) =>
+    compare(world, service, resolve(world, collection, choice)),
+  );
 
 /** The operator grants a token. */
 const granted = step(
   2,
   "grant",
-  fc.record({ n, scopes: fc.noBias(fc.integer({ min: 1, max: 15 })), expires_at: fc.constantFrom(null, null, 1, 253402300799) }),
+  fc.record({
+    n,
+    scopes: fc.noBias(fc.integer({ min: 1, max: 15 })),
+    expires_at: fc.constantFrom(null, null, 1, 253402300799),
+  }),
   async ({ tokens }, { accounts, authorizations }, { n, scopes, expires_at }) => {
     const [model, real] = [...accounts][n % accounts.size]!;
     const token = { account: model, good: expires_at !== 1, scopes };
@@ -177,7 +228,13 @@ const filled = step(4, "fill", fc.record({ n, stored }), async (world, { account
     made.conversations.push(conversation);
     for (const id of messages) {
       if (model.messages.has(id)) continue;
-      const message = { ...NEW_MESSAGE, id, conversation_id: conversation.id, message: "Hello", created_at: secondOf(id) };
+      const message = {
+        ...NEW_MESSAGE,
+        id,
+        conversation_id: conversation.id,
+        message: "Hello",
+        created_at: secondOf(id),
+      };
       model.messages.set(id, message);
       made.messages.push(message);
     }
@@ -188,7 +245,8 @@ const filled = step(4, "fill", fc.record({ n, stored }), async (world, { account
     await sql(
       `INSERT INTO ${table} (account_id, ${columns.join(", ")})
        SELECT ?, ${columns.map((column) => `value ->> '${column}'`).join(", ")} FROM json_each(?)`,
-      real.id, JSON.stringify(made[table]),
+      real.id,
+      JSON.stringify(made[table]),
     );
   }
   world.conversations.push(...made.conversations);
@@ -238,7 +296,11 @@ describe("whatever is asked in whatever order, the answers are the model's", { c
           count += real.log.length;
         }
       });
-      await fc.assert(property, { seed: SEED * LANES + lane, numRuns: Math.ceil(STEPS / LANES / (LENGTH / 2)), includeErrorInReport: true });
+      await fc.assert(property, {
+        seed: SEED * LANES + lane,
+        numRuns: Math.ceil(STEPS / LANES / (LENGTH / 2)),
+        includeErrorInReport: true,
+      });
       t.diagnostic(`${count} requests, ${Math.round((1000 * count) / (performance.now() - started))} a second`);
     });
   }

@@ -27,11 +27,25 @@ export interface Message {
 
 /** What an object is when it is new, its attributes in the order of the answers. */
 export const NEW_CONVERSATION: Conversation = {
-  id: "", contact_id: null, group_id: null, pinned_message_id: null, is_pinned: false, is_muted: false,
-  last_active_at: null, last_opened_at: null, created_at: 0, archived_at: null,
+  id: "",
+  contact_id: null,
+  group_id: null,
+  pinned_message_id: null,
+  is_pinned: false,
+  is_muted: false,
+  last_active_at: null,
+  last_opened_at: null,
+  created_at: 0,
+  archived_at: null,
 };
 export const NEW_MESSAGE: Message = {
-  id: "", conversation_id: "", contact_id: null, message: "", read_at: null, created_at: 0, updated_at: null,
+  id: "",
+  conversation_id: "",
+  contact_id: null,
+  message: "",
+  read_at: null,
+  created_at: 0,
+  updated_at: null,
 };
 
 /** What belongs together and to nobody else. */
@@ -44,7 +58,12 @@ export interface Account {
   keys: Map<string, { content: string; answer: Answer }>;
 }
 
-export const newAccount = (): Account => ({ conversations: new Map(), messages: new Map(), tags: new Map(), keys: new Map() });
+export const newAccount = (): Account => ({
+  conversations: new Map(),
+  messages: new Map(),
+  tags: new Map(),
+  keys: new Map(),
+});
 
 /** What a caller shows: nothing that is a token (`missing`), or one that opens an account while it is good. */
 export interface Token {
@@ -96,13 +115,17 @@ export const SCOPES = { "conversations:read": 1, "conversations:write": 2, "mess
 
 /** A list's path and parameters in one way of many that mean the same. */
 export function target(collection: string, parameters: Record<string, unknown>): string {
-  const all = Object.entries({ limit: 10, sort: "created_at", ...parameters }).map(([name, value]) => `${name}=${value}`);
+  const all = Object.entries({ limit: 10, sort: "created_at", ...parameters }).map(
+    ([name, value]) => `${name}=${value}`,
+  );
   return `/v1/${collection}?${all.sort().join("&")}`;
 }
 
 /** Where a conversation stands in a list of this order: texts, the greatest comes first. */
 export function position({ id, last_active_at }: Pick<Conversation, "id" | "last_active_at">, sort?: string): string {
-  return (sort === "last_active_at" ? String(last_active_at === null ? 0 : last_active_at + 1).padStart(12, "0") : "") + id;
+  return (
+    (sort === "last_active_at" ? String(last_active_at === null ? 0 : last_active_at + 1).padStart(12, "0") : "") + id
+  );
 }
 
 export const isUnread = ({ last_active_at, last_opened_at }: Conversation): boolean =>
@@ -118,14 +141,24 @@ const flag: Reader = (value, word) => {
   return typeof value === "boolean" ? value : undefined;
 };
 
-const whole = (least: number, most: number): Reader => (value, word) => {
-  const number = word && /^(0|[1-9]\d*)$/.test(String(value)) ? Number(value) : value;
-  return typeof number === "number" && Number.isInteger(number) && number >= least && number <= most ? number : undefined;
-};
+const whole =
+  (least: number, most: number): Reader =>
+  (value, word) => {
+    const number = word && /^(0|[1-9]\d*)$/.test(String(value)) ? Number(value) : value;
+    return typeof number === "number" && Number.isInteger(number) && number >= least && number <= most
+      ? number
+      : undefined;
+  };
 
-const text = (pattern: RegExp): Reader => (value) => (typeof value === "string" && pattern.test(value) ? value : undefined);
+const text =
+  (pattern: RegExp): Reader =>
+  (value) =>
+    typeof value === "string" && pattern.test(value) ? value : undefined;
 
-const nullable = (reader: Reader): Reader => (value, word) => (value === null ? null : reader(value, word));
+const nullable =
+  (reader: Reader): Reader =>
+  (value, word) =>
+    value === null ? null : reader(value, word);
 
 const time = whole(0, 253402300799);
 const reference = text(/^[A-Za-z0-9_-]{1,64}$/);
@@ -135,20 +168,31 @@ const words = text(/^[^\0]{1,10000}$/u);
 
 // ---------------------------------------------------------------------------------------------------------------- errors
 
-const error = (status: number, code: string, param: string | null = null): Answer => ({ status, body: { code, param } });
+const error = (status: number, code: string, param: string | null = null): Answer => ({
+  status,
+  body: { code, param },
+});
 const invalid = (param: string): Answer => error(400, "parameter_invalid", param);
 const missing = (param: string | null = null): Answer => error(404, "resource_missing", param);
-const unauthorized = (status: number, code: string, rest = ""): Answer =>
-  ({ ...error(status, code), authenticate: `Bearer realm="conversations"${rest}` });
+const unauthorized = (status: number, code: string, rest = ""): Answer => ({
+  ...error(status, code),
+  authenticate: `Bearer realm="conversations"${rest}`,
+});
 
 /** Puts the values that were sent in `values` and gives all that is wrong with them. */
-function faults({ attributes, words }: Sent, takes: Record<string, Reader>, fields: string[], values: Record<string, unknown>): Answer[] {
+function faults(
+  { attributes, words }: Sent,
+  takes: Record<string, Reader>,
+  fields: string[],
+  values: Record<string, unknown>,
+): Answer[] {
   const seen = new Set<string>();
   return attributes.flatMap(([name, value]) => {
     if (seen.has(name)) return [error(400, "parameter_duplicate", name)];
     seen.add(name);
     const reader = takes[name];
-    if (reader === undefined) return [error(400, fields.includes(name) ? "parameter_immutable" : "parameter_unknown", name)];
+    if (reader === undefined)
+      return [error(400, fields.includes(name) ? "parameter_immutable" : "parameter_unknown", name)];
     values[name] = reader(value, words);
     return values[name] === undefined ? [invalid(name)] : [];
   });
@@ -188,17 +232,21 @@ function names(list: string, { tags }: Account, id: string): boolean {
 /** A page of a list, and the links to its neighbours. */
 function page<Row>(collection: string, rows: Row[], at: (row: Row) => string, values: Record<string, any>): Answer {
   const { starting_after: after, ending_before: before, ...kept } = values;
-  const limit = kept["limit"] ?? 10;
+  const limit = kept.limit ?? 10;
   const list = rows.sort((a, b) => (at(a) < at(b) ? 1 : -1));
-  const beyond = list.filter((row) => (before === undefined ? after === undefined || at(row) < after : at(row) > before));
+  const beyond = list.filter((row) =>
+    before === undefined ? after === undefined || at(row) < after : at(row) > before,
+  );
   const data = before === undefined ? beyond.slice(0, limit) : beyond.slice(-limit);
   const has_more = beyond.length > limit;
 
   const links: Record<string, string> = {};
   const [first, last] = [data[0], data.at(-1)];
   // Where the walk came from there is always something to go back to.
-  if (last !== undefined && (before !== undefined || has_more)) links["next"] = target(collection, { ...kept, starting_after: at(last) });
-  if (first !== undefined && (before !== undefined ? has_more : after !== undefined)) links["prev"] = target(collection, { ...kept, ending_before: at(first) });
+  if (last !== undefined && (before !== undefined || has_more))
+    links.next = target(collection, { ...kept, starting_after: at(last) });
+  if (first !== undefined && (before !== undefined ? has_more : after !== undefined))
+    links.prev = target(collection, { ...kept, ending_before: at(first) });
   return { status: 200, links, body: { has_more, data } };
 }
 
@@ -225,13 +273,15 @@ interface Operation {
 
 const paging = (position: Reader) => ({ limit: whole(1, 100), starting_after: position, ending_before: position });
 
-const shown = (kind: "conversations" | "messages") => ({ account, path, special, chosen }: Asked): Answer => {
-  const object = account[kind].get(path);
-  if (object === undefined) return missing();
-  // The tag is learned first: a caller who has it already is told so with it.
-  const answer = tagged(account, path, chosen, { status: 200, body: object });
-  return special !== undefined && names(special, account, path) ? { status: 304, tag: answer.tag! } : answer;
-};
+const shown =
+  (kind: "conversations" | "messages") =>
+  ({ account, path, special, chosen }: Asked): Answer => {
+    const object = account[kind].get(path);
+    if (object === undefined) return missing();
+    // The tag is learned first: a caller who has it already is told so with it.
+    const answer = tagged(account, path, chosen, { status: 200, body: object });
+    return special !== undefined && names(special, account, path) ? { status: 304, tag: answer.tag! } : answer;
+  };
 
 /** Whether a write may be: the answer where it may not. */
 function refused(kind: "conversations" | "messages", { account, path, special, chosen }: Asked): Answer | undefined {
@@ -245,18 +295,29 @@ const CONVERSATIONS: Record<string, Operation> = {
     query: (sort) => ({
       ...paging(sort === "last_active_at" ? activity : id),
       sort: text(/^(created_at|last_active_at)$/),
-      muted: flag, archived: flag, pinned: flag, unread: flag, contact_id: reference, group_id: reference,
+      muted: flag,
+      archived: flag,
+      pinned: flag,
+      unread: flag,
+      contact_id: reference,
+      group_id: reference,
     }),
     perform({ account, values }) {
-      const matches = (conversation: Conversation): boolean => Object.entries({
-        muted: conversation.is_muted,
-        archived: conversation.archived_at !== null,
-        pinned: conversation.is_pinned,
-        unread: isUnread(conversation),
-        contact_id: conversation.contact_id,
-        group_id: conversation.group_id,
-      }).every(([name, value]) => values[name] === undefined || values[name] === value);
-      return page("conversations", [...account.conversations.values()].filter(matches), (row) => position(row, values["sort"]), values);
+      const matches = (conversation: Conversation): boolean =>
+        Object.entries({
+          muted: conversation.is_muted,
+          archived: conversation.archived_at !== null,
+          pinned: conversation.is_pinned,
+          unread: isUnread(conversation),
+          contact_id: conversation.contact_id,
+          group_id: conversation.group_id,
+        }).every(([name, value]) => values[name] === undefined || values[name] === value);
+      return page(
+        "conversations",
+        [...account.conversations.values()].filter(matches),
+        (row) => position(row, values.sort),
+        values,
+      );
     },
   },
 
@@ -264,10 +325,14 @@ const CONVERSATIONS: Record<string, Operation> = {
     body: { contact_id: nullable(reference), group_id: nullable(reference), distinct: flag },
     lacks: ({ contact_id, group_id }) => ((contact_id ?? group_id ?? null) === null ? "contact_id" : undefined),
     perform({ account, values: { contact_id = null, group_id = null, distinct }, chosen }) {
-      const same = [...account.conversations.values()].filter((other) => other.contact_id === contact_id && other.group_id === group_id);
+      const same = [...account.conversations.values()].filter(
+        (other) => other.contact_id === contact_id && other.group_id === group_id,
+      );
       const [oldest] = same.sort((a, b) => (a.id < b.id ? -1 : 1));
       const isThere = distinct === true && oldest !== undefined;
-      const conversation = isThere ? oldest : { ...NEW_CONVERSATION, id: chosen.id, contact_id, group_id, created_at: chosen.now };
+      const conversation = isThere
+        ? oldest
+        : { ...NEW_CONVERSATION, id: chosen.id, contact_id, group_id, created_at: chosen.now };
       account.conversations.set(conversation.id, conversation);
       const location = `/v1/conversations/${conversation.id}`;
       return tagged(account, conversation.id, chosen, { status: isThere ? 200 : 201, location, body: conversation });
@@ -277,12 +342,18 @@ const CONVERSATIONS: Record<string, Operation> = {
   retrieve: { perform: shown("conversations") },
 
   update: {
-    body: { pinned_message_id: nullable(id), is_pinned: flag, is_muted: flag, archived_at: nullable(time), last_opened_at: nullable(time) },
+    body: {
+      pinned_message_id: nullable(id),
+      is_pinned: flag,
+      is_muted: flag,
+      archived_at: nullable(time),
+      last_opened_at: nullable(time),
+    },
     perform(asked) {
       const { account, values, path } = asked;
       const conversation = account.conversations.get(path);
       if (conversation === undefined) return missing();
-      const pin = values["pinned_message_id"] ?? null;
+      const pin = values.pinned_message_id ?? null;
       // All or nothing: with a pin that can't be, no other attribute changes either.
       if (pin !== null && account.messages.get(pin)?.conversation_id !== path) return invalid("pinned_message_id");
       const refusal = refused("conversations", asked);
@@ -309,7 +380,7 @@ const MESSAGES: Record<string, Operation> = {
   list: {
     query: () => ({ ...paging(id), conversation_id: id }),
     perform({ account, values }) {
-      const matches = (message: Message) => [undefined, message.conversation_id].includes(values["conversation_id"]);
+      const matches = (message: Message) => [undefined, message.conversation_id].includes(values.conversation_id);
       return page("messages", [...account.messages.values()].filter(matches), ({ id }) => id, values);
     },
   },
@@ -382,7 +453,8 @@ function withBody({ method, collection, id: path, query, body, special, token }:
   const scope = `${collection}:${reads ? "read" : "write"}` as keyof typeof SCOPES;
   if (token.missing) return [unauthorized(401, "token_missing")];
   if (!token.good) return [unauthorized(401, "token_invalid", ', error="invalid_token"')];
-  if ((token.scopes & SCOPES[scope]) === 0) return [unauthorized(403, "scope_insufficient", `, error="insufficient_scope", scope="${scope}"`)];
+  if ((token.scopes & SCOPES[scope]) === 0)
+    return [unauthorized(403, "scope_insufficient", `, error="insufficient_scope", scope="${scope}"`)];
 
   const verb = reads && path === undefined ? "list" : VERBS[method];
   const operation = COLLECTIONS[collection][verb]!;
@@ -403,8 +475,19 @@ function withBody({ method, collection, id: path, query, body, special, token }:
   const lacking = operation.lacks?.(values);
   if (lacking !== undefined) return [error(400, "parameter_missing", lacking)];
 
-  const perform = () => operation.perform({ account: token.account, values, path: path ?? "", chosen, ...(special === undefined ? {} : { special }) });
-  return [verb === "create" && special !== undefined ? once(token.account, special, JSON.stringify([collection, body]), perform) : perform()];
+  const perform = () =>
+    operation.perform({
+      account: token.account,
+      values,
+      path: path ?? "",
+      chosen,
+      ...(special === undefined ? {} : { special }),
+    });
+  return [
+    verb === "create" && special !== undefined
+      ? once(token.account, special, JSON.stringify([collection, body]), perform)
+      : perform(),
+  ];
 }
 
 /** Does what a key stands for the first time; afterwards its answer is what was answered then. */
@@ -415,7 +498,9 @@ function once({ keys }: Account, key: string, content: string, perform: () => An
     keys.set(key, { content, answer: structuredClone(answer) });
     return answer;
   }
-  return before.content === content ? { ...before.answer, replayed: "true" } : error(422, "idempotency_key_reused", "Idempotency-Key");
+  return before.content === content
+    ? { ...before.answer, replayed: "true" }
+    : error(422, "idempotency_key_reused", "Idempotency-Key");
 }
 
 /** The second in which an id was made: the milliseconds are in its leading characters. */
@@ -427,7 +512,10 @@ export function secondOf(id: string): number {
 /** Whether what the service chose for an object can be: its id and the times of its creation and its last change. */
 export function isPlausible(object: { id: string; created_at: number; updated_at?: number | null }): boolean {
   const changed = object.updated_at ?? object.created_at;
-  return id(object.id, true) !== undefined
-    && object.created_at === secondOf(object.id)
-    && time(changed, false) !== undefined && changed >= object.created_at;
+  return (
+    id(object.id, true) !== undefined &&
+    object.created_at === secondOf(object.id) &&
+    time(changed, false) !== undefined &&
+    changed >= object.created_at
+  );
 }

@@ -10,15 +10,19 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } 
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { origin } from "../harness.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const npm = join(root, "node_modules", "@sparticuz", "chromium");
 
 const INSTALLED = [
-  "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable",
-  "/snap/bin/chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/usr/bin/google-chrome-stable",
+  "/snap/bin/chromium",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
@@ -32,7 +36,7 @@ async function unpacked(): Promise<string> {
   const fresh = mkdtempSync(`${folder}-`);
   // That is where it unpacks to.
   const { TMPDIR } = process.env;
-  process.env["TMPDIR"] = fresh;
+  process.env.TMPDIR = fresh;
   try {
     for (const part of ["chromium.br", "fonts.tar.br", "al2023.tar.br"]) await inflate(join(npm, "bin", part));
     renameSync(fresh, folder);
@@ -40,14 +44,14 @@ async function unpacked(): Promise<string> {
     rmSync(fresh, { recursive: true, force: true });
     if (!existsSync(folder)) throw error; // and otherwise somebody was faster
   } finally {
-    if (TMPDIR === undefined) delete process.env["TMPDIR"];
-    else process.env["TMPDIR"] = TMPDIR;
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
   }
   return folder;
 }
 
 async function start(): Promise<Browser | string> {
-  const named = process.env["CHROMIUM"];
+  const named = process.env.CHROMIUM;
   if (named !== undefined) return chromium.launch({ executablePath: named });
   const problems: string[] = [];
   if (process.platform === "linux" && process.arch === "x64" && existsSync(npm)) {
@@ -55,7 +59,10 @@ async function start(): Promise<Browser | string> {
       const folder = await unpacked();
       const fonts = existsSync("/etc/fonts") ? {} : { FONTCONFIG_PATH: join(folder, "fonts") };
       const env = { LD_LIBRARY_PATH: join(folder, "al2023", "lib"), ...fonts };
-      return await chromium.launch({ executablePath: join(folder, "chromium"), env: { ...process.env, ...env } as Record<string, string> });
+      return await chromium.launch({
+        executablePath: join(folder, "chromium"),
+        env: { ...process.env, ...env } as Record<string, string>,
+      });
     } catch (error) {
       problems.push(`npm's does not start: ${String(error).split("\n").slice(0, 2).join(" ")}`);
     }
@@ -101,12 +108,14 @@ function audit(page: Page): () => Promise<string[]> {
   page.on("console", (message) => {
     // An answer that is an error is logged by Chromium itself: whether it may be one is for the test to say.
     const byChromium = /^Failed to load resource: the server responded with a status of 4/.test(message.text());
-    if (["error", "warning"].includes(message.type()) && !byChromium) faults.push(`${message.type()}: ${message.text()}`);
+    if (["error", "warning"].includes(message.type()) && !byChromium)
+      faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on("pageerror", (error) => faults.push(`uncaught: ${error.stack ?? error.message}`));
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.origin !== origin && !["data:", "blob:", "about:"].includes(url.protocol)) faults.push(`a request to ${url.origin}`);
+    if (url.origin !== origin && !["data:", "blob:", "about:"].includes(url.protocol))
+      faults.push(`a request to ${url.origin}`);
   });
   return async () => faults;
 }
@@ -124,8 +133,12 @@ export async function violations(page: Page): Promise<string[]> {
   });
   assert.equal(exceptionDetails, undefined, JSON.stringify(exceptionDetails));
   await session.detach();
-  const found: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[] = JSON.parse(result.value);
+  const found: { id: string; impact: string; nodes: { target: string[]; failureSummary: string }[] }[] = JSON.parse(
+    result.value,
+  );
   return found
     .filter(({ impact }) => ["serious", "critical"].includes(impact))
-    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target.join(" ")}: ${failureSummary.replace(/\s+/g, " ")}`));
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id} ${target.join(" ")}: ${failureSummary.replace(/\s+/g, " ")}`),
+    );
 }

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { account, item, newToken, type Account, type Row } from "../harness.ts";
-import { PHONE, inBrowser, violations } from "./browser.ts";
+import { type Account, account, item, newToken, type Row } from "../harness.ts";
+import { inBrowser, PHONE, violations } from "./browser.ts";
 
 /** An account with conversations of these contacts, the most recently active first. */
 async function inboxOf(contacts: Record<string, Row>): Promise<{ alice: Account; ids: Record<string, string> }> {
@@ -12,7 +12,12 @@ async function inboxOf(contacts: Record<string, Row>): Promise<{ alice: Account;
   let active = 1_700_000_000;
   for (const [contact, columns] of Object.entries(contacts)) {
     active -= 60;
-    ids[contact] = await alice.insert({ contact_id: contact, last_active_at: active, last_opened_at: active, ...columns });
+    ids[contact] = await alice.insert({
+      contact_id: contact,
+      last_active_at: active,
+      last_opened_at: active,
+      ...columns,
+    });
   }
   return { alice, ids };
 }
@@ -39,7 +44,8 @@ async function assertNames(page: Page, expected: string[]): Promise<void> {
 }
 
 const toast = (page: Page) => page.locator("#toast");
-const focused = (page: Page) => page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText");
+const focused = (page: Page) =>
+  page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText");
 
 inBrowser("a token opens the inbox, and stays in this tab", {}, async (page) => {
   const { alice } = await inboxOf({ bob: {} });
@@ -79,11 +85,22 @@ inBrowser("conversations come by activity, a page at a time", {}, async (page) =
 });
 
 inBrowser("the filters are switches", {}, async (page) => {
-  const { alice } = await inboxOf({ unread: { last_opened_at: null }, pinned: { is_pinned: 1 }, muted: { is_muted: 1 }, both: { is_muted: 1, is_pinned: 1 }, archived: { archived_at: 1 } });
+  const { alice } = await inboxOf({
+    unread: { last_opened_at: null },
+    pinned: { is_pinned: 1 },
+    muted: { is_muted: 1 },
+    both: { is_muted: 1, is_pinned: 1 },
+    archived: { archived_at: 1 },
+  });
   await enter(page, alice.token);
   await assertNames(page, ["unread", "pinned", "muted", "both"]);
   const flip = (name: string) => page.getByRole("switch", { name }).click();
-  for (const [name, expected] of [["Unread", ["unread"]], ["Pinned", ["pinned", "both"]], ["Muted", ["muted", "both"]], ["Archived", ["archived"]]] as const) {
+  for (const [name, expected] of [
+    ["Unread", ["unread"]],
+    ["Pinned", ["pinned", "both"]],
+    ["Muted", ["muted", "both"]],
+    ["Archived", ["archived"]],
+  ] as const) {
     await flip(name);
     await assertNames(page, [...expected]);
     assert.equal(await page.getByRole("switch", { name }).getAttribute("aria-checked"), "true");
@@ -96,9 +113,12 @@ inBrowser("the filters are switches", {}, async (page) => {
 
 inBrowser("pin, mute and archive are done at once, and undone", {}, async (page) => {
   const { alice, ids } = await inboxOf({ bob: {}, carol: {} });
-  const bob = async () => (await alice.get(item(ids["bob"]!))).json;
+  const bob = async () => (await alice.get(item(ids.bob!))).json;
   await enter(page, alice.token);
-  for (const [act, back, name] of [["Pin", "Unpin", "is_pinned"], ["Mute", "Unmute", "is_muted"]] as const) {
+  for (const [act, back, name] of [
+    ["Pin", "Unpin", "is_pinned"],
+    ["Mute", "Unmute", "is_muted"],
+  ] as const) {
     await page.getByRole("button", { name: `${act} bob` }).click();
     await page.getByRole("button", { name: `${back} bob` }).waitFor();
     assert.equal((await bob())[name], true);
@@ -123,28 +143,29 @@ inBrowser("delete says that it is for good, and waits until it is sure", {}, asy
   await assertNames(page, ["carol", "dave"]);
   await toast(page).getByRole("button", { name: "Undo" }).click();
   await assertNames(page, ["bob", "carol", "dave"]);
-  assert.equal((await alice.get(item(ids["bob"]!))).status, 200);
+  assert.equal((await alice.get(item(ids.bob!))).status, 200);
 
   // Its time is over.
   await page.getByRole("button", { name: "Delete bob" }).click();
   await page.mouse.move(0, 0);
-  assert.equal((await alice.get(item(ids["bob"]!))).status, 200);
+  assert.equal((await alice.get(item(ids.bob!))).status, 200);
   const deleted = page.waitForResponse((response) => response.request().method() === "DELETE");
   await page.clock.fastForward(10_000);
   assert.equal((await deleted).status(), 204);
-  assert.equal((await alice.get(item(ids["bob"]!))).status, 404);
+  assert.equal((await alice.get(item(ids.bob!))).status, 404);
 
   // The page is left.
   await page.getByRole("button", { name: "Delete carol" }).click();
   await page.goto("/health");
-  for (let i = 0; (await alice.get(item(ids["carol"]!))).status !== 404; i += 1) assert.ok(i < 100, "it was never deleted");
-  assert.equal((await alice.get(item(ids["dave"]!))).status, 200);
+  for (let i = 0; (await alice.get(item(ids.carol!))).status !== 404; i += 1)
+    assert.ok(i < 100, "it was never deleted");
+  assert.equal((await alice.get(item(ids.dave!))).status, 200);
 });
 
 inBrowser("a thread shows what was said, takes what is said next, and pins a message", {}, async (page) => {
   const { alice, ids } = await inboxOf({ bob: { last_opened_at: null } });
-  const bob = async () => (await alice.get(item(ids["bob"]!))).json;
-  for (let i = 0; i < 35; i += 1) await alice.say(ids["bob"]!, { contact_id: "bob", message: `Line ${i}` });
+  const bob = async () => (await alice.get(item(ids.bob!))).json;
+  for (let i = 0; i < 35; i += 1) await alice.say(ids.bob!, { contact_id: "bob", message: `Line ${i}` });
   await enter(page, alice.token);
   await row(page, "bob").getByText("unread").waitFor();
   await row(page, "bob").getByRole("button", { name: /^bob/ }).click();
@@ -194,7 +215,7 @@ inBrowser("a message that could not be sent stays, and is sent once", {}, async 
   assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "Once");
   await page.keyboard.press("Enter");
   await page.getByRole("region", { name: "Messages" }).getByText("Once").waitFor();
-  assert.equal((await alice.get(`/v1/messages?conversation_id=${ids["bob"]}`)).json.data.length, 1);
+  assert.equal((await alice.get(`/v1/messages?conversation_id=${ids.bob}`)).json.data.length, 1);
 });
 
 inBrowser("all of it can be done from the keyboard", {}, async (page) => {
@@ -227,7 +248,10 @@ inBrowser("all of it can be done from the keyboard", {}, async (page) => {
   await page.keyboard.type("and good night");
   await press("Enter");
   await page.getByRole("region", { name: "Messages" }).getByText("Good evening").waitFor();
-  assert.equal((await alice.get(`/v1/messages?conversation_id=${ids["dave"]}`)).json.data[0].message, "Good evening\nand good night");
+  assert.equal(
+    (await alice.get(`/v1/messages?conversation_id=${ids.dave}`)).json.data[0].message,
+    "Good evening\nand good night",
+  );
   await press("Escape");
   assert.match(String(await focused(page)), /^dave/);
   // Tab goes on to dave's actions and out of the list, to the undo of the first act.
@@ -239,9 +263,9 @@ inBrowser("all of it can be done from the keyboard", {}, async (page) => {
 for (const colorScheme of ["light", "dark"] as const) {
   inBrowser(`it is accessible, ${colorScheme}`, { colorScheme }, async (page) => {
     const { alice, ids } = await inboxOf({ bob: { last_opened_at: null, is_pinned: 1 }, carol: { is_muted: 1 } });
-    const { id } = await alice.say(ids["bob"]!, { contact_id: "bob" });
-    await alice.say(ids["bob"]!);
-    await alice.put(item(ids["bob"]!), { pinned_message_id: id });
+    const { id } = await alice.say(ids.bob!, { contact_id: "bob" });
+    await alice.say(ids.bob!);
+    await alice.put(item(ids.bob!), { pinned_message_id: id });
     await page.goto("/inbox");
     assert.deepEqual(await violations(page), []);
     await enter(page, alice.token);
@@ -253,17 +277,21 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-inBrowser("on a phone the list and the thread take turns", { viewport: PHONE, hasTouch: true, isMobile: true }, async (page) => {
-  const { alice, ids } = await inboxOf({ bob: {}, ["c".repeat(64)]: {} });
-  await alice.say(ids["bob"]!, { message: "w".repeat(500) });
-  await enter(page, alice.token);
-  const width = () => page.evaluate("document.documentElement.scrollWidth");
-  assert.equal(await width(), PHONE.width);
-  await row(page, "bob").getByRole("button", { name: /^bob/ }).tap();
-  await page.getByText("w".repeat(500), { exact: true }).waitFor();
-  assert.equal(await width(), PHONE.width);
-  assert.ok(!(await page.getByRole("switch", { name: "Pinned" }).isVisible()));
-  await page.getByRole("button", { name: "Back to the conversations" }).tap();
-  await page.getByRole("switch", { name: "Pinned" }).waitFor();
-  assert.match(String(await focused(page)), /^bob/);
-});
+inBrowser(
+  "on a phone the list and the thread take turns",
+  { viewport: PHONE, hasTouch: true, isMobile: true },
+  async (page) => {
+    const { alice, ids } = await inboxOf({ bob: {}, ["c".repeat(64)]: {} });
+    await alice.say(ids.bob!, { message: "w".repeat(500) });
+    await enter(page, alice.token);
+    const width = () => page.evaluate("document.documentElement.scrollWidth");
+    assert.equal(await width(), PHONE.width);
+    await row(page, "bob").getByRole("button", { name: /^bob/ }).tap();
+    await page.getByText("w".repeat(500), { exact: true }).waitFor();
+    assert.equal(await width(), PHONE.width);
+    assert.ok(!(await page.getByRole("switch", { name: "Pinned" }).isVisible()));
+    await page.getByRole("button", { name: "Back to the conversations" }).tap();
+    await page.getByRole("switch", { name: "Pinned" }).waitFor();
+    assert.match(String(await focused(page)), /^bob/);
+  },
+);

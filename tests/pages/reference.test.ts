@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Page } from "playwright-core";
 import { account, origin, send } from "../harness.ts";
-import { PHONE, inBrowser, violations } from "./browser.ts";
+import { inBrowser, PHONE, violations } from "./browser.ts";
 
 const description: any = await (await fetch(`${origin}/openapi.json`)).json();
-const operations = Object.values<any>(description.paths).flatMap((path) => Object.values<any>(path).filter((operation) => operation.summary));
+const operations = Object.values<any>(description.paths).flatMap((path) =>
+  Object.values<any>(path).filter((operation) => operation.summary),
+);
 const codes: string[] = description.components.schemas.Error.properties.code.enum;
 
 async function open(page: Page, hash = ""): Promise<void> {
@@ -17,7 +19,11 @@ async function open(page: Page, hash = ""): Promise<void> {
 
 /** Waits until an element is in view. Runs in the page. */
 const inView = (element: any): Promise<void> =>
-  new Promise((resolve) => new (globalThis as any).IntersectionObserver((entries: any[]) => entries.some((entry) => entry.isIntersecting) && resolve()).observe(element));
+  new Promise((resolve) =>
+    new (globalThis as any).IntersectionObserver(
+      (entries: any[]) => entries.some((entry) => entry.isIntersecting) && resolve(),
+    ).observe(element),
+  );
 
 const heading = (page: Page, code: string) => page.locator(`h2[id="api/${code}"]`);
 
@@ -69,7 +75,9 @@ inBrowser("the token stays in the page: it is stored nowhere", {}, async (page) 
   await open(page);
   await page.getByPlaceholder("Token").fill(token);
   await page.getByRole("heading", { name: "First call" }).click();
-  const stored = await page.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])");
+  const stored = await page.evaluate(
+    "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, location.href])",
+  );
   assert.ok(!String(stored).includes(token), String(stored));
 });
 
@@ -81,7 +89,10 @@ for (const colorScheme of ["light", "dark"] as const) {
     assert.equal(red < 128, colorScheme === "dark", background);
     assert.deepEqual(await violations(page), []);
     await page.getByRole("link", { name: /^List conversations/ }).click();
-    await page.getByRole("button", { name: /^Test Request/ }).first().waitFor();
+    await page
+      .getByRole("button", { name: /^Test Request/ })
+      .first()
+      .waitFor();
     assert.deepEqual(await violations(page), []);
   });
 }
@@ -90,19 +101,27 @@ inBrowser("it fits a phone", { viewport: PHONE }, async (page) => {
   await open(page);
   assert.equal(await page.evaluate("document.documentElement.scrollWidth"), PHONE.width);
   await page.getByRole("button", { name: "Open Menu" }).click();
-  await page.getByRole("link", { name: /^List conversations/ }).locator("visible=true").click();
+  await page
+    .getByRole("link", { name: /^List conversations/ })
+    .locator("visible=true")
+    .click();
   await page.getByRole("heading", { name: "List conversations" }).waitFor();
 });
 
 test("its policy lets no script run but the Worker's, and no request go elsewhere", async () => {
   for (const path of ["/", "/inbox"]) {
     const { headers } = await send("GET", path);
-    const policy = new Map(String(headers["content-security-policy"]).split("; ").map((directive) => directive.split(/ (.*)/s) as [string, string]));
+    const policy = new Map(
+      String(headers["content-security-policy"])
+        .split("; ")
+        .map((directive) => directive.split(/ (.*)/s) as [string, string]),
+    );
     assert.equal(policy.get("default-src"), "'none'", path);
     assert.equal(policy.get("script-src"), "'self'", path);
     assert.equal(policy.get("connect-src"), "'self'", path);
     assert.equal(policy.get("style-src"), path === "/" ? "'self' 'unsafe-inline'" : "'self'", path);
-    for (const name of ["base-uri", "form-action", "frame-ancestors"]) assert.equal(policy.get(name), "'none'", `${path} ${name}`);
+    for (const name of ["base-uri", "form-action", "frame-ancestors"])
+      assert.equal(policy.get(name), "'none'", `${path} ${name}`);
     assert.equal(headers["x-content-type-options"], "nosniff", path);
     assert.equal(headers["referrer-policy"], "no-referrer", path);
   }

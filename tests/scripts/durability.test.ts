@@ -3,17 +3,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { npmRun } from "./processes.ts";
 
-test("whatever is acknowledged survives kill -9 in the midst of writes, and nothing is done by half", { timeout: 180_000 }, async () => {
+test("whatever is acknowledged survives kill -9 in the midst of writes, and nothing is done by half", {
+  timeout: 180_000,
+}, async () => {
   const { code, stdout, stderr } = await npmRun("durability", "--kills", "3");
   assert.equal(code, 0, stdout + stderr);
-  const [, acknowledged] = /^3 kills, (\d+) acknowledged writes, lost 0; \d+ unanswered ones done, \d+ not, 0 by half/m.exec(stdout)!;
+  const [, acknowledged] =
+    /^3 kills, (\d+) acknowledged writes, lost 0; \d+ unanswered ones done, \d+ not, 0 by half/m.exec(stdout)!;
   assert.ok(Number(acknowledged) >= 150, stdout);
 });
 
 test("an acknowledged write that is taken out of the database is reported", { timeout: 120_000 }, async () => {
   const { code, stdout, stderr } = await npmRun("durability", "--kills", "1", "--lose");
   assert.equal(code, 1, stdout + stderr);
-  assert.match(stdout, /^LOST client\d, \w{16}\n  acknowledged: {"id":.*\n  found: +nothing$/m);
+  assert.match(stdout, /^LOST client\d, \w{16}\n {2}acknowledged: {"id":.*\n {2}found: +nothing$/m);
   assert.match(stdout, /^1 kills, \d+ acknowledged writes, lost [12];/m);
 });
 

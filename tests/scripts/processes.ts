@@ -28,7 +28,10 @@ export const token = (...args: string[]) => npmRun("token", ...args);
 
 /** Runs an npm script to its end. */
 export async function npmRun(script: string, ...args: string[]) {
-  const child = spawn("npm", ["run", "--silent", script, "--", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("npm", ["run", "--silent", script, "--", ...args], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const output = collect(child);
   const [code] = await once(child, "close");
   return { code: code as number, ...output };

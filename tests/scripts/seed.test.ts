@@ -1,9 +1,9 @@
 // `npm run seed`, in a state folder of its own: one test, because each part goes on where the last one ended.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EXAMPLE } from "../example.ts";
 import { localDatabase, query } from "../../scripts/d1.ts";
-import { Server, curl, freePort, npmRun, stateFolder, tokenIn } from "./processes.ts";
+import { EXAMPLE } from "../example.ts";
+import { curl, freePort, npmRun, Server, stateFolder, tokenIn } from "./processes.ts";
 
 test("an inbox as the reference shows it, and nothing that was there is touched", { timeout: 180_000 }, async (t) => {
   using state = stateFolder();
@@ -12,20 +12,33 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
     assert.equal(code, 0, stderr);
     assert.match(stdout, /10 conversations, \d+ messages/);
   };
-  const rows = () => query(
-    localDatabase(state.path), "SELECT * FROM accounts", "SELECT * FROM conversations ORDER BY id DESC", "SELECT * FROM messages ORDER BY id",
-  );
+  const rows = () =>
+    query(
+      localDatabase(state.path),
+      "SELECT * FROM accounts",
+      "SELECT * FROM conversations ORDER BY id DESC",
+      "SELECT * FROM messages ORDER BY id",
+    );
 
   await seed();
   const seeded = await rows();
   const [accounts, conversations, messages] = seeded;
 
   await t.test("ten conversations of every kind in the local account, some thousand messages", () => {
-    assert.deepEqual(accounts.map(({ name }) => name), ["local"]);
+    assert.deepEqual(
+      accounts.map(({ name }) => name),
+      ["local"],
+    );
     assert.equal(conversations.length, 10);
     assert.ok(messages.length > 1000 && messages.length < 5000, String(messages.length));
-    assert.deepEqual(conversations.slice(0, 2).map(({ id }) => id), ["xgQQXg3hrtjh7AvZ", "hSIhXBhNe8X1d8Et"]);
-    assert.ok(conversations.slice(2).every(({ id }) => String(id) < "V"), "what is created from now on comes before them");
+    assert.deepEqual(
+      conversations.slice(0, 2).map(({ id }) => id),
+      ["xgQQXg3hrtjh7AvZ", "hSIhXBhNe8X1d8Et"],
+    );
+    assert.ok(
+      conversations.slice(2).every(({ id }) => String(id) < "V"),
+      "what is created from now on comes before them",
+    );
     for (const [kind, is] of Object.entries<(row: (typeof conversations)[number]) => unknown>({
       contact: (row) => row.contact_id !== null && row.group_id === null,
       group: (row) => row.group_id !== null && row.contact_id === null,
@@ -45,16 +58,29 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
 
   await t.test("times and ids agree with each other", () => {
     const created = conversations.map(({ created_at }) => Number(created_at));
-    assert.deepEqual(created, [...new Set(created)].sort((a, b) => b - a));
+    assert.deepEqual(
+      created,
+      [...new Set(created)].sort((a, b) => b - a),
+    );
     assert.ok(created.at(-1)! >= 662688000, "in 1991");
     const times = messages.map(({ created_at }) => Number(created_at));
-    assert.deepEqual(times, [...times].sort((a, b) => a - b), "ids sort by time");
+    assert.deepEqual(
+      times,
+      [...times].sort((a, b) => a - b),
+      "ids sort by time",
+    );
     for (const conversation of conversations) {
       const own = messages.filter(({ conversation_id }) => conversation_id === conversation.id);
       assert.equal(own.at(-1)?.created_at ?? null, conversation.last_active_at);
       for (const message of own) {
-        assert.ok(Number(message.created_at) > Number(conversation.created_at) && Number(message.created_at) <= 705103200);
-        assert.equal(message.read_at === null, Number(message.created_at) > Number(conversation.last_opened_at), "read as far as it was opened");
+        assert.ok(
+          Number(message.created_at) > Number(conversation.created_at) && Number(message.created_at) <= 705103200,
+        );
+        assert.equal(
+          message.read_at === null,
+          Number(message.created_at) > Number(conversation.last_opened_at),
+          "read as far as it was opened",
+        );
         assert.ok(message.contact_id !== null || message.read_at !== null, "one's own messages open the conversation");
         assert.match(String(message.message), /^[A-Z].+[.!?]$/);
         assert.doesNotMatch(String(message.message), /[{}]|undefined/);
@@ -91,8 +117,15 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
     const created = await curl(create);
     assert.equal(created.status, 201);
     const { id, created_at } = created.body;
-    assert.equal(created.text, JSON.stringify({ ...EXAMPLE, id, last_active_at: null, last_opened_at: null, created_at }));
-    assert.deepEqual((await curl(list)).body.data.map((each: { id: string }) => each.id).slice(0, 3), ["xgQQXg3hrtjh7AvZ", "hSIhXBhNe8X1d8Et", id]);
+    assert.equal(
+      created.text,
+      JSON.stringify({ ...EXAMPLE, id, last_active_at: null, last_opened_at: null, created_at }),
+    );
+    assert.deepEqual((await curl(list)).body.data.map((each: { id: string }) => each.id).slice(0, 3), [
+      "xgQQXg3hrtjh7AvZ",
+      "hSIhXBhNe8X1d8Et",
+      id,
+    ]);
 
     const muted = { ...EXAMPLE, is_muted: true };
     assert.deepEqual(await curl(update), { status: 200, text: JSON.stringify(muted), body: muted });
@@ -115,7 +148,11 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
     assert.equal((await curl(retrieve)).text, JSON.stringify(EXAMPLE));
     assert.deepEqual((await rows())[2], messages, "every message is back");
     assert.equal((await curl(`curl ${url} \\\n  ${authorization}`)).status, 200);
-    assert.equal((await curl(list)).body.data[1].pinned_message_id, null, "un-pinned by the deletion, and it stays as it is");
+    assert.equal(
+      (await curl(list)).body.data[1].pinned_message_id,
+      null,
+      "un-pinned by the deletion, and it stays as it is",
+    );
   });
 
   await server.signal("SIGTERM");

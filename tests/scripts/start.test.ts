@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Server, curl, freePort, stateFolder, tokenIn } from "./processes.ts";
+import { curl, freePort, Server, stateFolder, tokenIn } from "./processes.ts";
 
 const commands = (greeting: string) => greeting.match(/^curl (.*\\\n)*.*$/gm)!;
 async function answer(command: string) {

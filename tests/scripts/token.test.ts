@@ -12,7 +12,8 @@ const here = ["--persist-to", state.path];
 const rows = async (sql: string) => (await query(localDatabase(state.path), sql))[0];
 
 type Listed = { id: string; account: string; name: string; scopes: string[]; expires_at: number | null; state: string };
-const list = async (...args: string[]): Promise<Listed[]> => JSON.parse((await token("list", "--json", ...args, ...here)).stdout);
+const list = async (...args: string[]): Promise<Listed[]> =>
+  JSON.parse((await token("list", "--json", ...args, ...here)).stdout);
 
 test("the checksum is the CRC32 in base62, filled up with zeros", () => {
   // Worked out apart from this code, with another implementation of CRC32.
@@ -46,18 +47,34 @@ test("any name can be given, and reads back as it was", async () => {
     assert.equal(code, 0, stderr);
   }
   const listed = (await list()).map(({ account, name }) => [account, name]);
-  for (const pair of names) assert.ok(listed.some((other) => isDeepStrictEqual(other, pair)), pair.join());
+  for (const pair of names)
+    assert.ok(
+      listed.some((other) => isDeepStrictEqual(other, pair)),
+      pair.join(),
+    );
   assert.equal((await list(`--account=${names[0][0]}`)).length, 1);
 });
 
 test("a second token of an account leaves the account and the first one alone", async () => {
   await token("create", "--account", "Twice", "--name", "first", ...here);
-  await token("create", "--account", "Twice", "--name", "second", "--scopes", "conversations:read messages:write", ...here);
+  await token(
+    "create",
+    "--account",
+    "Twice",
+    "--name",
+    "second",
+    "--scopes",
+    "conversations:read messages:write",
+    ...here,
+  );
   const listed = await list("--account", "Twice");
-  assert.deepEqual(listed.map(({ name, scopes }) => [name, scopes]), [
-    ["first", ["conversations:read", "conversations:write", "messages:read", "messages:write"]],
-    ["second", ["conversations:read", "messages:write"]],
-  ]);
+  assert.deepEqual(
+    listed.map(({ name, scopes }) => [name, scopes]),
+    [
+      ["first", ["conversations:read", "conversations:write", "messages:read", "messages:write"]],
+      ["second", ["conversations:read", "messages:write"]],
+    ],
+  );
   assert.equal((await rows("SELECT count(*) AS n FROM accounts WHERE name = 'Twice'"))[0].n, 1);
 });
 

@@ -3,8 +3,24 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  ALL, COLLECTION, MESSAGES, MESSAGES_READ, READ, TOKEN_COLLECTION, TOKENS, WRITE, account, api, assertError, assertNewToken, assertToken, grant, hashOf, item, sql,
+  ALL,
+  account,
+  api,
+  assertError,
+  assertNewToken,
+  assertToken,
+  COLLECTION,
+  grant,
+  hashOf,
+  item,
+  MESSAGES,
+  MESSAGES_READ,
+  READ,
+  sql,
+  TOKEN_COLLECTION,
+  TOKENS,
   tokenItem,
+  WRITE,
 } from "../harness.ts";
 
 const NAMES = ["conversations:read", "conversations:write", "messages:read", "messages:write", "tokens:write"];
@@ -13,17 +29,25 @@ const END = 253402300799;
 test("a new token comes back whole and with its secret, with 201, its Location, and for no cache to keep", async () => {
   const alice = await account();
   const before = Math.floor(Date.now() / 1000);
-  const { status, json, headers } = await alice.post(TOKEN_COLLECTION, { name: "CI of the shop", scopes: "conversations:read messages:read" });
+  const { status, json, headers } = await alice.post(TOKEN_COLLECTION, {
+    name: "CI of the shop",
+    scopes: "conversations:read messages:read",
+  });
   const after = Math.floor(Date.now() / 1000);
   assert.equal(status, 201);
-  assertNewToken(json, { name: "CI of the shop", scopes: "conversations:read messages:read", expires_at: null, revoked_at: null });
+  assertNewToken(json, {
+    name: "CI of the shop",
+    scopes: "conversations:read messages:read",
+    expires_at: null,
+    revoked_at: null,
+  });
   assert.match(json.id, /^[0-9A-Za-z]{16}$/);
   assert.match(json.token, /^self_[0-9A-Za-z]{36}$/);
   assert.ok(before <= json.created_at && json.created_at <= after);
-  assert.equal(headers["location"], tokenItem(json.id));
+  assert.equal(headers.location, tokenItem(json.id));
   assert.equal(headers["cache-control"], "no-store");
   const { token, ...shown } = json;
-  assert.deepEqual((await alice.get(String(headers["location"]))).json, shown);
+  assert.deepEqual((await alice.get(String(headers.location))).json, shown);
 });
 
 test("it opens what its scopes name, from the next request on, and nothing else", async () => {
@@ -33,7 +57,10 @@ test("it opens what its scopes name, from the next request on, and nothing else"
   const reader = api(json.token);
   assert.equal((await reader.get(item(id))).json.id, id);
   for (const answer of [
-    await reader.put(item(id), "is_muted=true"), await reader.get(MESSAGES), await reader.get(TOKEN_COLLECTION), await reader.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read"),
+    await reader.put(item(id), "is_muted=true"),
+    await reader.get(MESSAGES),
+    await reader.get(TOKEN_COLLECTION),
+    await reader.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read"),
   ]) {
     assertError(answer, 403, "scope_insufficient");
   }
@@ -41,7 +68,10 @@ test("it opens what its scopes name, from the next request on, and nothing else"
 
 test("a form and JSON say the same", async () => {
   const alice = await account();
-  for (const attributes of ["name=a+b&scopes=messages%3Aread+messages:write&expires_at=253402300799", { name: "a b", scopes: "messages:read messages:write", expires_at: END }]) {
+  for (const attributes of [
+    "name=a+b&scopes=messages%3Aread+messages:write&expires_at=253402300799",
+    { name: "a b", scopes: "messages:read messages:write", expires_at: END },
+  ]) {
     const { status, json } = await alice.post(TOKEN_COLLECTION, attributes);
     assert.equal(status, 201);
     assertNewToken(json, { name: "a b", scopes: "messages:read messages:write", expires_at: END });
@@ -59,7 +89,16 @@ test("scopes are shown in one order, whatever the order they were sent in", asyn
 
 test("a name is any text of 1 to 64 characters that a line can show", async () => {
   const alice = await account();
-  for (const name of ["a", "é".repeat(64), "😀".repeat(64), "x".repeat(64), " a ", "'; DROP TABLE tokens; --", "\"\\", "日本語"]) {
+  for (const name of [
+    "a",
+    "é".repeat(64),
+    "😀".repeat(64),
+    "x".repeat(64),
+    " a ",
+    "'; DROP TABLE tokens; --",
+    '"\\',
+    "日本語",
+  ]) {
     const { status, json, text } = await alice.post(TOKEN_COLLECTION, { name, scopes: "messages:read" });
     assert.equal(status, 201, text);
     assert.equal(json.name, name);
@@ -69,22 +108,37 @@ test("a name is any text of 1 to 64 characters that a line can show", async () =
 
 test("name and scopes are needed; the first that is missing is named", async () => {
   const alice = await account();
-  for (const attributes of [undefined, "", {}, "scopes=messages:read"]) assertError(await alice.post(TOKEN_COLLECTION, attributes), 400, "parameter_missing", "name");
-  for (const attributes of ["name=x", { name: "x", expires_at: null }]) assertError(await alice.post(TOKEN_COLLECTION, attributes), 400, "parameter_missing", "scopes");
+  for (const attributes of [undefined, "", {}, "scopes=messages:read"])
+    assertError(await alice.post(TOKEN_COLLECTION, attributes), 400, "parameter_missing", "name");
+  for (const attributes of ["name=x", { name: "x", expires_at: null }])
+    assertError(await alice.post(TOKEN_COLLECTION, attributes), 400, "parameter_missing", "scopes");
 });
 
 test("expires_at is in the future", async () => {
   const alice = await account();
-  const { json } = await alice.post(TOKEN_COLLECTION, { name: "x", scopes: "messages:read", expires_at: Math.floor(Date.now() / 1000) + 3600 });
+  const { json } = await alice.post(TOKEN_COLLECTION, {
+    name: "x",
+    scopes: "messages:read",
+    expires_at: Math.floor(Date.now() / 1000) + 3600,
+  });
   assert.equal((await api(json.token).get(MESSAGES)).status, 200);
   for (const expires_at of [0, 1, Math.floor(Date.now() / 1000)]) {
-    assertError(await alice.post(TOKEN_COLLECTION, { name: "x", scopes: "messages:read", expires_at }), 400, "parameter_invalid", "expires_at");
+    assertError(
+      await alice.post(TOKEN_COLLECTION, { name: "x", scopes: "messages:read", expires_at }),
+      400,
+      "parameter_invalid",
+      "expires_at",
+    );
   }
 });
 
 test("without an end, or with null or an empty value of a form, it doesn't end", async () => {
   const alice = await account();
-  for (const attributes of ["name=x&scopes=messages:read", "name=x&scopes=messages:read&expires_at=", { name: "x", scopes: "messages:read", expires_at: null }]) {
+  for (const attributes of [
+    "name=x&scopes=messages:read",
+    "name=x&scopes=messages:read&expires_at=",
+    { name: "x", scopes: "messages:read", expires_at: null },
+  ]) {
     assert.equal((await alice.post(TOKEN_COLLECTION, attributes)).json.expires_at, null);
   }
 });
@@ -94,7 +148,10 @@ test("nobody can give scopes that they don't have", async () => {
   for (let held = TOKENS; held <= ALL; held += 1) {
     const caller = api(await grant(owner.id, { scopes: held }));
     for (const [n, name] of NAMES.entries()) {
-      const answer = await caller.post(TOKEN_COLLECTION, { name: "x", scopes: `${name}${n === 4 ? "" : " tokens:write"}` });
+      const answer = await caller.post(TOKEN_COLLECTION, {
+        name: "x",
+        scopes: `${name}${n === 4 ? "" : " tokens:write"}`,
+      });
       if (held & (1 << n)) {
         assert.equal(answer.status, 201, `${held} ${name}`);
         continue;
@@ -118,14 +175,20 @@ test("nobody can give a longer life than their own", async () => {
   const owner = await account();
   const end = Math.floor(Date.now() / 1000) + 3600;
   const caller = api(await grant(owner.id, { expires_at: end }));
-  const make = (expires_at?: number | null) => caller.post(TOKEN_COLLECTION, { name: "x", scopes: "messages:read", ...(expires_at === undefined ? {} : { expires_at }) });
+  const make = (expires_at?: number | null) =>
+    caller.post(TOKEN_COLLECTION, {
+      name: "x",
+      scopes: "messages:read",
+      ...(expires_at === undefined ? {} : { expires_at }),
+    });
   for (const expires_at of [end + 1, END]) {
     const answer = await make(expires_at);
     assertError(answer, 400, "parameter_invalid", "expires_at");
     assert.equal(answer.cost.rowsWritten, 0);
   }
   for (const expires_at of [end, end - 1]) assert.equal((await make(expires_at)).json.expires_at, expires_at);
-  for (const expires_at of [undefined, null]) assert.equal((await make(expires_at)).json.expires_at, end, "without an end it ends with its maker");
+  for (const expires_at of [undefined, null])
+    assert.equal((await make(expires_at)).json.expires_at, end, "without an end it ends with its maker");
 });
 
 test("a token that was rotated gives no longer life than its grace", async () => {
@@ -133,7 +196,12 @@ test("a token that was rotated gives no longer life than its grace", async () =>
   const revoked_at = Math.floor(Date.now() / 1000) + 3600;
   const caller = api(await grant(owner.id, { revoked_at }));
   assert.equal((await caller.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")).json.expires_at, revoked_at);
-  assertError(await caller.post(TOKEN_COLLECTION, `name=x&scopes=messages:read&expires_at=${revoked_at + 1}`), 400, "parameter_invalid", "expires_at");
+  assertError(
+    await caller.post(TOKEN_COLLECTION, `name=x&scopes=messages:read&expires_at=${revoked_at + 1}`),
+    400,
+    "parameter_invalid",
+    "expires_at",
+  );
 });
 
 test("it may make others, and they live on when it is revoked", async () => {
@@ -147,7 +215,9 @@ test("it may make others, and they live on when it is revoked", async () => {
 
 test("every token is another one", async () => {
   const alice = await account();
-  const answers = await Promise.all(Array.from({ length: 50 }, () => alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")));
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")),
+  );
   assert.equal(new Set(answers.map(({ json }) => json.token)).size, 50);
   assert.equal(new Set(answers.map(({ json }) => json.id)).size, 50);
 });
@@ -159,7 +229,9 @@ test("its secret is in that one answer and nowhere else, and the database knows 
     const { text } = await alice.get(path);
     assert.ok(text.includes(json.id) && !text.includes(json.token.slice(5, 35)), path);
   }
-  const tables = (await sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")).map(({ name }) => name);
+  const tables = (
+    await sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")
+  ).map(({ name }) => name);
   assert.ok(tables.includes("tokens") && tables.includes("idempotency_keys"));
   for (const table of tables) {
     const rows = JSON.stringify(await sql(`SELECT * FROM ${table}`));
@@ -181,5 +253,10 @@ test("the operator's tokens are shown like those made here", async () => {
   await grant(alice.id, { scopes: READ | WRITE | MESSAGES_READ, expires_at: END });
   const { json } = await alice.get(TOKEN_COLLECTION);
   const [found] = json.data.filter((token: { expires_at: number | null }) => token.expires_at === END);
-  assertToken(found, { name: "test", scopes: "conversations:read conversations:write messages:read", created_at: 0, revoked_at: null });
+  assertToken(found, {
+    name: "test",
+    scopes: "conversations:read conversations:write messages:read",
+    created_at: 0,
+    revoked_at: null,
+  });
 });

@@ -2,7 +2,18 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { COLLECTION, NO_ID, TOKEN_COLLECTION, account, api, assertError, grant, hashOf, sql, tokenItem } from "../harness.ts";
+import {
+  account,
+  api,
+  assertError,
+  COLLECTION,
+  grant,
+  hashOf,
+  NO_ID,
+  sql,
+  TOKEN_COLLECTION,
+  tokenItem,
+} from "../harness.ts";
 
 test("204 without a body, and from the next request on the token opens nothing", async () => {
   const alice = await account();
@@ -22,9 +33,13 @@ test("a second time is a 404, and so is one that expired, and an id that names n
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read")).json;
   assert.equal((await alice.delete(tokenItem(id))).status, 204);
-  const [{ id: expired } = {}] = await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(await grant(alice.id, { expires_at: 1 })));
+  const [{ id: expired } = {}] = await sql(
+    "SELECT id FROM tokens WHERE hash = ?",
+    hashOf(await grant(alice.id, { expires_at: 1 })),
+  );
   const before = await alice.everything();
-  for (const missing of [id, String(expired), NO_ID, "x", "%00"]) assertError(await alice.delete(tokenItem(missing)), 404, "resource_missing");
+  for (const missing of [id, String(expired), NO_ID, "x", "%00"])
+    assertError(await alice.delete(tokenItem(missing)), 404, "resource_missing");
   assert.deepEqual(await alice.everything(), before);
 });
 
@@ -65,6 +80,6 @@ test("nothing else about a token can be changed", async () => {
   for (const verb of ["put", "patch", "post"] as const) {
     const answer = await alice[verb](tokenItem(id), "name=y");
     assertError(answer, 405, "method_not_allowed");
-    assert.equal(answer.headers["allow"], "GET, HEAD, DELETE, OPTIONS");
+    assert.equal(answer.headers.allow, "GET, HEAD, DELETE, OPTIONS");
   }
 });

@@ -2,11 +2,24 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { type Account, TOKEN_COLLECTION, account, assertError, idsOf, insert, links, newToken, hashOf, sql, tokenItem } from "../harness.ts";
+import {
+  type Account,
+  account,
+  assertError,
+  hashOf,
+  idsOf,
+  insert,
+  links,
+  newToken,
+  sql,
+  TOKEN_COLLECTION,
+  tokenItem,
+} from "../harness.ts";
 
 /** Gives an account tokens of these ids, besides its own. */
 async function fill(alice: Account, ids: string[]): Promise<void> {
-  for (const id of ids) await insert("tokens", { hash: hashOf(newToken()), id, account_id: alice.id, name: id, scopes: 1, created_at: 0 });
+  for (const id of ids)
+    await insert("tokens", { hash: hashOf(newToken()), id, account_id: alice.id, name: id, scopes: 1, created_at: 0 });
 }
 
 /** An account whose own token is the oldest. Ids are unique among all accounts, so each has its own letter. */
@@ -43,8 +56,16 @@ test("one made a moment ago comes first", async () => {
 
 test("ten at most unless limit says otherwise, from 1 to 100, each page one call to D1", async () => {
   const { alice, id } = await holder("c");
-  await fill(alice, Array.from({ length: 101 }, (_, n) => id(n + 1)));
-  for (const [query, count] of [["", 10], ["?limit=1", 1], ["?limit=100", 100], ["?limit=11", 11]] as const) {
+  await fill(
+    alice,
+    Array.from({ length: 101 }, (_, n) => id(n + 1)),
+  );
+  for (const [query, count] of [
+    ["", 10],
+    ["?limit=1", 1],
+    ["?limit=100", 100],
+    ["?limit=11", 11],
+  ] as const) {
     const answer = await alice.get(TOKEN_COLLECTION + query);
     assert.equal(idsOf(answer).length, count, query);
     assert.equal(answer.json.has_more, true, query);
@@ -55,7 +76,10 @@ test("ten at most unless limit says otherwise, from 1 to 100, each page one call
 
 test("Link leads from page to page to the end, and back", async () => {
   const { alice, id } = await holder("d");
-  await fill(alice, Array.from({ length: 24 }, (_, n) => id(n + 1)));
+  await fill(
+    alice,
+    Array.from({ length: 24 }, (_, n) => id(n + 1)),
+  );
   const all = Array.from({ length: 25 }, (_, n) => id(24 - n));
   let [path, last] = [`${TOKEN_COLLECTION}?limit=7`, ""] as [string | undefined, string];
   const forwards: string[] = [];
@@ -79,7 +103,12 @@ test("any well-formed id is a position, and both at once are refused", async () 
   await fill(alice, [id(1), id(3)]);
   assert.deepEqual(idsOf(await alice.get(`${TOKEN_COLLECTION}?starting_after=${id(2)}`)), [id(1), id(0)]);
   assert.deepEqual(idsOf(await alice.get(`${TOKEN_COLLECTION}?ending_before=${id(2)}`)), [id(3)]);
-  assertError(await alice.get(`${TOKEN_COLLECTION}?starting_after=${id(2)}&ending_before=${id(2)}`), 400, "parameter_invalid", "ending_before");
+  assertError(
+    await alice.get(`${TOKEN_COLLECTION}?starting_after=${id(2)}&ending_before=${id(2)}`),
+    400,
+    "parameter_invalid",
+    "ending_before",
+  );
 });
 
 test("HEAD answers as GET does, without the body", async () => {
@@ -88,5 +117,6 @@ test("HEAD answers as GET does, without the body", async () => {
   const path = `${TOKEN_COLLECTION}?limit=1`;
   const [get, head] = [await alice.get(path), await alice.head(path)];
   assert.equal(head.status, 200);
-  for (const name of ["content-type", "cache-control", "link"]) assert.equal(head.headers[name], get.headers[name], name);
+  for (const name of ["content-type", "cache-control", "link"])
+    assert.equal(head.headers[name], get.headers[name], name);
 });

@@ -2,15 +2,33 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { NO_ID, TOKEN_COLLECTION, account, api, assertError, assertToken, grant, hashOf, item, sql, tokenItem } from "../harness.ts";
+import {
+  account,
+  api,
+  assertError,
+  assertToken,
+  grant,
+  hashOf,
+  item,
+  NO_ID,
+  sql,
+  TOKEN_COLLECTION,
+  tokenItem,
+} from "../harness.ts";
 
-const idOf = async (token: string): Promise<string> => String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.["id"]);
+const idOf = async (token: string): Promise<string> =>
+  String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.id);
 
 test("a token has its six fields, in order, set or not", async () => {
   const alice = await account();
   const bare = await idOf(alice.token);
   assertToken((await alice.get(tokenItem(bare))).json, {
-    id: bare, name: "test", scopes: "conversations:read conversations:write messages:read messages:write tokens:write", created_at: 0, expires_at: null, revoked_at: null,
+    id: bare,
+    name: "test",
+    scopes: "conversations:read conversations:write messages:read messages:write tokens:write",
+    created_at: 0,
+    expires_at: null,
+    revoked_at: null,
   });
   const full = await idOf(await grant(alice.id, { scopes: 4, expires_at: 253402300799, revoked_at: 2147483648 }));
   const { status, json, text } = await alice.get(tokenItem(full));
@@ -21,7 +39,10 @@ test("a token has its six fields, in order, set or not", async () => {
 
 test("one that has ended is still shown, with when it did", async () => {
   const alice = await account();
-  for (const ending of [{ expires_at: 1, revoked_at: null }, { expires_at: null, revoked_at: 1 }]) {
+  for (const ending of [
+    { expires_at: 1, revoked_at: null },
+    { expires_at: null, revoked_at: 1 },
+  ]) {
     const id = await idOf(await grant(alice.id, ending));
     assertToken((await alice.get(tokenItem(id))).json, ending);
   }
@@ -56,6 +77,7 @@ test("HEAD answers as GET does, without the body", async () => {
   const path = tokenItem(await idOf(alice.token));
   const [get, head] = [await alice.get(path), await alice.head(path)];
   assert.equal(head.status, 200);
-  for (const name of ["content-type", "cache-control", "etag"]) assert.equal(head.headers[name], get.headers[name], name);
+  for (const name of ["content-type", "cache-control", "etag"])
+    assert.equal(head.headers[name], get.headers[name], name);
   assert.equal((await alice.head(tokenItem(NO_ID))).status, 404);
 });

@@ -3,10 +3,24 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  COLLECTION, NO_ID, TOKEN_COLLECTION, account, api, assertError, assertNewToken, assertToken, grant, hashOf, keyed, rotation, sql, tokenItem,
+  account,
+  api,
+  assertError,
+  assertNewToken,
+  assertToken,
+  COLLECTION,
+  grant,
+  hashOf,
+  keyed,
+  NO_ID,
+  rotation,
+  sql,
+  TOKEN_COLLECTION,
+  tokenItem,
 } from "../harness.ts";
 
-const idOf = async (token: string): Promise<string> => String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.["id"]);
+const idOf = async (token: string): Promise<string> =>
+  String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.id);
 const works = async (token: string): Promise<boolean> => (await api(token).get(COLLECTION)).status === 200;
 const READER = "name=reader&scopes=conversations:read";
 
@@ -19,7 +33,7 @@ test("a new token of the same name, scopes and end takes its place, and both are
     assertNewToken(json, { name: "reader", scopes: "conversations:read", expires_at, revoked_at: null });
     assert.notEqual(json.id, old.id);
     assert.notEqual(json.token, old.token);
-    assert.equal(headers["location"], tokenItem(json.id));
+    assert.equal(headers.location, tokenItem(json.id));
     assert.equal(headers["cache-control"], "no-store");
     assertToken((await alice.get(tokenItem(old.id))).json, { revoked_at: json.created_at + 3600 });
     assert.deepEqual([await works(old.token), await works(json.token)], [true, true]);
@@ -69,9 +83,13 @@ test("a token in its grace can be rotated again, and its end is not put off", as
 
 test("what is no longer good, or isn't there, is a 404 and nothing is made", async () => {
   const alice = await account();
-  const [expired, revoked] = [await idOf(await grant(alice.id, { expires_at: 1 })), await idOf(await grant(alice.id, { revoked_at: 1 }))];
+  const [expired, revoked] = [
+    await idOf(await grant(alice.id, { expires_at: 1 })),
+    await idOf(await grant(alice.id, { revoked_at: 1 })),
+  ];
   const before = await alice.everything();
-  for (const id of [expired, revoked, NO_ID, "x", "%00"]) assertError(await alice.post(rotation(id)), 404, "resource_missing");
+  for (const id of [expired, revoked, NO_ID, "x", "%00"])
+    assertError(await alice.post(rotation(id)), 404, "resource_missing");
   assert.deepEqual(await alice.everything(), before);
 });
 
@@ -85,16 +103,21 @@ test("nobody gets a token that may do more, or for longer, than their own", asyn
   const brief = api(await grant(alice.id, { expires_at: end }));
   assertError(await brief.post(rotation(whole)), 403, "scope_insufficient", "id");
   assert.deepEqual(await sql("SELECT * FROM tokens WHERE id = ?", whole), before, "it isn't revoked either");
-  assert.equal((await brief.post(rotation(await idOf(brief.token)))).json.expires_at, end, "of one that ends as soon it may");
+  assert.equal(
+    (await brief.post(rotation(await idOf(brief.token)))).json.expires_at,
+    end,
+    "of one that ends as soon it may",
+  );
 });
 
 test("50 simultaneous rotations make fifty tokens; with one key, one", async () => {
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
-  const rotate = (headers = {}) => Promise.all(Array.from({ length: 50 }, () => alice.post(rotation(id), "grace_period=60", headers)));
+  const rotate = (headers = {}) =>
+    Promise.all(Array.from({ length: 50 }, () => alice.post(rotation(id), "grace_period=60", headers)));
   assert.equal(new Set((await rotate()).map(({ json }) => json.token)).size, 50);
   assert.equal(new Set((await rotate(keyed("a"))).map(({ json }) => json.token)).size, 1);
-  assert.equal((await alice.everything())["tokens"]?.length, 1 + 1 + 50 + 1);
+  assert.equal((await alice.everything()).tokens?.length, 1 + 1 + 50 + 1);
 });
 
 test("it takes tokens:write", async () => {
@@ -109,9 +132,14 @@ test("it is a POST, and its path is that and no other", async () => {
   for (const verb of ["get", "put", "patch", "delete"] as const) {
     const answer = await alice[verb](rotation(id));
     assertError(answer, 405, "method_not_allowed");
-    assert.equal(answer.headers["allow"], "POST, OPTIONS");
+    assert.equal(answer.headers.allow, "POST, OPTIONS");
   }
-  for (const path of [`${rotation(id)}/`, `${tokenItem(id)}/Rotate`, `${tokenItem(id)}/x`, `${TOKEN_COLLECTION}//rotate`]) {
+  for (const path of [
+    `${rotation(id)}/`,
+    `${tokenItem(id)}/Rotate`,
+    `${tokenItem(id)}/x`,
+    `${TOKEN_COLLECTION}//rotate`,
+  ]) {
     assertError(await alice.post(path), 404, "path_unknown");
   }
 });

@@ -9,7 +9,10 @@ interface Env {
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const { token, origin } = (await request.json()) as { token: string; origin?: string };
-    const binding = { baseUrl: "https://conversations.internal", fetch: (url: string, init: RequestInit) => env.API.fetch(url, init) };
+    const binding = {
+      baseUrl: "https://conversations.internal",
+      fetch: (url: string, init: RequestInit) => env.API.fetch(url, init),
+    };
     return Response.json(await everything({ token, ...(origin === undefined ? binding : { baseUrl: origin }) }));
   },
 };

@@ -28,7 +28,8 @@ for (const name of ["log", "error"]) {
 export default {
   async fetch(request, env, ctx) {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
-    if (request.headers.has("x-test-reached")) return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
+    if (request.headers.has("x-test-reached"))
+      return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
     const failure = faults(request.headers);
@@ -162,7 +163,10 @@ function observe(db, seen, failure) {
 
 async function query(db, { sql, params }) {
   try {
-    const { results } = await db.prepare(sql).bind(...params).all();
+    const { results } = await db
+      .prepare(sql)
+      .bind(...params)
+      .all();
     return Response.json({ results });
   } catch (error) {
     return Response.json({ error: String(error) });
@@ -170,6 +174,9 @@ async function query(db, { sql, params }) {
 }
 
 async function explain(db, { sql, params }) {
-  const { results } = await db.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...params).all();
+  const { results } = await db
+    .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    .bind(...params)
+    .all();
   return { sql, steps: results.map((row) => row.detail) };
 }

@@ -1,5 +1,5 @@
 // /v1/conversations
-import { type SQL, and, asc, desc, eq, gt, isNotNull, isNull, lt } from "drizzle-orm";
+import { and, asc, desc, eq, gt, isNotNull, isNull, lt, type SQL } from "drizzle-orm";
 import { Hono } from "hono";
 import { authenticate } from "./auth.ts";
 import { ApiError, missing } from "./errors.ts";
@@ -27,7 +27,8 @@ export default new Hono<App>()
     if (page.contact_id !== undefined) filters.push(eq(conversations.contactId, page.contact_id));
     if (page.starting_after !== undefined) filters.push(lt(conversations.id, page.starting_after));
     if (page.ending_before !== undefined) filters.push(gt(conversations.id, page.ending_before));
-    const rows = await c.get("db")
+    const rows = await c
+      .get("db")
       .select(conversationColumns)
       .from(conversations)
       .where(and(...filters))
@@ -38,7 +39,8 @@ export default new Hono<App>()
 
   .post("/", write, async (c) => {
     const { contact_id, group_id } = await body(c, newConversation);
-    const conversation = await c.get("db")
+    const conversation = await c
+      .get("db")
       .insert(conversations)
       .values({
         accountId: c.get("accountId"),
@@ -54,7 +56,8 @@ export default new Hono<App>()
   })
 
   .get("/:id", read, async (c) => {
-    const conversation = await c.get("db")
+    const conversation = await c
+      .get("db")
       .select(tagged)
       .from(conversations)
       .where(one(c.get("accountId"), c.req.param("id")))
@@ -75,15 +78,17 @@ export default new Hono<App>()
       changedBy: c.get("requestId"),
     };
     const db = c.get("db");
-    const conversation = Object.keys(changes).length > 0
-      ? await db.update(conversations).set(changed).where(where).returning(tagged).get().catch(refusePin)
-      : await db.select(tagged).from(conversations).where(where).get();
+    const conversation =
+      Object.keys(changes).length > 0
+        ? await db.update(conversations).set(changed).where(where).returning(tagged).get().catch(refusePin)
+        : await db.select(tagged).from(conversations).where(where).get();
     if (!conversation) throw missing("conversation");
     return show(c, conversation);
   })
 
   .delete("/:id", write, async (c) => {
-    const gone = await c.get("db")
+    const gone = await c
+      .get("db")
       .delete(conversations)
       .where(one(c.get("accountId"), c.req.param("id")))
       .returning({ id: conversations.id })

@@ -25,12 +25,21 @@ export class ApiError extends Error {
 }
 
 export const missing = (what: string) =>
-  new ApiError(404, "resource_missing", `There is no such ${what}. Check the id in the path; it may have been deleted.`);
+  new ApiError(
+    404,
+    "resource_missing",
+    `There is no such ${what}. Check the id in the path; it may have been deleted.`,
+  );
 
 export function onError(error: Error, c: Context<App>): Response {
-  const known = error instanceof ApiError
-    ? error
-    : new ApiError(500, "internal_error", "Something went wrong here. It is safe to try again; quote the request id if it stays.");
+  const known =
+    error instanceof ApiError
+      ? error
+      : new ApiError(
+          500,
+          "internal_error",
+          "Something went wrong here. It is safe to try again; quote the request id if it stays.",
+        );
   if (known !== error) console.error(error);
   return c.json(
     {

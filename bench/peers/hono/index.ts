@@ -31,7 +31,16 @@ app.use(logger);
 app.use(
   cors({
     origin: "*",
-    exposeHeaders: ["Allow", "ETag", "Link", "Location", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id"],
+    exposeHeaders: [
+      "Allow",
+      "ETag",
+      "Link",
+      "Location",
+      "RateLimit-Policy",
+      "Retry-After",
+      "WWW-Authenticate",
+      "X-Request-Id",
+    ],
   }),
 );
 app.use(limitFailures);

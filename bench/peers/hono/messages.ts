@@ -14,7 +14,8 @@ const tagged = { ...messageColumns, tag: messages.tag };
 export default new Hono<App>()
   .get("/", authenticate("messages:read"), async (c) => {
     const page = query(c, messagesQuery);
-    const rows = await c.get("db")
+    const rows = await c
+      .get("db")
       .select(messageColumns)
       .from(messages)
       .where(
@@ -41,7 +42,14 @@ export default new Hono<App>()
       .batch([
         db
           .insert(messages)
-          .values({ accountId, conversationId: conversation_id, id: newId(), contactId: contact_id ?? null, message, createdAt: now })
+          .values({
+            accountId,
+            conversationId: conversation_id,
+            id: newId(),
+            contactId: contact_id ?? null,
+            message,
+            createdAt: now,
+          })
           .returning(tagged),
         db
           .update(conversations)
@@ -62,7 +70,8 @@ export default new Hono<App>()
   })
 
   .get("/:id", authenticate("messages:read"), async (c) => {
-    const message = await c.get("db")
+    const message = await c
+      .get("db")
       .select(tagged)
       .from(messages)
       .where(and(eq(messages.accountId, c.get("accountId")), eq(messages.id, c.req.param("id"))))

@@ -33,7 +33,8 @@ export function respond(c: Context, page: Page, rows: { id: string }[]): Respons
   const first = data[0];
   const last = data.at(-1);
   if (last && (hasMore || backwards)) links.push(link("next", "starting_after", last.id));
-  if (first && (backwards ? hasMore : page.starting_after !== undefined)) links.push(link("prev", "ending_before", first.id));
+  if (first && (backwards ? hasMore : page.starting_after !== undefined))
+    links.push(link("prev", "ending_before", first.id));
   if (links.length > 0) c.header("Link", links.join(", "));
   return c.json({ has_more: hasMore, data });
 }

@@ -27,7 +27,9 @@ export class ConversationsError extends Error {
   /** Made from an answer whose body has been read. */
   constructor({ status, headers }: Response, text: string, attempts: number) {
     const body = parse(text);
-    super(body?.message ?? `The answer is not the API's: status ${status}, ${headers.get("content-type") ?? "no type"}.`);
+    super(
+      body?.message ?? `The answer is not the API's: status ${status}, ${headers.get("content-type") ?? "no type"}.`,
+    );
     this.status = status;
     this.code = body?.code ?? null;
     this.param = body?.param ?? null;

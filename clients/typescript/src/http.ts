@@ -55,7 +55,15 @@ export class Http {
   readonly #token: string;
   readonly #options: Required<Omit<Options, "token" | "baseUrl">>;
 
-  constructor({ token, baseUrl, fetch = (url, init) => globalThis.fetch(url, init), retries = 3, maxWait = 60_000, timeout = 30_000, wait = sleep }: Options) {
+  constructor({
+    token,
+    baseUrl,
+    fetch = (url, init) => globalThis.fetch(url, init),
+    retries = 3,
+    maxWait = 60_000,
+    timeout = 30_000,
+    wait = sleep,
+  }: Options) {
     this.#base = String(new URL(baseUrl)).replace(/\/*$/, "/");
     this.#token = token;
     this.#options = { fetch, retries, maxWait, timeout, wait };
@@ -79,7 +87,8 @@ export class Http {
       if (!(outcome instanceof Error)) return outcome;
       const { status = 0, code = null, retryAfter = null } = outcome instanceof ConversationsError ? outcome : {};
       // An earlier attempt deleted it, and its answer was lost: what the caller wants is done.
-      if (method === "DELETE" && maybeDone && code === "resource_missing") return { headers: new Headers(), json: null };
+      if (method === "DELETE" && maybeDone && code === "resource_missing")
+        return { headers: new Headers(), json: null };
       const mayPass = outcome instanceof NetworkError || PASSING.includes(status);
       if (!mayPass || attempt > retries || (retryAfter ?? 0) * 1000 > maxWait) throw outcome;
       maybeDone ||= status !== 429;
@@ -88,12 +97,20 @@ export class Http {
   }
 
   /** Sends a request once. A failure that may pass is returned; only an aborted signal throws. */
-  async #attempt(url: string, init: RequestInit, attempt: number, signal?: AbortSignal): Promise<Answer | ConversationsError | NetworkError> {
+  async #attempt(
+    url: string,
+    init: RequestInit,
+    attempt: number,
+    signal?: AbortSignal,
+  ): Promise<Answer | ConversationsError | NetworkError> {
     const { fetch, timeout } = this.#options;
     const controller = new AbortController();
     const abort = () => controller.abort(signal?.reason);
     signal?.addEventListener("abort", abort);
-    const timer = setTimeout(() => controller.abort(new DOMException(`${timeout} ms are over.`, "TimeoutError")), timeout);
+    const timer = setTimeout(
+      () => controller.abort(new DOMException(`${timeout} ms are over.`, "TimeoutError")),
+      timeout,
+    );
     try {
       const response = await fetch(url, { ...init, signal: controller.signal });
       const text = await response.text();

@@ -23,9 +23,28 @@ export class Conversations {
 export { ConversationsError, NetworkError } from "./errors.ts";
 export type { CallOptions, Options } from "./http.ts";
 export { List, type Page } from "./list.ts";
-export { ConversationsResource, type CreateOptions, type GetOptions, MessagesResource, TokensResource, type WriteOptions } from "./resources.ts";
+export {
+  ConversationsResource,
+  type CreateOptions,
+  type GetOptions,
+  MessagesResource,
+  TokensResource,
+  type WriteOptions,
+} from "./resources.ts";
 export { etagOf } from "./tags.ts";
 export type {
-  Conversation, ConversationChanges, ConversationFilters, ErrorCode, Message, MessageChanges, MessageFilters,
-  NewConversation, NewMessage, NewToken, Rotation, Token, TokenFilters, TokenWithSecret,
+  Conversation,
+  ConversationChanges,
+  ConversationFilters,
+  ErrorCode,
+  Message,
+  MessageChanges,
+  MessageFilters,
+  NewConversation,
+  NewMessage,
+  NewToken,
+  Rotation,
+  Token,
+  TokenFilters,
+  TokenWithSecret,
 } from "./types.ts";

@@ -38,7 +38,7 @@ export class List<T> implements AsyncIterable<T> {
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<T> {
-    const backwards = this.#query["ending_before"] !== undefined;
+    const backwards = this.#query.ending_before !== undefined;
     for (let page: Page<T> | undefined = await this.page(); page !== undefined; ) {
       yield* backwards ? page.data.toReversed() : page.data;
       page = await (backwards ? page.prev : page.next)?.();
@@ -46,7 +46,13 @@ export class List<T> implements AsyncIterable<T> {
   }
 
   async #get(query: Record<string, unknown> | URLSearchParams, options: CallOptions): Promise<Page<T>> {
-    const { headers, json } = await this.#http.call({ method: "GET", path: this.#path, query, ...this.#options, ...options });
+    const { headers, json } = await this.#http.call({
+      method: "GET",
+      path: this.#path,
+      query,
+      ...this.#options,
+      ...options,
+    });
     const links = parameters(headers.get("link"));
     const follow = (relation: string) => {
       const query = links.get(relation);

@@ -1,11 +1,22 @@
 // What the API has, and what can be done with it: one line for each operation.
 
-import type { CallOptions, Call, Http } from "./http.ts";
+import type { Call, CallOptions, Http } from "./http.ts";
 import { List } from "./list.ts";
 import { condition, tagged } from "./tags.ts";
 import type {
-  Conversation, ConversationChanges, ConversationFilters, Message, MessageChanges, MessageFilters, NewConversation,
-  NewMessage, NewToken, Rotation, Token, TokenFilters, TokenWithSecret,
+  Conversation,
+  ConversationChanges,
+  ConversationFilters,
+  Message,
+  MessageChanges,
+  MessageFilters,
+  NewConversation,
+  NewMessage,
+  NewToken,
+  Rotation,
+  Token,
+  TokenFilters,
+  TokenWithSecret,
 } from "./types.ts";
 
 /** What a call takes that creates something. */
@@ -62,7 +73,11 @@ class Resource<T extends object, Filters extends object> {
     return json && tagged(json, headers);
   }
 
-  protected async post<R extends object>(body: object, { signal, idempotencyKey = crypto.randomUUID() }: CreateOptions, ...segments: string[]): Promise<R> {
+  protected async post<R extends object>(
+    body: object,
+    { signal, idempotencyKey = crypto.randomUUID() }: CreateOptions,
+    ...segments: string[]
+  ): Promise<R> {
     return this.send({ method: "POST", body, headers: { "Idempotency-Key": idempotencyKey }, signal }, ...segments);
   }
 

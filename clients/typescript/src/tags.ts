@@ -17,7 +17,8 @@ export function tagged<T extends object>(object: T, headers: Headers): T {
  */
 export function etagOf(object: object): string {
   const tag = tags.get(object);
-  if (tag === undefined) throw new TypeError("This object has no ETag: it is a copy, or came in a list. `get` it first.");
+  if (tag === undefined)
+    throw new TypeError("This object has no ETag: it is a copy, or came in a list. `get` it first.");
   return tag;
 }
 

@@ -3,7 +3,9 @@
 import type { components, operations } from "./schema.ts";
 
 type Schemas = components["schemas"];
-type Query<Name extends keyof operations> = operations[Name] extends { parameters: { query?: infer Q } } ? NonNullable<Q> : never;
+type Query<Name extends keyof operations> = operations[Name] extends { parameters: { query?: infer Q } }
+  ? NonNullable<Q>
+  : never;
 
 /** A conversation, with a contact, a group or both. */
 export type Conversation = Schemas["Conversation"];

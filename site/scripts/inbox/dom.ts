@@ -10,7 +10,11 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
 type Attributes = Record<string, string | boolean | undefined | ((event: never) => void)>;
 
 /** A new element. A function among the attributes listens to the event of that name. */
-export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Attributes = {}, ...children: (Node | string)[]): HTMLElementTagNameMap[K] {
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value as (event: Event) => void);
@@ -55,8 +59,14 @@ export function time(seconds: number): HTMLTimeElement {
   const date = new Date(seconds * 1000);
   const today = new Date();
   const format: Intl.DateTimeFormatOptions =
-    date.toDateString() === today.toDateString() ? { timeStyle: "short" }
-    : date.getFullYear() === today.getFullYear() ? { day: "numeric", month: "short" }
-    : { dateStyle: "medium" };
-  return h("time", { datetime: date.toISOString(), title: date.toLocaleString() }, new Intl.DateTimeFormat(undefined, format).format(date));
+    date.toDateString() === today.toDateString()
+      ? { timeStyle: "short" }
+      : date.getFullYear() === today.getFullYear()
+        ? { day: "numeric", month: "short" }
+        : { dateStyle: "medium" };
+  return h(
+    "time",
+    { datetime: date.toISOString(), title: date.toLocaleString() },
+    new Intl.DateTimeFormat(undefined, format).format(date),
+  );
 }

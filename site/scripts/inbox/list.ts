@@ -1,6 +1,12 @@
 // The conversations: a page of them by activity, what narrows it, and what can be done with each.
 
-import type { Conversation, ConversationChanges, ConversationFilters, Conversations, Page } from "../../../clients/typescript/src/index.ts";
+import type {
+  Conversation,
+  ConversationChanges,
+  ConversationFilters,
+  Conversations,
+  Page,
+} from "../../../clients/typescript/src/index.ts";
 import { byId, h, icon, iconButton, isUnread, nameOf, now, tell, time } from "./dom.ts";
 import { toast } from "./toast.ts";
 
@@ -58,7 +64,9 @@ export function createList({ client, open, changed, failed }: Hooks): List {
   older.onclick = () => void turn(page.next, older);
 
   /** Asks for a page, and forgets the one that was asked for before. */
-  async function get(ask: ((options: { signal: AbortSignal }) => Promise<Page<Conversation>>) | null): Promise<boolean> {
+  async function get(
+    ask: ((options: { signal: AbortSignal }) => Promise<Page<Conversation>>) | null,
+  ): Promise<boolean> {
     if (ask === null) return false;
     asking.abort();
     asking = new AbortController();
@@ -103,28 +111,56 @@ export function createList({ client, open, changed, failed }: Hooks): List {
     const { id, is_pinned, is_muted, archived_at, last_active_at } = conversation;
     const name = nameOf(conversation);
     const unread = isUnread(conversation);
-    const marks = [unread && "unread", is_pinned && "pinned", is_muted && "muted", archived_at !== null && "archived"].filter((mark) => mark !== false);
+    const marks = [
+      unread && "unread",
+      is_pinned && "pinned",
+      is_muted && "muted",
+      archived_at !== null && "archived",
+    ].filter((mark) => mark !== false);
     const act = (changes: ConversationChanges, said: string) => () => void change(conversation, changes, said);
     return h(
       "li",
       { "data-id": id, class: unread ? "unread" : "" },
       h(
         "button",
-        { type: "button", class: "row", "aria-current": id === selected ? "true" : undefined, click: () => open(conversation) },
+        {
+          type: "button",
+          class: "row",
+          "aria-current": id === selected ? "true" : undefined,
+          click: () => open(conversation),
+        },
         h("span", { class: "dot", "aria-hidden": "true" }),
         h("span", { class: "name" }, name),
-        h("span", { class: "marks", "aria-hidden": "true" }, ...(is_pinned ? [icon("pin")] : []), ...(is_muted ? [icon("mute")] : [])),
+        h(
+          "span",
+          { class: "marks", "aria-hidden": "true" },
+          ...(is_pinned ? [icon("pin")] : []),
+          ...(is_muted ? [icon("mute")] : []),
+        ),
         ...(last_active_at === null ? [] : [time(last_active_at)]),
         ...(marks.length === 0 ? [] : [h("span", { class: "unseen" }, `, ${marks.join(", ")}`)]),
       ),
       h(
         "div",
         { class: "acts", role: "group", "aria-label": `Actions on ${name}` },
-        is_pinned ? iconButton("pin", `Unpin ${name}`, act({ is_pinned: false }, "Unpinned"), true) : iconButton("pin", `Pin ${name}`, act({ is_pinned: true }, "Pinned")),
-        is_muted ? iconButton("mute", `Unmute ${name}`, act({ is_muted: false }, "Unmuted"), true) : iconButton("mute", `Mute ${name}`, act({ is_muted: true }, "Muted")),
+        is_pinned
+          ? iconButton("pin", `Unpin ${name}`, act({ is_pinned: false }, "Unpinned"), true)
+          : iconButton("pin", `Pin ${name}`, act({ is_pinned: true }, "Pinned")),
+        is_muted
+          ? iconButton("mute", `Unmute ${name}`, act({ is_muted: false }, "Unmuted"), true)
+          : iconButton("mute", `Mute ${name}`, act({ is_muted: true }, "Muted")),
         archived_at === null
-          ? iconButton("archive", `Archive ${name}`, () => void change(conversation, { archived_at: now() }, "Archived"))
-          : iconButton("archive", `Take ${name} out of the archive`, act({ archived_at: null }, "Taken out of the archive"), true),
+          ? iconButton(
+              "archive",
+              `Archive ${name}`,
+              () => void change(conversation, { archived_at: now() }, "Archived"),
+            )
+          : iconButton(
+              "archive",
+              `Take ${name} out of the archive`,
+              act({ archived_at: null }, "Taken out of the archive"),
+              true,
+            ),
         iconButton("delete", `Delete ${name}`, () => remove(conversation)),
       ),
     );
@@ -135,8 +171,14 @@ export function createList({ client, open, changed, failed }: Hooks): List {
   /** Renders, and leaves the focus where it was, on what has the same place in its row now, or on the next row. */
   function update(): void {
     const focused = document.activeElement?.closest("li");
-    const [at, place] = focused && rows.contains(focused) ? [[...rows.children].indexOf(focused), [...focused.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement)] : [-1, -1];
-    const id = focused?.dataset["id"];
+    const [at, place] =
+      focused && rows.contains(focused)
+        ? [
+            [...rows.children].indexOf(focused),
+            [...focused.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement),
+          ]
+        : [-1, -1];
+    const id = focused?.dataset.id;
     render();
     if (at < 0) return;
     const same = id === undefined ? null : rowOf(id);
@@ -152,12 +194,21 @@ export function createList({ client, open, changed, failed }: Hooks): List {
 
   /** Whether a conversation still belongs on the page, after what was done to it. */
   function belongs(conversation: Conversation): boolean {
-    const is: ConversationFilters = { pinned: conversation.is_pinned, muted: conversation.is_muted, archived: conversation.archived_at !== null, unread: isUnread(conversation) };
-    return switches.every(({ filter }) => Object.entries(filter()).every(([name, value]) => is[name as "pinned"] === value));
+    const is: ConversationFilters = {
+      pinned: conversation.is_pinned,
+      muted: conversation.is_muted,
+      archived: conversation.archived_at !== null,
+      unread: isUnread(conversation),
+    };
+    return switches.every(({ filter }) =>
+      Object.entries(filter()).every(([name, value]) => is[name as "pinned"] === value),
+    );
   }
 
   async function change(conversation: Conversation, changes: ConversationChanges, said: string): Promise<void> {
-    const before = Object.fromEntries(Object.keys(changes).map((name) => [name, conversation[name as keyof Conversation]])) as ConversationChanges;
+    const before = Object.fromEntries(
+      Object.keys(changes).map((name) => [name, conversation[name as keyof Conversation]]),
+    ) as ConversationChanges;
     try {
       const after = await client.conversations.update(conversation.id, changes);
       const place = page.data.findIndex(({ id }) => id === after.id);
@@ -209,7 +260,7 @@ export function createList({ client, open, changed, failed }: Hooks): List {
   function select(id: string | null): void {
     selected = id;
     for (const button of rows.querySelectorAll(".row")) {
-      if (button.closest("li")?.dataset["id"] === id) button.setAttribute("aria-current", "true");
+      if (button.closest("li")?.dataset.id === id) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
     }
   }

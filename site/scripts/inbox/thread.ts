@@ -52,7 +52,14 @@ export function createThread({ client, changed, failed }: Hooks): Thread {
       render();
       byId("messages").scrollTop = byId("messages").scrollHeight;
       tell(messages.length === 0 ? "No messages." : `${messages.length} messages.`);
-      if (isUnread(chosen)) update(await client.conversations.update(chosen.id, { last_opened_at: Math.max(now(), chosen.last_active_at ?? 0) }, { signal }));
+      if (isUnread(chosen))
+        update(
+          await client.conversations.update(
+            chosen.id,
+            { last_opened_at: Math.max(now(), chosen.last_active_at ?? 0) },
+            { signal },
+          ),
+        );
     } catch (error) {
       if (!signal.aborted) failed(error);
     }
@@ -78,7 +85,10 @@ export function createThread({ client, changed, failed }: Hooks): Thread {
 
   async function findPinned(signal: AbortSignal): Promise<void> {
     const id = conversation?.pinned_message_id ?? null;
-    pinned = id === null ? null : (messages.find((message) => message.id === id) ?? (await client.messages.get(id, { signal })));
+    pinned =
+      id === null
+        ? null
+        : (messages.find((message) => message.id === id) ?? (await client.messages.get(id, { signal })));
   }
 
   function render(): void {
