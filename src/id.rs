@@ -1,4 +1,4 @@
-//! Ids that sort by time of creation, and the base62 they are written in. Pure.
+//! Ids that sort by time of creation, and the base62 they are written in.
 
 use std::{cell::RefCell, fmt};
 
@@ -9,7 +9,7 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const TIME_DIGITS: usize = 7;
 const RANDOM_DIGITS: usize = 9;
 
-/// A well-formed id: 16 base62 characters, whether it names anything or not. Contract, "Representation".
+/// A well-formed id: 16 base62 characters, no matter whether it names an object. Contract, "Representation".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Id(String);
 
@@ -36,11 +36,11 @@ impl Id {
     }
 }
 
-/// How many random numbers are asked of the platform at once: asking costs the same for one and for many.
+/// How many random numbers are asked of the platform at once: one costs as much as many.
 const AT_ONCE: usize = 128;
 
 thread_local! {
-    /// Random numbers that nobody has had yet.
+    /// Random numbers that no id has used yet.
     static RANDOM: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,20 +1,24 @@
-//! Retries: the `Idempotency-Key` header, and a write that happens once however often its request arrives. Pure.
+//! Retries: the `Idempotency-Key` header, and a write that happens once however often its request arrives.
 //!
-//! The key, the request's fingerprint and what was answered are stored in the transaction of the write itself: either
-//! all of it is there or none. So nothing that failed (5xx) is ever saved, and of simultaneous requests with one key the
-//! database lets one write.
+//! The key, the request's fingerprint and the answer are stored in the transaction of the write itself: either all of it is
+//! there or none. So a request that failed (5xx) is never stored, and of simultaneous requests with one key the database
+//! lets one write.
 
+use base16ct::lower::encode_string as hexadecimal;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    auth::{SPACE, TokenHash, hexadecimal},
-    call::{Call, Parameter, Statement},
-    error::{Code, Error},
+    auth::token::TokenHash,
+    http::{
+        SPACE,
+        error::{Code, Error},
+        response::Response,
+    },
     id::Id,
-    response::Response,
+    query::{Parameter, Query, Rows, Statement, as_caller},
 };
 
-/// Tells a repetition of a request from another request: 1 to 255 printable ASCII characters.
+/// Tells a retry of a request from another request: 1 to 255 printable ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key(String);
 
@@ -24,18 +28,18 @@ impl Key {
 
     /// Reads the header, bare or as a quoted string (RFC 8941, section 3.3.3): `a` and `"a"` are the same key.
     pub fn parse(value: &str) -> Result<Self, Error> {
-        let wrong = || Error::invalid(Self::HEADER, "1 to 255 printable ASCII characters, bare or in double quotes");
+        let invalid = || Error::invalid(Self::HEADER, "1 to 255 printable ASCII characters, bare or in double quotes");
         let value = value.trim_matches(SPACE);
         let key = match value.strip_prefix('"') {
             None => value.to_owned(),
-            Some(rest) => unquoted(rest).ok_or_else(wrong)?,
+            Some(rest) => unquoted(rest).ok_or_else(invalid)?,
         };
         let printable = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        if printable && (1..=255).contains(&key.len()) { Ok(Self(key)) } else { Err(wrong()) }
+        if printable && (1..=255).contains(&key.len()) { Ok(Self(key)) } else { Err(invalid()) }
     }
 }
 
-/// The content of a quoted string after its opening quote; None unless the closing one ends it.
+/// The content of a quoted string after its opening quote. None unless the closing one ends it.
 fn unquoted(rest: &str) -> Option<String> {
     let mut key = String::new();
     let mut characters = rest.chars();
@@ -58,130 +62,124 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The fingerprint of a request's content, in hexadecimal.
+    /// The fingerprint of a request's content: SHA-256 in hexadecimal.
     pub fn fingerprint(method: &str, path: &str, body: &[u8]) -> String {
         let mut hash = Sha256::new();
-        hash.update(format!("{method} {path}\n"));
-        hash.update(body);
+        for part in [method.as_bytes(), b" ", path.as_bytes(), b"\n", body] {
+            hash.update(part);
+        }
         hexadecimal(&hash.finalize())
     }
 
-    /// The same, but a repetition with another token is another request: its answer is only for this one.
+    /// The same identity, but only for this token: a retry with another token is another request.
     pub fn of(self, token: &TokenHash) -> Self {
-        let of_token = |fingerprint: String| hexadecimal(&Sha256::digest(format!("{fingerprint} {}", token.as_str())));
+        let of_token = |fingerprint: String| hexadecimal(&Sha256::digest([&fingerprint, " ", token.as_str()].concat()));
         Self { key: self.key.map(|(key, fingerprint)| (key, of_token(fingerprint))), ..self }
     }
 
-    /// `?4` the key, `?5` the fingerprint, both null where there is no key; `?6` the request's id.
-    fn parameters(&self) -> [Parameter; 3] {
+    /// A statement of a creation: `?4` the key and `?5` the fingerprint, both null without a key, `?6` the request's id. Its
+    /// own parameters come after those, from `?7` on. One that writes does so only [`unless_replayed!`].
+    pub fn statement(&self, sql: &'static str, parameters: impl IntoIterator<Item = Parameter>) -> Statement {
         let (key, fingerprint) = match &self.key {
-            Some((Key(key), fingerprint)) => (Parameter::Text(key.clone()), Parameter::Text(fingerprint.clone())),
+            Some((Key(key), fingerprint)) => (Parameter::from(key.as_str()), Parameter::from(fingerprint.as_str())),
             None => (Parameter::Null, Parameter::Null),
         };
-        [key, fingerprint, Parameter::Text(self.request_id.to_string())]
-    }
-
-    /// A statement of a creation: its own parameters come after those of the identity, from `?7` on. One that writes
-    /// does so `AND NOT EXISTS` the key.
-    pub fn statement(&self, sql: &'static str, parameters: impl IntoIterator<Item = Parameter>) -> Statement {
-        Statement::new(sql, self.parameters().into_iter().chain(parameters).collect::<Vec<_>>())
+        let identity = [key, fingerprint, self.request_id.as_str().into()];
+        Statement::new(sql, identity.into_iter().chain(parameters).collect::<Vec<_>>())
     }
 }
 
-/// Remembers the key for a day with what `{ANSWER}` finds. One that has expired gives way.
-const REMEMBER: &str = "\
-INSERT INTO idempotency_keys (account_id, key, fingerprint, request_id, answer, expires_at)
-SELECT caller.account_id, ?4, ?5, ?6, answered.answer, ?2 + 86400
-FROM tokens AS caller
-CROSS JOIN (
-{ANSWER}
-) AS answered
-WHERE caller.hash = +?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
-ON CONFLICT (account_id, key) DO UPDATE SET
+/// The condition of a creation's writes: the request's key is new. The statement names the account `caller`.
+macro_rules! unless_replayed {
+    () => {
+        "NOT EXISTS (
+    SELECT 1 FROM idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
+    WHERE keys.account_id = (SELECT account_id FROM caller) AND keys.key = +?4 AND keys.expires_at > ?2
+  )"
+    };
+}
+pub(crate) use unless_replayed;
+
+/// Stores the key for a day with what the answering statement finds, which is put in front. A key that has expired gives
+/// way.
+const REMEMBER: &str = "
+INSERT INTO idempotency_keys
+  (account_id, key, fingerprint, request_id, outcome, position, tag, object, expires_at)
+SELECT account, ?4, ?5, ?6, outcome, position, tag, object, ?2 + 86400
+FROM answer
+WHERE account > 0
+ON CONFLICT (account_id, key) DO UPDATE SET -- PRIMARY KEY (account_id, key)
   fingerprint = excluded.fingerprint,
   request_id = excluded.request_id,
-  answer = excluded.answer,
+  outcome = excluded.outcome,
+  position = excluded.position,
+  tag = excluded.tag,
+  object = excluded.object,
   expires_at = excluded.expires_at
 WHERE idempotency_keys.expires_at <= ?2";
 
-/// Forgets two keys that have expired, whoever's they are. Each request with a key adds one: so the table holds the
-/// keys of a day, and never more of older ones than there were at once.
-const FORGET: &str = "\
+/// Removes two keys that have expired, of whatever account. Each request with a key adds one: so the table holds the keys of
+/// a day, and never more of older ones than there were at once.
+const REMOVE_EXPIRED: &str = as_caller!(
+    "
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)
 WHERE (account_id, key) IN (
     SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
     WHERE expires_at <= ?2
     ORDER BY expires_at LIMIT 2
   )
-  AND EXISTS (
-    SELECT 1 FROM tokens AS caller
-    WHERE caller.hash = +?1 AND caller.valid_until > ?2 AND caller.scopes & ?3
-  )";
+  AND EXISTS (SELECT 1 FROM caller WHERE caller.account_id > 0)"
+);
 
-/// What is remembered of the key: whose answer it is, and after a line break the answer.
-const RECALL: &str = "\
-SELECT
-  caller.account_id AS account,
-  caller.scopes & ?3 AS allowed,
-  (
-    SELECT
-      CASE WHEN fingerprint <> ?5 THEN 'reused' WHEN request_id = ?6 THEN 'first' ELSE 'replayed' END
-        || coalesce(char(10) || answer, '')
-    FROM idempotency_keys -- PRIMARY KEY (account_id, key)
-    WHERE account_id = caller.account_id AND key = ?4
-  ) AS answer
-FROM tokens AS caller
-WHERE caller.hash = ?1 AND caller.valid_until > ?2";
+/// What is stored under the key, and whether this very request stored it.
+const RECALL: &str = crate::query::answer!(
+    "CASE WHEN fingerprint <> ?5 THEN 'reused' WHEN request_id = ?6 THEN 'first' ELSE 'replayed' END AS replay,
+  outcome, position, tag, object",
+    "LEFT JOIN idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
+  ON keys.account_id = caller.account_id AND keys.key = +?4"
+);
 
-/// A creation: `writes`, which do nothing when there is the key already, then `answer`. With a key, the answer is that
-/// of the first request with it. `afterwards` runs last of all.
+/// A creation: `writes`, which do nothing when the key is stored already, then `answer`. With a key, the response is that of
+/// the first request with it. `afterwards` runs last of all.
 pub fn create(
     identity: &Identity,
     writes: impl IntoIterator<Item = Statement>,
     answer: Statement,
     afterwards: Option<Statement>,
-    render: impl FnOnce(Option<String>) -> Result<Response, Error> + 'static,
-) -> Call {
+    render: impl FnOnce(Rows) -> Result<Response, Error> + 'static,
+) -> Query {
     let keyed = identity.key.is_some();
     let mut statements: Vec<Statement> = writes.into_iter().collect();
     if keyed {
-        statements.push(Statement::filled(REMEMBER, &[("{ANSWER}", answer.sql)], answer.parameters));
-        statements.push(Statement::new(FORGET, []));
+        let remember = ["WITH answer AS (\n", &answer.sql, "\n)", REMEMBER].concat();
+        statements.push(Statement::new(remember, answer.parameters));
+        statements.push(Statement::new(REMOVE_EXPIRED, []));
         statements.push(identity.statement(RECALL, []));
     } else {
         statements.push(answer);
     }
     let answer = statements.len() - 1;
     statements.extend(afterwards);
-    let render = move |answer| if keyed { recall(answer, render) } else { render(answer) };
-    Call { statements, answer, page: false, repeatable: keyed, render: Box::new(render) }
+    let render = move |rows| if keyed { recall(rows, render) } else { render(rows) };
+    Query { statements, answer, limit: 1, repeatable: keyed, render: Box::new(render) }
 }
 
 /// The response to what [`RECALL`] found.
-fn recall(
-    found: Option<String>,
-    render: impl FnOnce(Option<String>) -> Result<Response, Error>,
-) -> Result<Response, Error> {
-    let found = found.ok_or_else(|| Error::internal("a key that was just remembered is not there"))?;
-    let (whose, answer) = match found.split_once('\n') {
-        Some((whose, answer)) => (whose, Some(answer.to_owned())),
-        None => (found.as_str(), None),
-    };
-    match whose {
-        "first" => render(answer),
-        "replayed" => {
-            const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
-            match render(answer) {
-                Ok(response) => Ok(response.with(REPLAYED.0, REPLAYED.1)),
-                Err(error) => Err(error.with_header(REPLAYED.0, REPLAYED.1)),
-            }
-        }
-        _ => Err(Error::of(
+fn recall(rows: Rows, render: impl FnOnce(Rows) -> Result<Response, Error>) -> Result<Response, Error> {
+    const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
+    match rows.replay.as_deref() {
+        Some("first") => render(rows),
+        Some("replayed") => match render(rows) {
+            Ok(response) => Ok(response.with(REPLAYED.0, REPLAYED.1)),
+            Err(error) => Err(error.with_header(REPLAYED.0, REPLAYED.1)),
+        },
+        Some(_) => Err(Error::for_param(
             Code::IdempotencyKeyReused,
             Key::HEADER,
-            "This Idempotency-Key came with another request in the last 24 hours. Use a new key for a new request; \
-             repeat a request with its path and body unchanged.",
+            "This Idempotency-Key was used for a different request in the last 24 hours. Use a new key for a new \
+             request. A retry must have the same path and body.",
         )),
+        None => Err(Error::internal("the key that this request stored is not there")),
     }
 }
 

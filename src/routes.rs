@@ -1,12 +1,15 @@
-//! The route table on one screen: method and path to endpoint; 404, 405 with `Allow`, HEAD as GET. Pure.
+//! The route table on one screen: method and path to endpoint; 404, 405 with `Allow`, HEAD as GET.
 
 use crate::{
-    auth::Scope::{self, ConversationsRead, ConversationsWrite, MessagesRead, MessagesWrite, TokensWrite},
-    call::Call,
-    conversations,
-    error::{Code, Error},
+    auth::scopes::Scope::{self, ConversationsRead, ConversationsWrite, MessagesRead, MessagesWrite, TokensWrite},
+    conversations, health,
+    http::{
+        error::{Code, Error},
+        head::Head,
+    },
     messages,
-    request::{Head, Request},
+    query::Query,
+    request::Request,
     tokens,
 };
 
@@ -15,116 +18,115 @@ const SMALL: usize = 16 * 1024;
 /// Bytes of a body in which a message's text travels.
 const LARGE: usize = 64 * 1024;
 
-type Handler = fn(Request) -> Result<Call, Error>;
-type Verb = (&'static str, Scope, Handler);
+type Handler = fn(Request) -> Result<Query, Error>;
+type Method = (&'static str, Option<Scope>, Handler);
 
-/// Every endpoint of the API: its path, the largest body, and for each verb the scope it needs and what it does.
+/// Every endpoint: its path, the largest body, and for each method the scope that it needs and its handler.
 #[rustfmt::skip]
-const TABLE: &[(&str, usize, &[Verb])] = &[
+const TABLE: &[(&str, usize, &[Method])] = &[
     ("/v1/conversations", SMALL, &[
-        ("GET",    ConversationsRead,  conversations::list),
-        ("POST",   ConversationsWrite, conversations::create),
+        ("GET",    Some(ConversationsRead),  conversations::list),
+        ("POST",   Some(ConversationsWrite), conversations::create),
     ]),
     ("/v1/conversations/:id", SMALL, &[
-        ("GET",    ConversationsRead,  conversations::retrieve),
-        ("PUT",    ConversationsWrite, conversations::update),
-        ("PATCH",  ConversationsWrite, conversations::update),
-        ("DELETE", ConversationsWrite, conversations::delete),
+        ("GET",    Some(ConversationsRead),  conversations::retrieve),
+        ("PUT",    Some(ConversationsWrite), conversations::update),
+        ("PATCH",  Some(ConversationsWrite), conversations::update),
+        ("DELETE", Some(ConversationsWrite), conversations::delete),
     ]),
     ("/v1/messages", LARGE, &[
-        ("GET",    MessagesRead,       messages::list),
-        ("POST",   MessagesWrite,      messages::create),
+        ("GET",    Some(MessagesRead),       messages::list),
+        ("POST",   Some(MessagesWrite),      messages::create),
     ]),
     ("/v1/messages/:id", LARGE, &[
-        ("GET",    MessagesRead,       messages::retrieve),
-        ("PUT",    MessagesWrite,      messages::update),
-        ("PATCH",  MessagesWrite,      messages::update),
-        ("DELETE", MessagesWrite,      messages::delete),
+        ("GET",    Some(MessagesRead),       messages::retrieve),
+        ("PUT",    Some(MessagesWrite),      messages::update),
+        ("PATCH",  Some(MessagesWrite),      messages::update),
+        ("DELETE", Some(MessagesWrite),      messages::delete),
     ]),
     ("/v1/tokens", SMALL, &[
-        ("GET",    TokensWrite,        tokens::list),
-        ("POST",   TokensWrite,        tokens::create),
+        ("GET",    Some(TokensWrite),        tokens::list),
+        ("POST",   Some(TokensWrite),        tokens::create),
     ]),
     ("/v1/tokens/:id", SMALL, &[
-        ("GET",    TokensWrite,        tokens::retrieve),
-        ("DELETE", TokensWrite,        tokens::revoke),
+        ("GET",    Some(TokensWrite),        tokens::retrieve),
+        ("DELETE", Some(TokensWrite),        tokens::revoke),
     ]),
     ("/v1/tokens/:id/rotate", SMALL, &[
-        ("POST",   TokensWrite,        tokens::rotate),
+        ("POST",   Some(TokensWrite),        tokens::rotate),
+    ]),
+    // No scope: no token is needed.
+    ("/health", SMALL, &[
+        ("GET",    None,                     health::health),
     ]),
 ];
 
-/// The pages, which come from `site/`; what they need lies under `/assets/`.
+/// The pages, which come from `site/`. What they need lies under `/assets/`.
 const FILES: &[&str] = &["/", "/inbox", "/openapi.json"];
 
-/// Where whoever watches the service asks whether it is well. No token is needed.
-pub const HEALTH: &str = "/health";
-
-/// One verb of one path.
+/// One method of one path.
 #[derive(Debug)]
 pub struct Endpoint {
     /// The path's pattern.
     pub route: &'static str,
-    /// What stands for `:id` in the path; empty where there is none.
+    /// What stands for `:id` in the path. Empty where there is none.
     pub id: String,
-    /// What the token must have.
-    pub scope: Scope,
+    /// What the token must have. None where no token is needed.
+    pub scope: Option<Scope>,
     /// The largest body, in bytes.
-    pub body_limit: usize,
-    /// Turns the request into its call to D1.
+    pub max_body: usize,
+    /// Turns the request into its query.
     pub handler: Handler,
 }
 
 /// Where a request goes.
 #[derive(Debug)]
 pub enum Destination {
-    /// To an endpoint of the API.
+    /// To an endpoint.
     Endpoint(Endpoint),
     /// To a static file.
     File,
-    /// To the question whether the service is well.
-    Health,
-    /// A browser asks whether it may.
+    /// A browser asks whether a page may send a request.
     Preflight,
-    /// Somebody asks for a path's verbs, which are these.
+    /// An OPTIONS request asks for a path's methods, which are these.
     Options(String),
 }
 
 /// Finds where a request goes. Errors: 404, or 405 with `Allow`.
 pub fn find(head: &Head) -> Result<Destination, Error> {
-    let method = head.method.as_str();
-    if method == "OPTIONS" && head.special.is_some() {
+    let (method, path) = (head.method.as_str(), head.url.path.as_str());
+    if method == "OPTIONS" && head.access_control_request_method.is_some() {
         return Ok(Destination::Preflight);
     }
-    let file = FILES.contains(&head.path.as_str()) || head.path.starts_with("/assets/");
-    if file || head.path == HEALTH {
+    if FILES.contains(&path) || path.starts_with("/assets/") {
         return match method {
-            "GET" | "HEAD" => Ok(if file { Destination::File } else { Destination::Health }),
-            _ => options_or_refusal(method, ["GET"].into_iter()),
+            "GET" | "HEAD" => Ok(Destination::File),
+            _ => options_or_refusal(method, &["GET"]),
         };
     }
-    let (route, id, body_limit, verbs) = TABLE
+    let (route, id, max_body, methods) = TABLE
         .iter()
-        .find_map(|(route, limit, verbs)| matches(route, &head.path).map(|id| (*route, id, *limit, verbs)))
+        .find_map(|(route, max_body, methods)| matches(route, path).map(|id| (*route, id, *max_body, methods)))
         .ok_or_else(path_unknown)?;
     let wanted = if method == "HEAD" { "GET" } else { method };
-    match verbs.iter().find(|(verb, ..)| *verb == wanted) {
+    match methods.iter().find(|(method, ..)| *method == wanted) {
         Some(&(_, scope, handler)) => {
-            Ok(Destination::Endpoint(Endpoint { route, id: id.to_owned(), scope, body_limit, handler }))
+            Ok(Destination::Endpoint(Endpoint { route, id: id.to_owned(), scope, max_body, handler }))
         }
-        None => options_or_refusal(method, verbs.iter().map(|(verb, ..)| *verb)),
+        None => options_or_refusal(method, &methods.iter().map(|(method, ..)| *method).collect::<Vec<_>>()),
     }
 }
 
-/// The answer to a path at which there is nothing.
+/// 404 for a path without an endpoint.
 pub fn path_unknown() -> Error {
     Error::new(
         Code::PathUnknown,
-        "There is nothing at this path. The API lives under /v1/conversations, /v1/messages and /v1/tokens, without a trailing slash.",
+        "No endpoint has this path. The API is under /v1/conversations, /v1/messages and /v1/tokens, without a trailing \
+         slash.",
     )
 }
 
-/// The path's `:id`, or the empty string where the pattern has none; None when the path is another one.
+/// The path's `:id`, or the empty string where the pattern has none. None when the path is another one.
 fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     match pattern.split_once(":id") {
         None => (path == pattern).then_some(""),
@@ -134,25 +136,24 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
-fn options_or_refusal<'a>(method: &str, verbs: impl Iterator<Item = &'a str>) -> Result<Destination, Error> {
-    let allow = verbs
-        .flat_map(|verb| if verb == "GET" { vec!["GET", "HEAD"] } else { vec![verb] })
-        .chain(["OPTIONS"])
-        .collect::<Vec<_>>()
-        .join(", ");
+fn options_or_refusal(method: &str, methods: &[&str]) -> Result<Destination, Error> {
+    let mut allow = methods.join(", ").replace("GET", "GET, HEAD");
+    allow.push_str(", OPTIONS");
     if method == "OPTIONS" {
         return Ok(Destination::Options(allow));
     }
-    Err(Error::new(Code::MethodNotAllowed, format!("This path has no such method. It takes: {allow}."))
-        .with_header("allow", allow))
+    let message = ["This path has no such method. Supported: ", &allow, "."].concat();
+    Err(Error::new(Code::MethodNotAllowed, message).with_header("allow", allow))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::head::Url;
 
     fn to(method: &str, path: &str) -> Result<Destination, Error> {
-        find(&Head { method: method.to_owned(), path: path.to_owned(), ..Head::default() })
+        let url = Url { path: path.to_owned(), ..Url::default() };
+        find(&Head { method: method.to_owned(), url, ..Head::default() })
     }
 
     fn code(method: &str, path: &str) -> Option<Code> {
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_path_with_another_verb_is_405() {
+    fn a_known_path_with_another_method_is_405() {
         for method in ["DELETE", "PROPFIND", "get", "", "TRACE"] {
             assert_eq!(code(method, "/v1/conversations"), Some(Code::MethodNotAllowed), "{method}");
         }
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn options_lists_the_verbs() {
+    fn options_lists_the_methods() {
         let allow = |path| match to("OPTIONS", path) {
             Ok(Destination::Options(allow)) => allow,
             other => panic!("{other:?}"),

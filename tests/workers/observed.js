@@ -11,15 +11,18 @@
 //   x-test-reached      goes past the Worker: answers once a call waits at the gate of this name
 //   x-test-open         goes past the Worker: opens the gate of this name
 //   x-test-limiters     the rate limiters are "full", "failing", or there are none: "absent"
-//   x-test-trap         the named step of the next request to take it traps, as a panic does
+//   x-test-trap         the wasm traps while Rust takes the database out of `env`: by a "panic", an access out of bounds
+//                       ("memory") or a stack "overflow"
+//   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
-import { Exchanges, initSync } from "../../build/index.js";
+import { initSync, respondAfterTrap } from "../../build/index.js";
 import worker from "../../src/entry.js";
 
-/** What was logged, line by line, by the id of the request. */
+/** What was logged, line by line, by the id of the request. A panic's own message has none. */
 const logged = new Map();
 for (const name of ["log", "error"]) {
   console[name] = (line) => {
+    if (!line.startsWith("{")) return;
     const { request_id } = JSON.parse(line);
     logged.set(request_id, [...(logged.get(request_id) ?? []), { stream: name, line }]);
   };
@@ -30,13 +33,16 @@ export default {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
     if (request.headers.has("x-test-reached"))
       return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
+    if (request.headers.has("x-test-memory")) return new Response(initSync().memory.buffer.byteLength);
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
     const failure = faults(request.headers);
-    if (request.headers.has("x-test-trap")) trap(request.headers.get("x-test-trap"));
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure);
     const [limiters, limited] = observeLimits(env, request.headers.get("x-test-limiters"));
-    const response = await worker.fetch(request, { ...env, ...limiters, DB }, ctx);
+    const observedEnv = { ...env, ...limiters, DB };
+    const trap = TRAPS[request.headers.get("x-test-trap")];
+    if (trap !== undefined) Object.defineProperty(observedEnv, "DB", { get: () => trap(request) });
+    const response = await worker.fetch(request, observedEnv, ctx);
     const observed = new Response(response.body, response);
     observed.headers.set("x-test-d1-calls", seen.calls);
     observed.headers.set("x-test-d1-rows-read", seen.rowsRead);
@@ -105,15 +111,32 @@ function observeLimits(env, state) {
   return [Object.fromEntries(["TOKEN_LIMIT", "ADDRESS_LIMIT"].map(limiter)), asked];
 }
 
-/** Lets the next call of a step read outside the wasm's memory. */
-function trap(step) {
-  const real = Exchanges[step];
-  Exchanges[step] = () => {
-    Exchanges[step] = real;
-    // Already instantiated by entry.js: this gives the same instance.
-    return initSync()[`exchanges_${step}`](0xfffffff0, 16, 0xfffffff0, 16);
-  };
-}
+/** Ways in which the wasm can trap, each inside a call from it. (Already instantiated by entry.js: `initSync` gives the same
+ * instance.) */
+const TRAPS = {
+  memory: () => initSync().__wbindgen_free(0xfffffff0, 16, 8),
+
+  /** Ids come from a pool of random numbers. Making one while the pool is refilled borrows it twice, which panics. */
+  panic(request) {
+    const { getRandomValues } = crypto;
+    crypto.getRandomValues = () => {
+      crypto.getRandomValues = getRandomValues;
+      return respondAfterTrap(request, "panics");
+    };
+    while (crypto.getRandomValues !== getRandomValues) respondAfterTrap(request, "empties the pool");
+  },
+
+  overflow(request) {
+    const { log, error } = console;
+    const again = () => void respondAfterTrap(request, "calls itself");
+    [console.log, console.error] = [again, again];
+    try {
+      again();
+    } finally {
+      [console.log, console.error] = [log, error];
+    }
+  },
+};
 
 function observe(db, seen, failure) {
   const texts = new WeakMap();

@@ -1,4 +1,4 @@
-//! Request bodies: forms and JSON objects to attributes (contract, "Requests"). Pure.
+//! Request bodies: forms and JSON objects to attributes (contract, "Requests").
 
 use std::fmt;
 
@@ -6,13 +6,16 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::{
-    attributes::{Attributes, Value},
-    auth::SPACE,
-    error::{Code, Error},
-    request::Head,
+    http::{
+        SPACE,
+        error::{Code, Error},
+        head::Head,
+    },
+    input::attributes::{Attributes, Value},
 };
 
-/// The attributes of a body. No bytes are no attributes, whatever they call themselves.
+/// The attributes of a body. An empty body has none, whatever its content type. Errors: 415, and 400 for a body that is not
+/// what its content type says.
 pub fn parse(head: &Head, bytes: &[u8]) -> Result<Attributes, Error> {
     if bytes.is_empty() {
         return Ok(Attributes::default());
@@ -60,7 +63,7 @@ fn of_json(bytes: &[u8]) -> Result<Attributes, Error> {
         Error::new(
             Code::BodyMalformed,
             format!(
-                "The body must be one JSON object in UTF-8; it breaks off at line {}, column {}.",
+                "The body must be one JSON object in UTF-8. It is not valid at line {}, column {}.",
                 error.line(),
                 error.column()
             ),
@@ -86,7 +89,7 @@ fn json_value(text: &str) -> Value {
     }
 }
 
-/// A JSON object's members in order, doubles kept: serde's own maps would silently drop one of two.
+/// A JSON object's members in order, duplicates included: serde's own maps would silently drop one of two.
 struct Object<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
@@ -116,6 +119,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::{
+        attributes::{Field, Nothing},
+        values::{Reference, Timestamp},
+    };
 
     fn parse_as(content_type: &str, body: &str) -> Result<Attributes, Error> {
         let head = Head { content_type: Some(content_type.to_owned()), ..Head::default() };
@@ -132,10 +139,10 @@ mod tests {
         let object = json(r#"{"is_muted": true, "archived_at": 5, "pinned_message_id": null}"#);
         for attributes in [form, object] {
             let mut attributes = attributes.unwrap();
-            assert_eq!(attributes.bool("is_muted").ok(), Some(Some(true)));
-            assert_eq!(attributes.integer("archived_at", 0, 9).ok(), Some(Some(5)));
-            assert!(attributes.nullable_reference("pinned_message_id").is_ok_and(|field| field.is_sent()));
-            assert!(attributes.finish(&[]).is_ok());
+            assert_eq!(attributes.take::<bool>("is_muted").ok(), Some(true));
+            assert_eq!(attributes.take::<Timestamp>("archived_at").map(Timestamp::seconds).ok(), Some(5));
+            assert!(attributes.take::<Field<Reference>>("pinned_message_id").is_ok_and(|field| field == Field::Null));
+            assert!(attributes.parse::<Nothing>().is_ok());
         }
     }
 
@@ -159,15 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_not_a_word_nor_a_word_a_number() {
-        assert!(json(r#"{"n": "7"}"#).and_then(|mut a| a.integer("n", 0, 9)).is_err());
-        assert!(json(r#"{"b": "true"}"#).and_then(|mut a| a.bool("b")).is_err());
-        assert!(json(r#"{"b": 1}"#).and_then(|mut a| a.bool("b")).is_err());
-        assert!(json(r#"{"r": 7}"#).and_then(|mut a| a.reference("r")).is_err());
+    fn a_json_string_is_no_number_and_a_number_no_string() {
+        assert!(json(r#"{"n": "7"}"#).and_then(|mut a| a.take::<Timestamp>("n")).is_err());
+        assert!(json(r#"{"b": "true"}"#).and_then(|mut a| a.take::<bool>("b")).is_err());
+        assert!(json(r#"{"b": 1}"#).and_then(|mut a| a.take::<bool>("b")).is_err());
+        assert!(json(r#"{"r": 7}"#).and_then(|mut a| a.take::<Reference>("r")).is_err());
     }
 
     #[test]
-    fn what_is_not_one_object_is_malformed() {
+    fn anything_but_one_object_is_malformed() {
         let deep = "[".repeat(10_000);
         for bad in
             ["[]", "1", "null", "\"a\"", "{", "{}{}", "{'a':1}", "{\"a\":01}", "nul", "\u{feff}{}", deep.as_str()]
@@ -178,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_sent_twice_is_refused_however_it_is_written() {
+    fn a_member_sent_twice_is_refused_even_if_escaped() {
         assert!(json(r#"{"a":1,"\u0061":1}"#).is_err_and(|error| error.code == Code::ParameterDuplicate));
     }
 

@@ -1,0 +1,116 @@
+//! Conditional requests (RFC 9110, section 13): `If-None-Match` and `If-Match` to a [`Condition`].
+//! An object's tag names the request that made the object what it is; the migrations say how.
+
+use crate::http::{
+    SPACE,
+    error::{Code, Error},
+};
+
+/// What a request asks of the state that the object is in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    #[default]
+    None,
+    /// `*`: that the object exists.
+    Any,
+    /// That its tag is one of these: each in its quotes, separated by spaces.
+    Tags(String),
+}
+
+impl Condition {
+    /// Reads a list of tags, if the request has the header. The platform lets through at most eight KiB of it. A tag that
+    /// was weakened on its way (`W/`), as compression at the edge does, stands for the strong one.
+    pub fn parse(header: &'static str, value: Option<&str>) -> Result<Self, Error> {
+        let Some(value) = value else {
+            return Ok(Self::None);
+        };
+        if value.trim_matches(SPACE) == "*" {
+            return Ok(Self::Any);
+        }
+        let invalid = || Error::invalid(header, "*, or tags as in ETag: in double quotes, separated by commas");
+        let mut tags = String::new();
+        let mut rest = value;
+        loop {
+            rest = rest.trim_start_matches(SPACE);
+            let tag = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"').ok_or_else(invalid)?;
+            let (tag, after) = tag.split_once('"').ok_or_else(invalid)?;
+            if tag.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
+                return Err(invalid());
+            }
+            for part in ["\"", tag, "\" "] {
+                tags.push_str(part);
+            }
+            match after.trim_start_matches(SPACE) {
+                "" => return Ok(Self::Tags(tags)),
+                after => rest = after.strip_prefix(',').ok_or_else(invalid)?,
+            }
+        }
+    }
+
+    /// Whether an object with this tag meets it. [`Condition::None`] holds for no object.
+    pub fn holds_for(&self, tag: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Any => true,
+            Self::Tags(tags) => tags.contains(&["\"", tag, "\""].concat()),
+        }
+    }
+
+    /// The tags, for a statement that writes: `?n IS NULL OR instr(?n, '"' || tag || '"')`. That the object exists, the
+    /// statement asks anyway.
+    pub fn tags(&self) -> Option<&str> {
+        match self {
+            Self::None | Self::Any => None,
+            Self::Tags(tags) => Some(tags),
+        }
+    }
+}
+
+/// 412: a write's `If-Match` does not name the object's state. `tag` is that of the state it is in.
+pub fn precondition_failed(tag: &str) -> Error {
+    Error::for_param(
+        Code::PreconditionFailed,
+        "If-Match",
+        "The object changed since you read it: `If-Match` does not match its ETag. Nothing was written. Retrieve the \
+         object, then send the change again with the ETag of this response.",
+    )
+    .with_tag(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(value: &str) -> Option<Condition> {
+        Condition::parse("If-Match", Some(value)).ok()
+    }
+
+    #[test]
+    fn a_weak_tag_matches_the_strong_one() {
+        for value in [r#""a""#, r#"W/"a""#, r#" "b" , W/"a""#, r#""a","b""#, "*"] {
+            assert!(parse(value).is_some_and(|condition| condition.holds_for("a")), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_matched_whole() {
+        for value in [r#""ab""#, r#""""#, r#""b", "c""#, r#""A""#] {
+            assert!(parse(value).is_some_and(|condition| !condition.holds_for("a")), "{value}");
+        }
+    }
+
+    #[test]
+    fn without_the_header_there_is_no_condition() {
+        assert_eq!(Condition::parse("If-Match", None).ok(), Some(Condition::None));
+    }
+
+    #[test]
+    fn anything_but_a_list_of_tags_is_refused() {
+        for bad in
+            ["", "a", r#""a"#, r#""a" "b""#, r#""a","#, r#","a""#, r#"w/"a""#, r#""a", *"#, "\"a b\"", "\"a\tb\""]
+        {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

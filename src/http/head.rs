@@ -1,0 +1,112 @@
+//! The head of a request: what it says before its body.
+
+/// Method, URL and the headers that matter to this API. It holds a secret, so it has no `Debug`.
+#[derive(Default)]
+pub struct Head {
+    /// The method as sent, in capitals where it is a known one.
+    pub method: String,
+    /// Where the request was sent.
+    pub url: Url,
+    /// Whether there is a body, even an empty one.
+    pub has_body: bool,
+    /// `Authorization`
+    pub authorization: Option<String>,
+    /// `Content-Type`
+    pub content_type: Option<String>,
+    /// `Content-Encoding`
+    pub content_encoding: Option<String>,
+    /// `Idempotency-Key`
+    pub idempotency_key: Option<String>,
+    /// `If-Match`
+    pub if_match: Option<String>,
+    /// `If-None-Match`
+    pub if_none_match: Option<String>,
+    /// `Access-Control-Request-Method`, which makes an OPTIONS request a preflight.
+    pub access_control_request_method: Option<String>,
+    /// `CF-Connecting-IP`: the caller's address, where the platform names one.
+    pub cf_connecting_ip: Option<String>,
+}
+
+impl Head {
+    /// Reads what `head` in `platform/helper.js` writes, which looks like HTTP: a line of method and URL, a line for each
+    /// header that is there, and an empty line where a body follows.
+    pub fn parse(text: &str) -> Self {
+        let mut head = Self::default();
+        let mut lines = text.lines();
+        let (method, url) = lines.next().and_then(|line| line.split_once(' ')).unwrap_or_default();
+        (head.method, head.url) = (method.to_owned(), Url::split(url));
+        for line in lines {
+            let Some((name, value)) = line.split_once(": ") else {
+                head.has_body = true;
+                break;
+            };
+            let header = match name {
+                "authorization" => &mut head.authorization,
+                "content-type" => &mut head.content_type,
+                "content-encoding" => &mut head.content_encoding,
+                "idempotency-key" => &mut head.idempotency_key,
+                "if-match" => &mut head.if_match,
+                "if-none-match" => &mut head.if_none_match,
+                "access-control-request-method" => &mut head.access_control_request_method,
+                "cf-connecting-ip" => &mut head.cf_connecting_ip,
+                _ => continue,
+            };
+            *header = Some(value.to_owned());
+        }
+        head
+    }
+}
+
+/// A URL in three parts. The platform has parsed it: there is a path, and no fragment. (The `url` crate would parse it
+/// again, at the price of 70 kB of wasm.)
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Url {
+    /// Scheme and host: `https://api.example.com`.
+    pub origin: String,
+    /// The path as sent, with its percent-encoding.
+    pub path: String,
+    /// What follows the `?`. Empty where there is none.
+    pub query: String,
+}
+
+impl Url {
+    fn split(url: &str) -> Self {
+        let (url, query) = url.split_once('?').unwrap_or((url, ""));
+        let host = url.find("://").map_or(0, |scheme| scheme + 3);
+        let path = url.get(host..).and_then(|rest| rest.find('/')).map_or(url.len(), |path| host + path);
+        let (origin, path) = url.split_at_checked(path).unwrap_or((url, ""));
+        Self { origin: origin.to_owned(), path: path.to_owned(), query: query.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_split_at_its_path_and_its_query() {
+        for (url, origin, path, query) in [
+            ("https://api.self.chat/v1/conversations", "https://api.self.chat", "/v1/conversations", ""),
+            ("http://127.0.0.1:8787/?", "http://127.0.0.1:8787", "/", ""),
+            ("https://h/a?b=/c?d", "https://h", "/a", "b=/c?d"),
+            ("https://h//v1/x", "https://h", "//v1/x", ""),
+        ] {
+            let expected = Url { origin: origin.to_owned(), path: path.to_owned(), query: query.to_owned() };
+            assert_eq!(Url::split(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_absent_header_is_none_and_an_empty_one_is_not() {
+        let head = Head::parse("POST https://h/a\nidempotency-key: \ncontent-type: a: b\n\n");
+        assert_eq!((head.method.as_str(), head.url.path.as_str(), head.has_body), ("POST", "/a", true));
+        assert_eq!((head.idempotency_key.as_deref(), head.if_match), (Some(""), None));
+        assert_eq!(head.content_type.as_deref(), Some("a: b"));
+    }
+
+    #[test]
+    fn without_an_empty_line_there_is_no_body() {
+        assert!(!Head::parse("GET https://h/a\nauthorization: Bearer x\n").has_body);
+        assert!(!Head::parse("GET https://h/a\n").has_body);
+    }
+}

@@ -1,0 +1,177 @@
+//! The contract's value types: what an attribute can hold once it has been checked.
+
+use std::fmt;
+
+use crate::{
+    auth::scopes::Scopes,
+    id::Id,
+    input::attributes::{Attribute, Value},
+};
+
+/// A text type shows itself as its text.
+macro_rules! display {
+    ($($name:ident),+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    )+};
+}
+display!(Reference, Text, Name);
+
+impl Attribute for bool {
+    const EXPECTED: &str = "true or false";
+
+    fn parse(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(value) => Some(*value),
+            Value::Word(word) => match word.as_str() {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl Attribute for Id {
+    const EXPECTED: &str = "16 letters or digits";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_text().and_then(Self::parse)
+    }
+}
+
+impl Attribute for Scopes {
+    const EXPECTED: &str = "one or more of these, separated by spaces: conversations:read, conversations:write, \
+                            messages:read, messages:write, tokens:write";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_text().and_then(Self::parse)
+    }
+}
+
+/// Seconds since the Unix epoch, 0 to 253402300799 (the end of the year 9999). Contract, "Requests".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The last second of the year 9999.
+    pub const MAX: i64 = 253_402_300_799;
+
+    /// Whole seconds since the Unix epoch.
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+}
+
+impl Attribute for Timestamp {
+    const EXPECTED: &str = "a time in whole seconds since 1970, from 0 to 253402300799";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_integer().filter(|seconds| (0..=Self::MAX).contains(seconds)).map(Self)
+    }
+}
+
+/// An id of the deployment's own directory of contacts and groups: 1 to 64 characters of `[A-Za-z0-9_-]`.
+/// This service doesn't hold that directory, so any such id is taken. Contract, "Requests".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference(String);
+
+impl Attribute for Reference {
+    const EXPECTED: &str = "1 to 64 characters of A-Z, a-z, 0-9, _ and -";
+
+    fn parse(value: &Value) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        let text = value.as_text()?;
+        ((1..=64).contains(&text.len()) && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+}
+
+/// A message's text: 1 to 10,000 characters (Unicode scalar values), none of them NUL, which SQLite takes for its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(String);
+
+impl Attribute for Text {
+    const EXPECTED: &str = "text of 1 to 10,000 characters without NUL";
+
+    fn parse(value: &Value) -> Option<Self> {
+        let text = value.as_text()?;
+        let fits = (1..=10_000).contains(&text.chars().count()) && !text.contains('\0');
+        fits.then(|| Self(text.to_owned()))
+    }
+}
+
+/// What a token is called: 1 to 64 characters that a line can show, not all of them spaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Attribute for Name {
+    const EXPECTED: &str = "text of 1 to 64 characters without control characters, for example what the token is for";
+
+    fn parse(value: &Value) -> Option<Self> {
+        let breaks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+        let text = value.as_text()?;
+        let fits = (1..=64).contains(&text.chars().count()) && !text.contains(breaks) && !text.trim().is_empty();
+        fits.then(|| Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse<T: Attribute>(text: &str) -> Option<T> {
+        T::parse(&Value::Text(text.to_owned()))
+    }
+
+    #[test]
+    fn a_name_is_1_to_64_characters_of_one_line() {
+        assert!(parse::<Name>("CI of the web shop, é").is_some());
+        assert!(parse::<Name>(&"é".repeat(64)).is_some());
+        for bad in ["", "  ", "a\nb", "a\0", "a\u{2028}b", &"a".repeat(65)] {
+            assert_eq!(parse::<Name>(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_timestamp_is_within_the_years_1970_to_9999() {
+        let parse = |seconds| Timestamp::parse(&Value::Integer(seconds)).map(Timestamp::seconds);
+        for seconds in [0, Timestamp::MAX] {
+            assert_eq!(parse(seconds), Some(seconds));
+        }
+        for seconds in [-1, Timestamp::MAX + 1] {
+            assert_eq!(parse(seconds), None);
+        }
+    }
+
+    #[test]
+    fn a_reference_is_1_to_64_characters_of_the_url_safe_alphabet() {
+        assert!(parse::<Reference>("WAz8eIbvDR60rouK").is_some());
+        assert!(parse::<Reference>(&"a".repeat(64)).is_some());
+        for bad in ["", "a b", "a/b", "é", "a\0", "'; --", &"a".repeat(65)] {
+            assert_eq!(parse::<Reference>(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_1_to_10_000_characters_whatever_their_bytes() {
+        assert!(parse::<Text>(&"😀".repeat(10_000)).is_some());
+        assert!(parse::<Text>("two\nlines\tand a tab").is_some());
+        for bad in ["", "a\0b", &"😀".repeat(10_001)] {
+            assert_eq!(parse::<Text>(bad), None);
+        }
+    }
+
+    #[test]
+    fn a_boolean_is_one_of_two_words_or_of_json() {
+        assert_eq!(bool::parse(&Value::Bool(true)), Some(true));
+        assert_eq!(bool::parse(&Value::Word("false".to_owned())), Some(false));
+        for bad in ["", "1", "0", "True", "yes", "null"] {
+            assert_eq!(bool::parse(&Value::Word(bad.to_owned())), None, "{bad}");
+        }
+        assert_eq!(parse::<bool>("true"), None, "a JSON string is no boolean");
+    }
+}

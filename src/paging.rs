@@ -1,0 +1,230 @@
+//! Pages of a list: limit, cursors, links (contract, "List").
+
+use crate::{
+    http::{
+        error::{Code, Error},
+        response::{Objects, Response},
+    },
+    id::Id,
+    input::attributes::{Attribute, Attributes, Value},
+    query::{Query, Rows, Statement},
+};
+
+/// How many objects a page has at most: 1 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(i64);
+
+impl Limit {
+    const DEFAULT: Self = Self(10);
+
+    /// Rows to ask for: one more than the page has, to know whether there are others.
+    pub fn and_one_more(self) -> i64 {
+        self.0 + 1
+    }
+}
+
+impl Attribute for Limit {
+    const EXPECTED: &str = "a whole number from 1 to 100";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_integer().filter(|number| (1..=100).contains(number)).map(Self)
+    }
+}
+
+/// A position in a list as a caller sent it.
+#[derive(Debug)]
+pub struct Cursor(String);
+
+impl Attribute for Cursor {
+    const EXPECTED: &str = "text";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_text().map(|text| Self(text.to_owned()))
+    }
+}
+
+/// How the positions of a list are written: as texts that sort in the reverse order of the list.
+#[derive(Debug)]
+pub struct Positions {
+    /// What a cursor must be, for people.
+    pub expected: &'static str,
+    /// Whether a text is one, no matter whether it names a row.
+    pub well_formed: fn(&str) -> bool,
+}
+
+/// In order of creation an id is a position.
+pub const IDS: Positions =
+    Positions { expected: "the id of an object (16 letters or digits)", well_formed: |text| Id::parse(text).is_some() };
+
+/// Which page of a list is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// The page's size.
+    pub limit: Limit,
+    /// The position that the page lies past. None for the first page.
+    cursor: Option<String>,
+    /// Whether the page lies before the cursor: newer objects.
+    backwards: bool,
+}
+
+const STARTING_AFTER: &str = "starting_after";
+const ENDING_BEFORE: &str = "ending_before";
+
+impl Paging {
+    /// Checks what a list's input says of its page.
+    pub fn new(
+        limit: Option<Limit>,
+        starting_after: Option<Cursor>,
+        ending_before: Option<Cursor>,
+        positions: &Positions,
+    ) -> Result<Self, Error> {
+        let limit = limit.unwrap_or(Limit::DEFAULT);
+        let (name, cursor, backwards) = match (starting_after, ending_before) {
+            (None, None) => return Ok(Self { limit, cursor: None, backwards: false }),
+            (Some(Cursor(position)), None) => (STARTING_AFTER, position, false),
+            (None, Some(Cursor(position))) => (ENDING_BEFORE, position, true),
+            (Some(_), Some(_)) => {
+                let message = "`ending_before` can't be combined with `starting_after`. Send one of the two.";
+                return Err(Error::for_param(Code::ParameterInvalid, ENDING_BEFORE, message));
+            }
+        };
+        if !(positions.well_formed)(&cursor) {
+            return Err(Error::invalid(name, positions.expected));
+        }
+        Ok(Self { limit, cursor: Some(cursor), backwards })
+    }
+
+    /// In SQL: which positions lie past the cursor in the direction of travel, and their order.
+    pub fn direction(&self) -> (&'static str, &'static str) {
+        if self.backwards { (">", "ASC") } else { ("<", "DESC") }
+    }
+
+    /// The position that the page lies past. Without a cursor it is `{`, which is greater than any position.
+    pub fn position(&self) -> &str {
+        self.cursor.as_deref().unwrap_or("{")
+    }
+
+    /// The query of a list that `answer` reads. `url` is the list's own, `kept` the parameters that its links keep.
+    pub fn query(self, answer: Statement, url: String, kept: String) -> Query {
+        let limit = usize::try_from(self.limit.0).unwrap_or_default();
+        Query { limit, ..Query::read(answer, move |rows| Ok(self.response(&rows, &url, &kept))) }
+    }
+
+    /// The page that was found in the direction of travel, with links to the pages around.
+    fn response(&self, rows: &Rows, url: &str, kept: &str) -> Response {
+        let Rows { first, last, has_more, .. } = rows;
+        let limit = self.limit.0;
+        let link = |relation: &str, parameter: &str, position: &str| {
+            format!(r#"<{url}?{kept}limit={limit}&{parameter}={position}>; rel="{relation}""#)
+        };
+        let (newest, oldest) = if self.backwards { (last, first) } else { (first, last) };
+        // On the page before a cursor there is always a next one: where the caller came from.
+        let next = oldest.as_ref().filter(|_| *has_more || self.backwards);
+        let has_newer = if self.backwards { *has_more } else { self.cursor.is_some() };
+        let previous = newest.as_ref().filter(|_| has_newer);
+        let next = next.map(|oldest| link("next", STARTING_AFTER, oldest));
+        let previous = previous.map(|newest| link("prev", ENDING_BEFORE, newest));
+        let links: Vec<String> = next.into_iter().chain(previous).collect();
+
+        let before = if *has_more { r#"{"has_more":true,"data":["# } else { r#"{"has_more":false,"data":["# };
+        let objects = Objects { before: before.into(), reversed: self.backwards, after: "]}".into() };
+        let response = Response::objects(200, objects);
+        if links.is_empty() { response } else { response.with("link", links.join(", ")) }
+    }
+}
+
+/// The parameters of a list's query that links to its other pages keep, each followed by `&`. The query has been parsed, so
+/// no value needs encoding.
+pub fn kept_parameters(query: &Attributes) -> String {
+    query
+        .words()
+        .filter(|(name, _)| !["limit", STARTING_AFTER, ENDING_BEFORE].contains(name))
+        .map(|(name, value)| [name, "=", value, "&"].concat())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::response::Body;
+
+    const ID: &str = "V000000000000000";
+
+    fn paging(query: &str) -> Result<Paging, Error> {
+        let mut query = Attributes::of_query(query).unwrap();
+        Paging::new(query.take("limit")?, query.take(STARTING_AFTER)?, query.take(ENDING_BEFORE)?, &IDS)
+    }
+
+    /// The response to these positions, of which the page shows the first and the last.
+    fn respond(query: &str, first: &str, last: &str, has_more: bool) -> Response {
+        let position = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let rows = Rows { first: position(first), last: position(last), has_more, ..Rows::default() };
+        let kept = kept_parameters(&Attributes::of_query(query).unwrap());
+        paging(query).unwrap().response(&rows, "https://h/l", &kept)
+    }
+
+    /// Whether there are more objects, and whether they come in reverse.
+    fn page(response: &Response) -> (bool, bool) {
+        let Body::Objects(objects) = &response.body else { panic!("{response:?}") };
+        assert_eq!(objects.after, "]}");
+        (objects.before == r#"{"has_more":true,"data":["#, objects.reversed)
+    }
+
+    #[test]
+    fn ten_from_the_newest_by_default() {
+        let paging = paging("").unwrap();
+        assert_eq!((paging.limit, paging.position(), paging.direction()), (Limit(10), "{", ("<", "DESC")));
+    }
+
+    #[test]
+    fn a_limit_is_1_to_100() {
+        assert!(paging("limit=1").is_ok() && paging("limit=100").is_ok());
+        for bad in ["0", "101", "-1", "1.0", "ten", ""] {
+            assert!(paging(&format!("limit={bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn both_directions_at_once_are_refused() {
+        let error = paging(&format!("starting_after={ID}&ending_before={ID}")).unwrap_err();
+        assert_eq!(error.code, Code::ParameterInvalid);
+    }
+
+    #[test]
+    fn a_malformed_cursor_is_refused() {
+        for bad in ["", "x", "V00000000000000-", "V0000000000000000"] {
+            assert!(paging(&format!("starting_after={bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_has_no_links() {
+        let response = respond("", "", "", false);
+        assert_eq!(page(&response), (false, false));
+        assert!(response.headers.is_empty());
+    }
+
+    #[test]
+    fn a_page_with_more_after_it_links_to_the_next() {
+        let response = respond("muted=true&limit=2", "c", "b", true);
+        assert_eq!(page(&response), (true, false));
+        assert_eq!(
+            response.headers,
+            [("link", r#"<https://h/l?muted=true&limit=2&starting_after=b>; rel="next""#.into())]
+        );
+    }
+
+    #[test]
+    fn a_page_after_a_cursor_links_back() {
+        let response = respond(&format!("limit=2&starting_after={ID}"), "b", "a", false);
+        assert_eq!(response.headers, [("link", r#"<https://h/l?limit=2&ending_before=b>; rel="prev""#.into())]);
+    }
+
+    #[test]
+    fn a_page_before_a_cursor_is_newest_first_too() {
+        let response = respond(&format!("limit=2&ending_before={ID}&muted=true"), "a", "b", true);
+        assert_eq!(page(&response), (true, true));
+        let expected = r#"<https://h/l?muted=true&limit=2&starting_after=a>; rel="next", <https://h/l?muted=true&limit=2&ending_before=b>; rel="prev""#;
+        assert_eq!(response.headers, [("link", expected.into())]);
+    }
+}

@@ -1,0 +1,91 @@
+// What Rust asks of the platform where crossing between wasm and JavaScript costs more than the work: each function here
+// crosses once instead of many times. No policy lives here. `platform/mod.rs` says what each is for.
+
+/** The headers that Rust reads. */
+const HEADERS = [
+  "authorization",
+  "content-type",
+  "content-encoding",
+  "idempotency-key",
+  "if-match",
+  "if-none-match",
+  "access-control-request-method",
+  "cf-connecting-ip",
+];
+
+/** What a request says before its body, as `Head::parse` in http/head.rs reads it. */
+export function head({ method, url, body, headers }) {
+  let text = `${method} ${url}\n`;
+  for (const name of HEADERS) {
+    const value = headers.get(name);
+    if (value !== null) text += `${name}: ${value}\n`;
+  }
+  return body === null ? text : `${text}\n`;
+}
+
+/** The whole body as bytes, or undefined when it has more than `limit`. Reads on up to `discarded` bytes then: closing the
+ * connection while the caller still sends would lose the response. */
+export async function body(request, limit, discarded) {
+  const chunks = [];
+  let length = 0;
+  for await (const chunk of request.body) {
+    length += chunk.byteLength;
+    if (length <= limit) chunks.push(chunk);
+    if (length > discarded) break;
+  }
+  if (length > limit) return undefined;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+/** Whether a limiter lets one more request through. */
+export async function allows(limiter, key) {
+  const { success } = await limiter.limit({ key });
+  return success;
+}
+
+/** Runs the statements of `Query::to_json` as one call. Gives what `Rows` in query.rs holds, and the objects of the response,
+ * which stay here. */
+export async function batch(database, json) {
+  const { caller, statements, answer, limit } = JSON.parse(json);
+  const results = await database.batch(
+    statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)),
+  );
+  const cost = { duration: 0, rows_read: 0, rows_written: 0 };
+  for (const { meta } of results) {
+    cost.duration += 1000 * meta.duration;
+    cost.rows_read += meta.rows_read;
+    cost.rows_written += meta.rows_written;
+  }
+  const rows = results[answer].results;
+  const { account, outcome, replay, tag } = rows[0] ?? {};
+  const found = rows.filter(({ object }) => object != null);
+  const shown = found.slice(0, limit);
+  return {
+    ...cost,
+    account,
+    outcome,
+    replay,
+    tag,
+    first: shown[0]?.position,
+    last: shown.at(-1)?.position,
+    has_more: found.length > limit,
+    objects: shown.map(({ object }) => object),
+  };
+}
+
+/** A response. `headers` is a JSON list of names and values. */
+export function respond(status, headers, body) {
+  return new Response(body, { status, headers: JSON.parse(headers) });
+}
+
+/** A response whose body is the objects that were found, between two texts. */
+export function respondWithObjects(status, headers, before, { objects }, reversed, after) {
+  if (reversed) objects.reverse();
+  return respond(status, headers, before + objects.join(",") + after);
+}

@@ -1,0 +1,304 @@
+//! The only place beside `lib.rs` that knows the platform: its requests, limiters, database, files and responses. They are
+//! used through the `worker` crate. Only what every request does, and what would cross between wasm and JavaScript many
+//! times, goes through `helper.js`, which crosses once.
+
+pub mod failure;
+
+use worker::{
+    Date, Delay, Env, console_error, console_log,
+    js_sys::{Error as JsError, Uint8Array},
+    wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
+    web_sys,
+};
+
+use crate::{
+    auth::caller::Caller,
+    http::{
+        cors,
+        error::{Code, Error},
+        head::Head,
+        log::{Cost, Record},
+        response::{Body, Objects, Response},
+    },
+    id::Id,
+    limits::{self, By, Limit},
+    platform::failure::{Failure, retry_delay},
+    query::{Query, Rows},
+    routes,
+};
+
+#[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
+extern "C" {
+    fn head(request: &web_sys::Request) -> String;
+    #[wasm_bindgen(catch)]
+    async fn body(request: &web_sys::Request, limit: usize, discarded: usize) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    async fn batch(database: &Database, statements: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
+    #[wasm_bindgen(catch, js_name = respondWithObjects)]
+    fn respond_with_objects(
+        status: u16,
+        headers: &str,
+        before: &str,
+        found: &Found,
+        reversed: bool,
+        after: &str,
+    ) -> Result<web_sys::Response, JsValue>;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// `env`, as `wrangler.toml` describes it. `Env`'s own getters check the name of each binding's class, which another
+    /// Worker in a binding's place does not have.
+    type Bindings;
+    #[wasm_bindgen(method, getter, js_name = DB)]
+    fn database(this: &Bindings) -> Option<Database>;
+    #[wasm_bindgen(method, getter, js_name = TOKEN_LIMIT)]
+    fn token_limit(this: &Bindings) -> Option<Limiter>;
+    #[wasm_bindgen(method, getter, js_name = ADDRESS_LIMIT)]
+    fn address_limit(this: &Bindings) -> Option<Limiter>;
+    /// The variable `LIMITS`: what the limiters are set to.
+    #[wasm_bindgen(method, getter, js_name = LIMITS)]
+    fn limits(this: &Bindings) -> LimitsVariable;
+
+    type Database;
+    type Limiter;
+
+    type LimitsVariable;
+    #[wasm_bindgen(method, getter)]
+    fn token(this: &LimitsVariable) -> LimitVariable;
+    #[wasm_bindgen(method, getter)]
+    fn address(this: &LimitsVariable) -> LimitVariable;
+    type LimitVariable;
+    #[wasm_bindgen(method, getter)]
+    fn limit(this: &LimitVariable) -> u32;
+    #[wasm_bindgen(method, getter)]
+    fn period(this: &LimitVariable) -> u32;
+
+    /// What a call to D1 found: `Rows`, the cost of it (the duration in microseconds), and the objects.
+    type Found;
+    #[wasm_bindgen(method, getter)]
+    fn account(this: &Found) -> Option<f64>;
+    #[wasm_bindgen(method, getter)]
+    fn outcome(this: &Found) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn replay(this: &Found) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn tag(this: &Found) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn first(this: &Found) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn last(this: &Found) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn has_more(this: &Found) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn duration(this: &Found) -> f64;
+    #[wasm_bindgen(method, getter)]
+    fn rows_read(this: &Found) -> f64;
+    #[wasm_bindgen(method, getter)]
+    fn rows_written(this: &Found) -> f64;
+}
+
+/// Why a request can have no response at all. (An error of the `worker` crate costs 5 kB of wasm to be written out.)
+pub type Fatal = &'static str;
+
+/// How many bytes of a body that is too large are read and dropped before the response.
+const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
+
+/// A request on its way through the Worker, and what becomes known of it.
+pub struct Incoming {
+    /// What it says before its body.
+    pub head: Head,
+    /// Its id.
+    pub id: Id,
+    /// When it arrived, in seconds since the Unix epoch.
+    pub now: i64,
+    /// What the log will say of it.
+    pub record: Record,
+    request: web_sys::Request,
+    env: Env,
+    /// What D1 found, with the objects.
+    found: Option<Found>,
+    /// The static file that was found.
+    file: Option<worker::Response>,
+}
+
+impl Incoming {
+    /// Takes in a request. Errors when the platform has no randomness for an id.
+    pub fn new(request: web_sys::Request, env: Env) -> Result<Self, Fatal> {
+        let now = Date::now().as_millis();
+        Ok(Self {
+            head: Head::parse(&head(&request)),
+            id: Id::new(now).map_err(|_| "the platform has no randomness for an id")?,
+            now: (now / 1000).cast_signed(),
+            record: Record::default(),
+            request,
+            env,
+            found: None,
+            file: None,
+        })
+    }
+
+    /// The whole body. Never holds more than `max` bytes. Errors: 413, and 400 when it did not arrive whole.
+    pub async fn body(&self, max: usize) -> Result<Vec<u8>, Error> {
+        if !self.head.has_body {
+            return Ok(Vec::new());
+        }
+        let bytes = body(&self.request, max, MAX_DISCARDED_BYTES)
+            .await
+            .map_err(|_| Error::new(Code::BodyMalformed, "The body did not arrive completely. Send it again."))?;
+        if bytes.is_undefined() {
+            let message = ["The body must be at most ", &max.to_string(), " bytes."].concat();
+            return Err(Error::new(Code::BodyTooLarge, message));
+        }
+        Ok(bytes.unchecked_into::<Uint8Array>().to_vec())
+    }
+
+    /// Counts the request by its token, or by its address where it has none. Errors: 429.
+    pub async fn limit_token(&self, caller: &Caller) -> Result<(), Error> {
+        match &caller.token {
+            Some(_) => self.limit(By::Token, caller.hash.as_str()).await,
+            None => self.limit(By::Token, &self.network()).await,
+        }
+    }
+
+    /// Counts a failure to authenticate by the request's address. Errors: 429.
+    pub async fn limit_address(&self) -> Result<(), Error> {
+        self.limit(By::Address, &self.network()).await
+    }
+
+    fn network(&self) -> String {
+        limits::network(self.head.cf_connecting_ip.as_deref().unwrap_or_default())
+    }
+
+    /// A limiter that fails, or that is not bound, limits nothing.
+    async fn limit(&self, by: By, key: &str) -> Result<(), Error> {
+        let bindings: &Bindings = self.env.unchecked_ref();
+        let limiter = match by {
+            By::Token => bindings.token_limit(),
+            By::Address => bindings.address_limit(),
+        };
+        let Some(limiter) = limiter else { return Ok(()) };
+        match allows(&limiter, key).await {
+            Ok(allowed) if allowed.is_falsy() => {
+                let limits = bindings.limits();
+                let limit = match by {
+                    By::Token => limits.token(),
+                    By::Address => limits.address(),
+                };
+                Err(limits::exceeded(by, Limit { limit: limit.limit(), period: limit.period() }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs a query in one call to D1. A call that fails in passing is repeated twice, where that does no harm.
+    pub async fn run(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Error> {
+        let statements = query.to_json(caller, self.now);
+        loop {
+            self.record.d1_calls += 1;
+            match (self.batch(&statements).await, retry_delay(self.record.d1_calls, &self.id)) {
+                (Ok(rows), _) => return Ok(rows),
+                (Err(Failure::Passing(_)), Some(delay)) if query.repeatable => Delay::from(delay).await,
+                (Err(failure), _) => return Err(failure.into_error()),
+            }
+        }
+    }
+
+    async fn batch(&mut self, statements: &str) -> Result<Rows, Failure> {
+        let Some(database) = self.env.unchecked_ref::<Bindings>().database() else {
+            return Err(Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned()));
+        };
+        let found = batch(&database, statements).await.map_err(|thrown| Failure::classify(message(&thrown)))?;
+        let found: &Found = self.found.insert(found.unchecked_into());
+        self.record.cost = Cost {
+            duration: found.duration().round() as u64,
+            rows_read: found.rows_read() as u64,
+            rows_written: found.rows_written() as u64,
+        };
+        let account = found.account().map(|account| account as i64);
+        self.record.account = account.map(i64::unsigned_abs);
+        Ok(Rows {
+            account,
+            outcome: found.outcome(),
+            replay: found.replay(),
+            tag: found.tag(),
+            first: found.first(),
+            last: found.last(),
+            has_more: found.has_more(),
+        })
+    }
+
+    /// The static file of the path. Errors: 404.
+    pub async fn file(&mut self) -> Result<Response, Error> {
+        let failed = |_| Error::internal("the binding ASSETS of wrangler.toml does not answer");
+        let request = worker::Request::from(self.request.clone().map_err(|_| failed(worker::Error::Infallible))?);
+        let file = self.env.assets("ASSETS").map_err(failed)?.fetch_request(request).await.map_err(failed)?;
+        if file.status_code() == 404 {
+            return Err(routes::path_unknown());
+        }
+        Ok(Response::file(self.file.insert(file).status_code()))
+    }
+
+    /// The platform's response, and the request's line in the log.
+    pub fn finish(mut self, answered: Result<Response, Error>) -> Result<web_sys::Response, Fatal> {
+        let request_id = self.id.as_str();
+        let response = answered.unwrap_or_else(|mut error| {
+            self.record.failed(&mut error);
+            error.into_response(&self.head.url.origin, request_id)
+        });
+        let line = self.record.line(request_id, &self.head.method, response.status);
+        if response.status < 500 {
+            console_log!("{line}")
+        } else {
+            console_error!("{line}")
+        }
+
+        let timing = self.record.cost.server_timing();
+        let mut headers = vec![("x-request-id", request_id), ("server-timing", &timing)];
+        headers.extend(cors::HEADERS);
+        headers.extend(response.headers.iter().map(|(name, value)| (*name, &**value)));
+        if !headers.iter().any(|(name, _)| *name == "cache-control") {
+            headers.push(("cache-control", "private, no-cache"));
+        }
+        if matches!(response.body, Body::Json(_) | Body::Objects(_)) {
+            headers.push(("content-type", "application/json; charset=utf-8"));
+        }
+        // Strings have no way to fail to serialize.
+        let lines = serde_json::to_string(&headers).unwrap_or_default();
+        let status = response.status;
+        match (response.body, self.file, self.found) {
+            (Body::File, Some(file), _) => with_headers(file, &headers).map_err(|_| REFUSED),
+            (Body::Objects(Objects { before, reversed, after }), _, Some(found)) => {
+                respond_with_objects(status, &lines, &before, &found, reversed, &after).map_err(|_| REFUSED)
+            }
+            (Body::Json(json), ..) => respond(status, &lines, Some(&json)).map_err(|_| REFUSED),
+            _ => respond(status, &lines, None).map_err(|_| REFUSED),
+        }
+    }
+}
+
+const REFUSED: Fatal = "the platform refused the response";
+
+/// A static file with its own headers and those that every response has.
+fn with_headers(file: worker::Response, headers: &[(&str, &str)]) -> worker::Result<web_sys::Response> {
+    let all = worker::Headers::new();
+    for (name, value) in headers {
+        all.set(name, value)?;
+    }
+    for (name, value) in file.headers() {
+        all.set(&name, &value)?;
+    }
+    Ok(file.with_headers(all).into())
+}
+
+/// What a thrown value says.
+fn message(thrown: &JsValue) -> String {
+    match thrown.dyn_ref::<JsError>() {
+        Some(error) => error.message().into(),
+        None => thrown.as_string().unwrap_or_default(),
+    }
+}

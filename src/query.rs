@@ -1,0 +1,285 @@
+//! What a request asks of the database: statements, run in one round trip and one transaction, and how the rows that they
+//! find become a response.
+//!
+//! Every statement begins with the caller ([`as_caller!`]), in its first three parameters: `?1` the token's hash, `?2` the
+//! time in seconds, `?3` the bit of the scope that the endpoint needs. So with a bad token every statement does nothing.
+//!
+//! One of the statements answers. Its columns are those of [`Rows`]:
+//! - `account`: the account's id, negative when the token lacks the scope. No row at all, or NULL: the token is not valid.
+//! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
+//! - `position`, `object`: of each row. The object's place in its list, and its JSON, which stays outside the wasm.
+//!
+//! In a statement with an ORDER BY or a JOIN a parameter after `=`, `IS` or `LIMIT` is written `+?n`. SQLite plans by the
+//! values of plain ones, so it would plan anew for every value, which takes longer than running the statement.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::{
+    auth::caller::{Caller, scope_insufficient, token_invalid},
+    http::{
+        conditions::{Condition, precondition_failed},
+        error::Error,
+        response::Response,
+    },
+};
+
+/// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, so that
+/// it matches no row.
+macro_rules! as_caller {
+    ($sql:expr) => {
+        concat!(
+            "\
+WITH RECURSIVE caller AS (
+  SELECT iif(scopes & ?3, account_id, -account_id) AS account_id, scopes, valid_until
+  FROM tokens -- PRIMARY KEY (hash)
+  WHERE hash = +?1 AND valid_until > ?2
+)",
+            $sql
+        )
+    };
+}
+pub(crate) use as_caller;
+
+/// A statement that answers: one row for a valid token even when it finds nothing, then with NULL in all other columns.
+macro_rules! answer {
+    ($columns:expr, $found:expr) => {
+        $crate::query::as_caller!(concat!(
+            "
+SELECT caller.account_id AS account, ",
+            $columns,
+            "
+FROM caller
+",
+            $found
+        ))
+    };
+}
+pub(crate) use answer;
+
+/// A parameter of a statement.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Parameter {
+    /// SQL `NULL`.
+    Null,
+    /// An integer. D1 binds it as a real number; STRICT columns take it back without loss.
+    Integer(i64),
+    /// Text.
+    Text(String),
+}
+
+impl From<i64> for Parameter {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<bool> for Parameter {
+    fn from(value: bool) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<&str> for Parameter {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Parameter {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Parameter {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One SQL statement and its parameters from `?4` on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Statement {
+    /// The whole statement.
+    pub sql: Cow<'static, str>,
+    /// `?4` and after.
+    pub parameters: Vec<Parameter>,
+}
+
+impl Statement {
+    /// A statement with its parameters from `?4` on.
+    pub fn new(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Parameter>>) -> Self {
+        Self { sql: sql.into(), parameters: parameters.into() }
+    }
+}
+
+/// What the statements found. The objects stay outside the wasm: nothing here looks into them.
+#[derive(Debug, Default, PartialEq)]
+pub struct Rows {
+    /// The account's id, negative when the token lacks the scope. None: the token is not valid.
+    pub account: Option<i64>,
+    /// What became of the request.
+    pub outcome: Option<String>,
+    /// What became of its `Idempotency-Key`.
+    pub replay: Option<String>,
+    /// The object's entity tag.
+    pub tag: Option<String>,
+    /// The position of the first object. None when there is none.
+    pub first: Option<String>,
+    /// The position of the last object that the response shows.
+    pub last: Option<String>,
+    /// Whether there are more objects than the response shows.
+    pub has_more: bool,
+}
+
+impl Rows {
+    /// The rows, or the 401 or 403 that this caller gets.
+    pub fn authorize(self, caller: &Caller) -> Result<Self, Error> {
+        match (caller.scope, self.account) {
+            (None, _) => Ok(self),
+            (Some(_), None) => Err(token_invalid()),
+            (Some(scope), Some(account)) if account < 0 => Err(scope_insufficient(scope)),
+            (Some(_), Some(_)) => Ok(self),
+        }
+    }
+
+    /// The tag of the object, or the error for there being none.
+    pub fn tag(&self, missing: fn() -> Error) -> Result<&str, Error> {
+        self.tag.as_deref().ok_or_else(missing)
+    }
+}
+
+type Render = Box<dyn FnOnce(Rows) -> Result<Response, Error>>;
+
+/// The statements of a request, run in order as one transaction, and how their rows become a response.
+pub struct Query {
+    /// In the order in which they run.
+    pub statements: Vec<Statement>,
+    /// Which of them answers.
+    pub answer: usize,
+    /// How many objects the response shows at most.
+    pub limit: usize,
+    /// Whether running it twice is the same as running it once.
+    pub repeatable: bool,
+    /// Makes the response.
+    pub render: Render,
+}
+
+impl Query {
+    /// Only reads.
+    pub fn read(answer: Statement, render: impl FnOnce(Rows) -> Result<Response, Error> + 'static) -> Self {
+        Self { statements: vec![answer], answer: 0, limit: 1, repeatable: true, render: Box::new(render) }
+    }
+
+    /// Writes, then answers with what is there afterwards.
+    pub fn write(
+        write: Statement,
+        answer: Statement,
+        render: impl FnOnce(Rows) -> Result<Response, Error> + 'static,
+    ) -> Self {
+        Self { statements: vec![write, answer], answer: 1, limit: 1, repeatable: false, render: Box::new(render) }
+    }
+
+    /// Retrieves an object; 304 for a caller who has its state already.
+    pub fn retrieve(answer: Statement, if_none_match: Condition, missing: fn() -> Error) -> Self {
+        Self::read(answer, move |rows| {
+            let tag = rows.tag(missing)?;
+            let known = if_none_match.holds_for(tag);
+            Ok(if known { Response::not_modified() } else { Response::object(200) }.with_tag(tag))
+        })
+    }
+
+    /// An update that changes nothing: answers with the object, if `If-Match` allows.
+    pub fn unchanged(answer: Statement, if_match: Condition, missing: fn() -> Error) -> Self {
+        Self::read(answer, move |rows| {
+            let tag = rows.tag(missing)?;
+            let matches = if_match == Condition::None || if_match.holds_for(tag);
+            if matches { Ok(Response::object(200).with_tag(tag)) } else { Err(precondition_failed(tag)) }
+        })
+    }
+
+    /// Looks at an object, then deletes it. The outcome is `deleted` or `outdated`.
+    pub fn delete(answer: Statement, delete: Statement, missing: fn() -> Error) -> Self {
+        let render = move |rows: Rows| match (rows.outcome.as_deref(), rows.tag(missing)?) {
+            (Some("deleted"), _) => Ok(Response::no_content()),
+            (_, tag) => Err(precondition_failed(tag)),
+        };
+        Self { statements: vec![answer, delete], answer: 0, limit: 1, repeatable: false, render: Box::new(render) }
+    }
+
+    /// Only asks whether the token is valid: the caller of a valid one may learn what is wrong with the request.
+    pub fn refusal(error: Error) -> Self {
+        const AUTHORIZE: &str = as_caller!("\nSELECT caller.account_id AS account FROM caller");
+        Self::read(Statement::new(AUTHORIZE, []), |_| Err(error))
+    }
+
+    /// The statements as JSON, with the first three parameters that all have. `now` is in seconds since the Unix epoch.
+    pub fn to_json(&self, caller: &Caller, now: i64) -> String {
+        #[derive(Serialize)]
+        struct Batch<'a> {
+            caller: (&'a str, i64, i64),
+            statements: &'a [Statement],
+            answer: usize,
+            limit: usize,
+        }
+        let scope = caller.scope.map_or(0, |scope| scope.bit());
+        let caller = (caller.hash.as_str(), now, scope);
+        let batch = Batch { caller, statements: &self.statements, answer: self.answer, limit: self.limit };
+        // Numbers and strings have no way to fail to serialize.
+        serde_json::to_string(&batch).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{auth::scopes::Scope, http::error::Code, http::response::Body};
+
+    fn caller() -> Caller {
+        let authorization = Some("Bearer self_0123456789ABCDEFGHIJabcdefghij4Us3aw");
+        Caller::authenticate(authorization, Some(Scope::MessagesRead)).unwrap()
+    }
+
+    fn refusal(account: Option<i64>) -> Option<Code> {
+        Rows { account, ..Rows::default() }.authorize(&caller()).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn only_a_valid_token_with_the_scope_gets_the_rows() {
+        assert_eq!(refusal(Some(7)), None);
+        assert_eq!(refusal(Some(-7)), Some(Code::ScopeInsufficient));
+        assert_eq!(refusal(None), Some(Code::TokenInvalid));
+    }
+
+    #[test]
+    fn a_retrieval_without_a_row_is_404_and_of_a_known_state_304() {
+        let missing = || Error::resource_missing("thing");
+        let retrieve = |tag: Option<&str>, if_none_match: Option<&str>| {
+            let condition = Condition::parse("If-None-Match", if_none_match).unwrap();
+            let rows = Rows { tag: tag.map(str::to_owned), ..Rows::default() };
+            (Query::retrieve(Statement::new("", []), condition, missing).render)(rows)
+        };
+        assert_eq!(retrieve(None, None).unwrap_err().code, Code::ResourceMissing);
+        let response = retrieve(Some("t1"), Some("W/\"t1\"")).unwrap();
+        assert_eq!((response.status, response.body), (304, Body::Empty));
+        let response = retrieve(Some("t1"), Some("\"t2\"")).unwrap();
+        assert_eq!((response.status, response.headers), (200, vec![("etag", "\"t1\"".into())]));
+    }
+
+    #[test]
+    fn statements_cross_with_the_caller_first() {
+        let query =
+            Query::read(Statement::new("SELECT ?4, ?5", [7.into(), Parameter::Null]), |_| Ok(Response::no_content()));
+        let hash = caller().hash;
+        assert_eq!(
+            query.to_json(&caller(), 5),
+            format!(
+                r#"{{"caller":["{}",5,4],"statements":[{{"sql":"SELECT ?4, ?5","parameters":[7,null]}}],"answer":0,"limit":1}}"#,
+                hash.as_str()
+            )
+        );
+    }
+}
