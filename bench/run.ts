@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { root, step } from "../scripts/shared.mjs";
+import { root, step } from "../scripts/shared.ts";
 import { CASES, type Case, type Database, TOKEN, TOKEN_HASH } from "./cases.ts";
 import { fill } from "./data.ts";
 import { figures, median, memory, startUp } from "./figures.ts";

@@ -4,7 +4,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { node, root, wranglerScript } from "../scripts/shared.mjs";
+import { node, root, wranglerScript } from "../scripts/shared.ts";
 import type { Database, Request } from "./cases.ts";
 import "../tests/quiet.ts";
 

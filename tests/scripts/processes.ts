@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { root } from "../../scripts/shared.mjs";
+import { root } from "../../scripts/shared.ts";
 
 /** A state folder that is gone when the scope ends; the space in its name is there on purpose. */
 export function stateFolder(): { path: string } & Disposable {
@@ -74,7 +74,7 @@ export class Server implements AsyncDisposable {
   /** Waits for the greeting and gives it. */
   async greeting(): Promise<string> {
     const closed = this.#closed.then(() => true);
-    while (!this.output.stdout.includes("Ctrl-C stops it")) {
+    while (!this.output.stdout.includes("Press Ctrl-C to stop")) {
       if (await Promise.race([closed, once(this.#child.stdout!, "data").then(() => false)])) {
         throw new Error(`npm start ended early:\n${this.output.stdout}\n${this.output.stderr}`);
       }
