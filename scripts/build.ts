@@ -1,5 +1,5 @@
-// `npm run build`: the Worker's wasm with its glue code, and the pages, in build/. src/entry.js and wrangler.toml use them.
-// Why not worker-build: it compiles OpenSSL's bindings, whose headers a bare machine lacks, and downloads tools by itself.
+// `npm run build`: the Worker's wasm with its glue code, and the pages, in build/, for src/entry.js and wrangler.toml.
+// Not worker-build: it compiles OpenSSL's bindings, whose headers a bare machine lacks, and downloads tools by itself.
 import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

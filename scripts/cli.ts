@@ -14,8 +14,8 @@ const ADVICE: [printed: RegExp, advice: string][] = [
   ],
   [
     /spawn rustup ENOENT/,
-    "This Rust needs its wasm32-unknown-unknown target, rustfmt and clippy: install them as the packages of your system, " +
-      "or install Rust from https://rustup.rs.",
+    "This Rust lacks its wasm32-unknown-unknown target, rustfmt or clippy: install the packages of your system for " +
+      "them, or install Rust from https://rustup.rs.",
   ],
   [/requires rustc|not supported by the following package/, "Rust is too old: run `rustup update stable`."],
   [

@@ -9,13 +9,13 @@ import { Failure, root, run, step } from "./shared.ts";
 const USAGE = `Usage: npm run deploy
 
 Signs in to Cloudflare if necessary, creates the D1 database if there is none, applies the migrations, and deploys the
-Worker. Instead of signing in you can set CLOUDFLARE_API_TOKEN, and CLOUDFLARE_ACCOUNT_ID if you have several accounts.`;
+Worker. Instead of signing in you can set CLOUDFLARE_API_TOKEN, and CLOUDFLARE_ACCOUNT_ID for one of several accounts.`;
 
 await command(USAGE, async (args) => {
   options(args, {});
   await signIn();
-  // `wrangler deploy` finds a database without an id in wrangler.toml by its name. It is created here beforehand, so that
-  // its tables exist before the first request.
+  // `wrangler deploy` finds a database without an id in wrangler.toml by its name. It is created here beforehand, so
+  // that its tables exist before the first request.
   const name = databaseName();
   const databases: { name: string }[] = JSON.parse(await step("Databases", () => wrangler("d1", "list", "--json")));
   if (!databases.some((database) => database.name === name)) {
@@ -34,7 +34,7 @@ async function signIn() {
   } catch {
     if (!process.stdin.isTTY) {
       throw new Failure(
-        "Not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN, or run `npm run deploy` in a terminal to sign in there.",
+        "Not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN, or run `npm run deploy` in a terminal to sign in.",
       );
     }
     await interactive("login");

@@ -1,7 +1,7 @@
-// `npm run durability`: kills a running server during writes, restarts it on the same data, and repeats that. Each client
-// has its own conversations and waits for each response, so a kill leaves it at most one unanswered write. Afterwards its
-// objects must be exactly as before or as after that write. Power cuts are not tested: the operating system survives a
-// kill and still writes its buffers to the disk.
+// `npm run durability`: kills a running server during writes, restarts it on the same data, and repeats that. Each
+// client has its own conversations and waits for each response, so a kill leaves it at most one unanswered write. Its
+// objects must then be exactly as before or as after that write. Power cuts are not tested: the operating system
+// survives a kill and still writes its buffers to the disk.
 import { randomInt } from "node:crypto";
 import { cpSync, globSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ const USAGE = `Usage: npm run durability [-- --kills 20] [--seed N] [--lose]
   --lose       delete an acknowledged message from the database after the last kill, to see it reported`;
 
 const CLIENTS = 8;
-/** The time limit of a start and of the writes until the kill, on a busy machine. It is checked for all kills together. */
+/** The time limit of a start and the writes until the kill, on a busy machine. The sum of all limits is checked. */
 const SECONDS_PER_KILL = 30;
 
 type Attributes = Record<string, string | number | boolean | null>;
@@ -27,7 +27,7 @@ type Attributes = Record<string, string | number | boolean | null>;
 type Resource = Attributes & { id: string };
 /** Conversations and messages by id: all, or those of one client. */
 type Contents = Map<string, Resource>;
-/** A request, the status that acknowledges it, and the contents after it for the id and the time that the server chose. */
+/** A request, the status that acknowledges it, and the contents after it, given the server's id and time. */
 type Write = {
   method: string;
   path: string;
@@ -46,7 +46,7 @@ type Call = (method: string, path: string, attributes?: Attributes) => Promise<{
 const now = () => Math.floor(Date.now() / 1000);
 const isMessage = (resource: Resource) => "conversation_id" in resource;
 const short = (resource: object | undefined) =>
-  resource === undefined ? "noresource" : JSON.stringify(resource).replace(/x{20,}/, "x…");
+  resource === undefined ? "nothing" : JSON.stringify(resource).replace(/x{20,}/, "x…");
 
 await command(USAGE, async (args) => {
   const { values } = options(args, {
@@ -90,10 +90,11 @@ await command(USAGE, async (args) => {
       if (values.lose && kill === kills) lose(clients, state.path);
       const { contents: stored, complaints } = inspect(state.path);
       call = await start();
-      const found = await everyresource(call);
+      const found = await everything(call);
       problems.push(...complaints);
-      if (!isDeepStrictEqual(found, stored))
-        problems.push("The API shows someresource else than the database held after the kill.");
+      if (!isDeepStrictEqual(found, stored)) {
+        problems.push("The API does not return what was in the database after the kill.");
+      }
 
       const results = clients.map((client) => judge(client, found, killed));
       const count = (word: "lost" | "half" | "done" | "undone") => {
@@ -123,10 +124,10 @@ await command(USAGE, async (args) => {
   if (problems.length > 0) process.exitCode = 1;
 });
 
-// ----------------------------------------------------------------------------------------------------------- the writes
+// --- the writes
 
-/** All clients write until so many writes are acknowledged, then everyresource is killed, whatever is under way. Gives how
- * many were acknowledged in the end: answers that were sent before the kill count. */
+/** All clients write until this many writes are acknowledged, then the server is killed. Returns how many were
+ * acknowledged in the end: responses that were on their way count. */
 async function load(clients: Client[], call: Call, until: number, kill: () => Promise<void>): Promise<number> {
   let acknowledged = 0;
   let killed: Promise<void> | undefined;
@@ -144,9 +145,8 @@ async function load(clients: Client[], call: Call, until: number, kill: () => Pr
         client.contents = write.after(id, updated_at ?? created_at);
         client.unanswered = undefined;
         if (answer.status !== write.status || (id && !isDeepStrictEqual(answer.body, client.contents.get(id)))) {
-          throw new Failure(
-            `${write.method} ${write.path} ${JSON.stringify(write.attributes)} answered ${answer.status} ${JSON.stringify(answer.body)}`,
-          );
+          const request = `${write.method} ${write.path} ${JSON.stringify(write.attributes)}`;
+          throw new Failure(`${request} got the response ${answer.status} ${JSON.stringify(answer.body)}`);
         }
         acknowledged += 1;
         if (acknowledged === until) killed = kill();
@@ -255,12 +255,12 @@ function choose({ name, below, contents }: Client): Write {
   };
 }
 
-// ---------------------------------------------------------------------------------------------------- the check
+// --- the check
 
 /** Compares a client's stored objects with what is allowed, and makes them the client's contents for the next kill. */
 function judge(client: Client, all: Contents, killed: number) {
   const { name, contents, unanswered } = client;
-  // Every text a client sends begins with its name.
+  // Every text that a client sends begins with its name.
   const found: Contents = new Map(
     [...all].filter(
       ([, resource]) => String(isMessage(resource) ? resource.message : resource.contact_id).split(" ")[0] === name,
@@ -280,8 +280,10 @@ function judge(client: Client, all: Contents, killed: number) {
   const [nearest] = [contents, ...afters]
     .map((expected) => ({ done: expected !== contents, ids: differing(expected) }))
     .sort((a, b) => a.ids.length - b.ids.length);
-  // What the unanswered write would have changed is half done, anyresource else was acknowledged and is lost.
+  // A difference in what the unanswered write changes is a write done by half. Any other is an acknowledged write lost.
   const half = nearest!.ids.filter((id) => afters.some((after) => !isDeepStrictEqual(after.get(id), contents.get(id))));
+  const { method, path, attributes } = unanswered?.write ?? {};
+  const request = unanswered ? `\n  unanswered:   ${method} ${path} ${short(attributes)}` : "";
   const wrong = nearest!.ids.length > 0;
   const result = {
     lost: nearest!.ids.length - half.length,
@@ -290,10 +292,8 @@ function judge(client: Client, all: Contents, killed: number) {
     undone: unanswered && !wrong && !nearest!.done ? 1 : 0,
     problems: nearest!.ids.map(
       (id) =>
-        `${half.includes(id) ? "HALF" : "LOST"} ${name}, ${id}\n  acknowledged: ${short(contents.get(id))}\n  found:        ${short(found.get(id))}` +
-        (unanswered
-          ? `\n  unanswered:   ${unanswered.write.method} ${unanswered.write.path} ${short(unanswered.write.attributes)}`
-          : ""),
+        `${half.includes(id) ? "HALF" : "LOST"} ${name}, ${id}\n` +
+        `  acknowledged: ${short(contents.get(id))}\n  found:        ${short(found.get(id))}${request}`,
     ),
   };
   client.contents = found;
@@ -315,7 +315,7 @@ function callerOf(port: number, token: string): Call {
 }
 
 /** All conversations and messages, from the API's lists. */
-async function everyresource(call: Call): Promise<Contents> {
+async function everything(call: Call): Promise<Contents> {
   const contents: Contents = new Map();
   for (const path of ["/v1/conversations", "/v1/messages"]) {
     for (let after = "", more = true; more; ) {
@@ -328,7 +328,7 @@ async function everyresource(call: Call): Promise<Contents> {
   return contents;
 }
 
-/** The database as the kill left it. Reads a copy: opening the file itself would repair it, which the server must do. */
+/** The database as the kill left it. Reads a copy: opening the file would repair it, which the server must do. */
 function inspect(folder: string): { contents: Contents; complaints: string[] } {
   using copy = stateFolder();
   cpSync(join(folder, "v3", "d1"), join(copy.path, "v3", "d1"), { recursive: true });

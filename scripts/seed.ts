@@ -1,8 +1,9 @@
-// `npm run seed`: fills the local account with an example inbox. A fixed seed makes it the same every time, ids included.
-// Its first conversation is the one that the API reference shows. Existing rows are not changed.
+// `npm run seed`: fills the local account with an example inbox. A fixed seed makes it the same every time, ids
+// included. Its first conversation is the one that the API reference shows. Existing rows are not changed.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { random } from "../tests/random.ts";
 import { command, options } from "./cli.ts";
 import { localDatabase, migrate, text, wrangler } from "./d1.ts";
 import { step } from "./shared.ts";
@@ -14,9 +15,9 @@ conversations and messages unchanged. Also works while npm start runs.
 
   --persist-to DIR    use the local database in another state folder`;
 
-// ------------------------------------------------------------------------------------------------------- the texts
+// --- the texts
 
-/** Each exchange is a list of turns, `a: text`, of the speakers a, b, c. A {slot} has one value in the whole exchange. */
+/** An exchange is a list of turns, `a: text`, of the speakers a, b, c. A {slot} has one value in an exchange. */
 const EXCHANGES = [
   [
     "a: Are you free on {day}?",
@@ -248,7 +249,7 @@ const SLOTS: Record<string, string[]> = {
   city2: ["Porto", "Basel", "Bruges", "Aarhus"],
 };
 
-// ------------------------------------------------------------------------------------------------------------ the inbox
+// --- the inbox
 
 /** The times of the conversation in the API reference: created, and last active. */
 const CREATED = 692233200;
@@ -367,16 +368,9 @@ const INBOX: Conversation[] = [
   },
 ];
 
-// -------------------------------------------------------------------------------------------------------------- generation
+// --- generation
 
-let state = 1991;
-/** Mulberry32, a random number generator with a seed. */
-function below(bound: number): number {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) % bound;
-}
+const below = random(1991);
 const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -464,7 +458,7 @@ function messagesOf({ others, created_at, last_active_at, messages, unread }: Co
   };
 }
 
-// --------------------------------------------------------------------------------------------------------------- storage
+// --- storage
 
 /** Inserts rows of the account, except those whose key exists. */
 function insert(table: string, rows: Record<string, string | number | null>[]): string {
@@ -501,8 +495,8 @@ await command(USAGE, async (args) => {
     messages.push(...said.messages.map((message) => ({ conversation_id: id, ...message })));
   }
 
-  // A pinned message and its conversation refer to each other: foreign keys must be checked after both are inserted. One
-  // file is one transaction. A statement must be smaller than D1's limit of 100 kB.
+  // A pinned message and its conversation refer to each other: foreign keys must be checked after both are inserted.
+  // One file is one transaction. A statement must be smaller than D1's limit of 100 kB.
   const statements = [
     "PRAGMA defer_foreign_keys = ON",
     `INSERT INTO accounts (name, created_at) VALUES ('local', ${LAST}) ON CONFLICT DO NOTHING`,

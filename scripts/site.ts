@@ -28,8 +28,8 @@ export async function makePages(folder: string) {
   writeFileSync(join(folder, "assets", "scalar.js"), renderer());
 }
 
-/** Scalar's API reference as one script. Its own package has 250 dependencies; its plugin for Fastify has sixteen, contains
- * the same script, and gives it to a Fastify server, or to this stand-in for one. */
+/** Scalar's API reference as one script. Its own package has 250 dependencies. Its plugin for Fastify has sixteen and
+ * contains the same script, which it gives to a Fastify server, or to this stand-in for one. */
 function renderer(): string {
   let script = "";
   const reply = {

@@ -57,8 +57,8 @@ function serve(port: number, folder: string, cancelSignal: AbortSignal) {
   });
 }
 
-/** Waits until the API answers and returns a token that it accepts: the stored one, or else a new one. Returns nothing if
- * the server ended. */
+/** Waits until the API answers and returns a token that it accepts: the stored one, or else a new one. Returns nothing
+ * if the server ended. */
 async function ready(address: string, database: Database & { remote: false }, ended: AbortSignal) {
   const file = join(database.folder, "local-token");
   let token = readToken(file);

@@ -38,6 +38,7 @@ test("create prints one token and nothing else", async () => {
 
 test("any name can be given, and reads back as it was", async () => {
   const names = [
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the name looks like a shell's variable.
     [`O'Brien "x"; DROP TABLE tokens; --`, "/* $$ \\ %s ${HOME} `ls` */ BEGIN TRANSACTION"],
     ["日本語 🦀", "𝄞".repeat(64)],
     ["--account", "'"],
