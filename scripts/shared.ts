@@ -55,18 +55,21 @@ export function tasks(list: ListrTask[], options: { concurrent?: boolean; exitOn
   }).run();
 }
 
-/** Runs one task, which may report lines of progress, and gives its result. */
+/** Runs one task, which may report lines of progress, and returns its result. */
 export async function step<T>(title: string, work: (onLine: OnLine) => Promise<T>): Promise<T> {
   const results: T[] = [];
   await tasks([
     {
       title,
       task: async (_, task) => {
-        results.push(
-          await work((line) => {
-            task.output = line;
-          }),
-        );
+        let shown = Date.now();
+        const onLine = (line: string) => {
+          // A terminal shows the last line only. Elsewhere all lines stay, so few are shown.
+          if (!process.stderr.isTTY && Date.now() - shown < 15_000) return;
+          shown = Date.now();
+          task.output = line.trim();
+        };
+        results.push(await work(onLine));
       },
     },
   ]);
