@@ -32,7 +32,7 @@ await command(USAGE, async (args) => {
   void server.finally(() => ended.abort());
   try {
     const address = `http://127.0.0.1:${port}`;
-    const token = await step("Server", () => ready(address, database, ended.signal));
+    const token = await ready(address, database, ended.signal);
     if (token !== undefined) greet(address, token, await newestId(address, token));
     const { failed, exitCode } = await server;
     if (failed && !stop.aborted) throw new Failure(`The server ended with exit code ${exitCode}, see above.`);
