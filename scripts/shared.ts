@@ -48,7 +48,7 @@ export function tasks(list: ListrTask[], options: { concurrent?: boolean; exitOn
   };
   return new Listr(list, {
     ...options,
-    rendererOptions: shown,
+    rendererOptions: { ...shown, collapseSubtasks: false, suffixSkips: true },
     fallbackRenderer: "simple",
     fallbackRendererOptions: shown,
     fallbackRendererCondition: !process.stderr.isTTY,

@@ -106,7 +106,10 @@ await command(USAGE, async (args) => {
 
 function sideBySide() {
   const lists = Object.entries(LISTS).map(
-    ([title, checks]): ListrTask => ({ title, task: (_, task) => task.newListr(checks.map(taskOf)) }),
+    ([title, checks]): ListrTask => ({
+      title,
+      task: (_, task) => task.newListr(checks.map(taskOf), { concurrent: false }),
+    }),
   );
   return tasks(lists, { concurrent: true, exitOnError: false });
 }
@@ -125,7 +128,7 @@ function taskOf({ title, program, args, count = one, needs = [] }: Check): Listr
       if (lack !== undefined) {
         add({ passed: 0, failed: 0, skipped: 1 });
         skips.push(`${title} (${lack})`);
-        return task.skip(`${title}: ${lack}`);
+        return task.skip(lack);
       }
       const counts = count(!result.failed, output);
       add(counts);
