@@ -109,7 +109,8 @@ function shuffled<T>(list: T[]): T[] {
   return list.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0]!);
 }
 
-/** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the middle one of its isolates. */
+/** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the middle one of its
+ * isolates. */
 async function measure(world: World, cases: Case[], onLine: (line: string) => void): Promise<Measured[]> {
   const runners = cases.flatMap((one) => {
     const workers = Object.keys(contenders).map((name) => ({
