@@ -38,7 +38,7 @@ const invalid = () =>
     401,
     "token_invalid",
     "The token is not valid: it is malformed, unknown, expired or revoked. " +
-    "Send a good one as Authorization: Bearer {token}.",
+      "Send a good one as Authorization: Bearer {token}.",
     null,
     { "WWW-Authenticate": 'Bearer realm="conversations", error="invalid_token"' },
   );
