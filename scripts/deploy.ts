@@ -30,7 +30,7 @@ Next, create a token for the URL above:
 
 async function signIn() {
   try {
-    await step("Sign-in", () => wrangler("whoami", "--json"));
+    await wrangler("whoami", "--json");
   } catch {
     if (!process.stdin.isTTY) {
       throw new Failure(

@@ -48,7 +48,7 @@ export function tasks(list: ListrTask[], options: { concurrent?: boolean; exitOn
   };
   return new Listr(list, {
     ...options,
-    rendererOptions: { ...shown, collapseSubtasks: false, suffixSkips: true },
+    rendererOptions: { ...shown, collapseSubtasks: false, showErrorMessage: false, showSkipMessage: false },
     fallbackRenderer: "simple",
     fallbackRendererOptions: shown,
     fallbackRendererCondition: !process.stderr.isTTY,
@@ -57,21 +57,19 @@ export function tasks(list: ListrTask[], options: { concurrent?: boolean; exitOn
 
 /** Runs one task, which may report lines of progress, and returns its result. */
 export async function step<T>(title: string, work: (onLine: OnLine) => Promise<T>): Promise<T> {
-  const results: T[] = [];
-  await tasks([
-    {
-      title,
-      task: async (_, task) => {
-        let shown = Date.now();
-        const onLine = (line: string) => {
-          // A terminal shows the last line only. Elsewhere all lines stay, so few are shown.
-          if (!process.stderr.isTTY && Date.now() - shown < 15_000) return;
-          shown = Date.now();
-          task.output = line.trim();
-        };
-        results.push(await work(onLine));
-      },
-    },
-  ]);
-  return results[0]!;
+  const results: PromiseSettledResult<T>[] = [];
+  const task: ListrTask["task"] = async (_, task) => {
+    let shown = Date.now();
+    const onLine = (line: string) => {
+      // A terminal shows the last line only. Elsewhere all lines stay, so few are shown.
+      if (!process.stderr.isTTY && Date.now() - shown < 15_000) return;
+      shown = Date.now();
+      task.output = line.trim();
+    };
+    results.push(...(await Promise.allSettled([work(onLine)])));
+    if (results[0]!.status === "rejected") throw new Error("see below");
+  };
+  await tasks([{ title, task }], { exitOnError: false });
+  if (results[0]!.status === "rejected") throw results[0]!.reason;
+  return results[0]!.value;
 }
