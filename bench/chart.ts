@@ -50,15 +50,19 @@ export function chart(results: Results): string {
         `<text class="value" x="${f(edge + 5)}" y="${y + BAR - 4}">${n(value)}</text>`
       );
     });
-    return `<text class="name" x="${LEFT - 10}" y="${top + (bars.length * BAR) / 2 + 3}" text-anchor="end">${title}</text>${drawn.join("")}`;
+    const middle = top + (bars.length * BAR) / 2 + 3;
+    return `<text class="name" x="${LEFT - 10}" y="${middle}" text-anchor="end">${title}</text>${drawn.join("")}`;
   });
   let at = LEFT;
   const legend = SERIES.map(({ label, colour }) => {
-    const entry = `<rect x="${at}" y="58" width="11" height="11" rx="1.5" fill="${colour}"/><text x="${at + 17}" y="68">${label}</text>`;
+    const entry =
+      `<rect x="${at}" y="58" width="11" height="11" rx="1.5" fill="${colour}"/>` +
+      `<text x="${at + 17}" y="68">${label}</text>`;
     at += 40 + label.length * 6.6;
     return entry;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="title">
+  const size = `viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-labelledby="title">
 <title id="title">CPU time per request: this Worker, the floor, Hono + zod + Drizzle</title>
 <style>
   text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #24292f }

@@ -1,6 +1,6 @@
 // What is in the databases: the project's own migrations, one account, and as many conversations as wanted, made by
-// SQLite itself from their numbers, so that every run has the same. The secondary indexes are made after the rows, which
-// takes a fifth of the time.
+// SQLite itself from their numbers, so that every run has the same. The secondary indexes are made after the rows,
+// which takes a fifth of the time.
 import { readdirSync, readFileSync } from "node:fs";
 import { unstable_splitSqlQuery as split } from "wrangler";
 
@@ -38,13 +38,15 @@ export async function fill(sql: Sql, conversations: number, tokenHash: string): 
   await sql([
     { sql: "INSERT INTO accounts (id, name, created_at) VALUES (1, 'bench', 0)" },
     {
-      sql: "INSERT INTO tokens (hash, id, account_id, name, scopes, created_at) VALUES (?1, 'benchbenchbench0', 1, 'bench', 15, 0)",
+      sql: `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at)
+            VALUES (?1, 'benchbenchbench0', 1, 'bench', 15, 0)`,
       params: [tokenHash],
     },
   ]);
   const indexes = await sql([
     {
-      sql: "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'conversations' AND sql IS NOT NULL",
+      sql: `SELECT name, sql FROM sqlite_schema
+            WHERE type = 'index' AND tbl_name = 'conversations' AND sql IS NOT NULL`,
     },
   ]);
   await sql(indexes.map(({ name }) => ({ sql: `DROP INDEX ${name}` })));

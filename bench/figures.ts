@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { arch, cpus, platform } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { root } from "../scripts/shared.mjs";
+import { root } from "../scripts/shared.ts";
 import { CASES, TOKEN_HASH } from "./cases.ts";
 import { fill } from "./data.ts";
 import { clock, start } from "./world.ts";

@@ -59,10 +59,10 @@ function tables(results: Results): string {
     const goal = CASES.find((one) => one.key === key)?.goal ?? {};
     const toEmpty = ratio(ours, empty);
     if (toEmpty !== undefined && goal.empty !== undefined) {
-      const [readys, floors] = [ratio(ready, empty)?.toFixed(2), ratio(floor, empty)?.toFixed(2)];
+      const [readys, floors, honos] = [ready, floor, hono].map((worker) => ratio(worker, empty)?.toFixed(2));
       goals.push([
         `${title} : empty Worker (${micro(empty)} µs)`,
-        `${toEmpty.toFixed(2)} (the same answer, ready-made ${readys}, floor ${floors}, Hono ${ratio(hono, empty)?.toFixed(2)})`,
+        `${toEmpty.toFixed(2)} (the same answer, ready-made ${readys}, floor ${floors}, Hono ${honos})`,
         `at most ${goal.empty}`,
         verdict(toEmpty, goal.empty).trim(),
       ]);
@@ -145,8 +145,9 @@ const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 /** A Markdown table whose columns line up; `align` has a letter for each. */
 function table(rows: string[][], align: string): string {
   const widths = rows[0]!.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
-  const line = (row: string[]) =>
-    `| ${row.map((cell, column) => (align[column] === "r" ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join(" | ")} |`;
+  const pad = (cell: string, column: number) =>
+    align[column] === "r" ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);
+  const line = (row: string[]) => `| ${row.map(pad).join(" | ")} |`;
   const rule = widths.map((width, column) => {
     const dashes = "-".repeat(width - 1);
     return align[column] === "r" ? `${dashes}:` : align[column] === "c" ? `:${dashes.slice(1)}:` : `${dashes}-`;
@@ -176,7 +177,8 @@ export function publish(results: Results, keep: boolean): void {
   const versions = Object.entries(results.versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(", ");
-  const about = `${results.measuredAt.slice(0, 10)}, commit ${results.commit}; ${machine}; ${versions}. ${clock}, median of ${rounds} rounds.`;
+  const made = `${results.measuredAt.slice(0, 10)}, commit ${results.commit}`;
+  const about = `${made}; ${machine}; ${versions}. ${clock}, median of ${rounds} rounds.`;
   writeFileSync(readme, `${before}${begin}\n\n${text}\n\n${about}\n\n${END}${after}`);
 }
 

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { root, step } from "../scripts/shared.mjs";
+import { root, step } from "../scripts/shared.ts";
 import { CASES, type Case, type Database, TOKEN, TOKEN_HASH } from "./cases.ts";
 import { fill } from "./data.ts";
 import { figures, median, memory, startUp } from "./figures.ts";
@@ -109,7 +109,8 @@ function shuffled<T>(list: T[]): T[] {
   return list.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0]!);
 }
 
-/** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the middle one of its isolates. */
+/** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the middle one of its
+ * isolates. */
 async function measure(world: World, cases: Case[], onLine: (line: string) => void): Promise<Measured[]> {
   const runners = cases.flatMap((one) => {
     const workers = Object.keys(contenders).map((name) => ({

@@ -15,8 +15,8 @@ const STATEMENTS: Record<string, string> = {
   "deep-1k": "list",
 };
 
-/** The SQL of each case as this project's Worker sends it, after making sure that the floor would send the same with the
- * same parameters; and how many D1 calls each endpoint makes. */
+/** The SQL of each case as this project's Worker sends it, after making sure that the floor would send the same with
+ * the same parameters; and how many D1 calls each endpoint makes. */
 export async function checkFloor(ours: string, floor: string, vars: Record<string, unknown>) {
   const world = await start([
     { name: "ours", main: ours, database: "thousand" },

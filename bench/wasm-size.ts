@@ -1,4 +1,4 @@
-// What the Worker's wasm weighs, and which crate's code how much of it: `node bench/wasm-size.ts` after `npm run build`.
+// The size of the Worker's wasm, and of each crate's code in it: `node bench/wasm-size.ts` after `npm run build`.
 // The built module has no names, so the same module with names, before wasm-opt, says whose code it is.
 import { execFileSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -94,8 +94,7 @@ sizes.forEach((size, index) => {
 });
 
 console.log(`built   ${built.length} bytes, ${gzipSync(built, { level: 9 }).length} gzipped`);
-console.log(
-  `before wasm-opt: ${sizes.reduce((sum, size) => sum + size, 0)} bytes of code, ${data} of data (texts, SQL). Code by crate:`,
-);
+const code = sizes.reduce((sum, size) => sum + size, 0);
+console.log(`before wasm-opt: ${code} bytes of code, ${data} of data (texts, SQL). Code by crate:`);
 for (const [crate, size] of [...byCrate].sort((a, b) => b[1] - a[1]).slice(0, 20))
   console.log(`${String(size).padStart(8)}  ${crate}`);

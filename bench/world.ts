@@ -1,10 +1,9 @@
 // Where measurements happen: Workers built as `wrangler deploy` builds them, run side by side in workerd by wrangler's
 // own harness, a driver Worker that calls them, and the clock: the CPU time of the workerd process.
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { node, root, wranglerScript } from "../scripts/shared.mjs";
+import { root, run } from "../scripts/shared.ts";
 import type { Database, Request } from "./cases.ts";
 import "../tests/quiet.ts";
 
@@ -27,8 +26,8 @@ export interface Inhabitant {
 export async function bundle(name: string, config: string, main?: string): Promise<string> {
   const outdir = join(scratch, name);
   mkdirSync(outdir, { recursive: true });
-  const args = [wranglerScript, "deploy", ...(main ? [main] : []), "--dry-run", "--outdir", outdir, "--config", config];
-  await promisify(execFile)(node, args, { cwd: root });
+  const args = ["deploy", ...(main ? [main] : []), "--dry-run", "--outdir", outdir, "--config", config];
+  await run("wrangler", args);
   const entry = (main ?? /^main = "(.+)"/m.exec(readFileSync(config, "utf8"))?.[1] ?? "").split("/").at(-1)!;
   const file = join(outdir, entry.replace(/\.[a-z]+$/, ".js"));
   if (!existsSync(file)) throw new Error(`wrangler made no ${file}`);

@@ -1,24 +1,21 @@
-// `npm run conformance`: Schemathesis against a running `npm start`, all its checks on. It makes requests out of
-// openapi.yaml, right ones and wrong ones, one by one and in sequences, and holds the answers against it.
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+// `npm run conformance`: runs Schemathesis with all its checks against a running `npm start`. It generates valid and
+// invalid requests from openapi.yaml, singly and in sequences, and compares the responses with it.
 import { randomInt } from "node:crypto";
-import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort, Server, stateFolder } from "../tests/scripts/processes.ts";
-import { command, options, wholeNumber } from "./cli.ts";
+import { command, options, stopSignal, wholeNumber } from "./cli.ts";
 import { localDatabase } from "./d1.ts";
-import { Failure, root, run, step } from "./shared.mjs";
+import { Failure, reporting, root, run, step } from "./shared.ts";
 import { createToken, listTokens, SCOPES } from "./tokens.ts";
 
 const USAGE = `Usage: npm run conformance [-- --examples 50] [--seed N] [--only OPERATION]
 
-  --examples N        how many requests, and sequences of them, are made up for each operation (default: 50)
-  --seed N            makes the choices of an earlier run again (default: a new seed, which is printed)
-  --only OPERATION    only this operation, by its operationId`;
+  --examples N        the number of requests, and of sequences, for each operation (default: 50)
+  --seed N            repeat the run that printed this seed (default: a new seed)
+  --only OPERATION    test only this operation, by its operationId`;
 
-/** What a run may take at most. */
-const PATIENCE = 20 * 60_000;
+const MAX_MINUTES = 20;
 
 const folder = join(root, "scripts", "conformance");
 const requirements = join(folder, "requirements.txt");
@@ -32,15 +29,16 @@ await command(USAGE, async (args) => {
   });
   const examples = wholeNumber("examples", values.examples);
   const seed = wholeNumber("seed", values.seed ?? String(randomInt(1, 1_000_000)));
+  const stop = stopSignal();
   await install();
   console.log(`seed ${seed}`);
 
   using state = stateFolder();
   const port = await freePort();
   await using server = new Server(port, state.path);
-  await step("server", () => server.greeting());
+  await step("Server", () => server.greeting());
 
-  // Of two accounts, neither of which may see anything of the other's.
+  // Two accounts. Neither may see the objects of the other.
   const database = localDatabase(state.path);
   const auth = [];
   for (const account of ["alice", "bob"]) {
@@ -58,59 +56,43 @@ await command(USAGE, async (args) => {
   const own = (await listTokens(database, undefined)).map(({ id }) => id).join(",");
   const only = values.only === undefined ? [] : ["--include-operation-id", values.only];
   const flags = ["--seed", String(seed), "--max-examples", String(examples), "--generation-database", "none", ...only];
-  const schemathesis = spawn(
+  const result = await run(
     join(venv, "bin", "schemathesis"),
     ["--config-file", join(folder, "schemathesis.toml"), "run", `http://127.0.0.1:${port}/openapi.json`, ...flags],
     {
       cwd: state.path,
-      stdio: ["ignore", "inherit", "inherit"],
+      stdout: "inherit",
+      stderr: "inherit",
+      all: false,
+      reject: false,
+      cancelSignal: stop,
+      timeout: MAX_MINUTES * 60_000,
       env: {
-        ...process.env,
         CONFORMANCE_HOOKS: join(folder, "hooks.py"),
         CONFORMANCE_TOKENS: tokens,
         CONFORMANCE_OWN: own,
       },
     },
   );
-  process.exitCode = await endOf(schemathesis);
+  if (result.timedOut) throw new Failure(`Schemathesis did not end within ${MAX_MINUTES} minutes.`);
+  process.exitCode = result.exitCode ?? 1;
 });
 
-/** Waits for the end of a program, which has it sooner when this one is stopped, and gives its exit code. */
-async function endOf(child: ChildProcess): Promise<number> {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
-  const timer = setTimeout(() => child.kill(), PATIENCE);
-  const [code] = await once(child, "close");
-  clearTimeout(timer);
-  if (code === null)
-    throw new Failure(
-      `Schemathesis was stopped, by a signal or because it was not done after ${PATIENCE / 60_000} minutes.`,
-    );
-  return code;
-}
-
-/** Makes a Python environment of what requirements.txt says, unless there is one. */
+/** Makes a Python environment with the packages of requirements.txt, unless there is one. */
 async function install() {
-  const stamp = join(venv, ".stamp");
-  const wanted = readFileSync(requirements, "utf8");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  const python = spawnSync("python3", ["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"], {
-    stdio: "ignore",
-  });
-  if (python.status !== 0) {
+  const installed = join(venv, "installed-requirements.txt");
+  if (existsSync(installed) && readFileSync(installed, "utf8") === readFileSync(requirements, "utf8")) return;
+  const supported = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+  if ((await run("python3", ["-c", supported], { reject: false })).failed) {
     throw new Failure(
-      "Schemathesis needs Python 3.11 or newer with venv and pip, as `python3`: install python3 and python3-venv (Debian, Ubuntu), " +
-        "or Python from https://www.python.org.",
+      "Schemathesis needs Python 3.11 or newer with venv and pip, as `python3`: install python3 and python3-venv " +
+        "(Debian, Ubuntu), or Python from https://www.python.org.",
     );
   }
-  rmSync(venv, { recursive: true, force: true });
-  mkdirSync(venv, { recursive: true });
-  await step("schemathesis (once)", async (onLine) => {
-    await run("python3", ["-m", "venv", venv], { onLine });
-    await run(
-      join(venv, "bin", "python"),
-      ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-r", requirements],
-      { onLine },
-    );
+  await step("Install Schemathesis (once)", async (onLine) => {
+    const pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "-r", requirements];
+    await run("python3", ["-m", "venv", "--clear", venv]);
+    await run(join(venv, "bin", "python"), pip, reporting(onLine));
   });
-  writeFileSync(stamp, wanted);
+  copyFileSync(requirements, installed);
 }

@@ -1,7 +1,7 @@
-// A reporter for node:test that prints nothing but how many tests passed, failed and were skipped, as JSON.
+// A reporter for node:test that prints only the numbers of passed, failed and skipped tests, as JSON.
 import type { TestEvent } from "node:test/reporters";
 
-/** Counts single tests; suites and files are only where they stand. */
+/** Counts tests, not suites. */
 export default async function* count(events: AsyncIterable<TestEvent>) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for await (const { type, data } of events) {

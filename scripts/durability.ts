@@ -1,7 +1,7 @@
-// `npm run durability`: writes against a running server that is killed whole in the midst of them, again and again, and
-// started anew on what it left. Each client has conversations of its own and waits for each answer, so a kill leaves it at
-// most one unanswered write: what is found afterwards must be its world before that write or its world after it, to the
-// last attribute. Not looked at: a power cut. The operating system outlives a kill, and with it what it was handed.
+// `npm run durability`: kills a running server during writes, restarts it on the same data, and repeats that. Each
+// client has its own conversations and waits for each response, so a kill leaves it at most one unanswered write. Its
+// objects must then be exactly as before or as after that write. Power cuts are not tested: the operating system
+// survives a kill and still writes its buffers to the disk.
 import { randomInt } from "node:crypto";
 import { cpSync, globSync } from "node:fs";
 import { join } from "node:path";
@@ -9,45 +9,44 @@ import { DatabaseSync } from "node:sqlite";
 import { isDeepStrictEqual } from "node:util";
 import { random } from "../tests/random.ts";
 import { freePort, Server, stateFolder, tokenIn } from "../tests/scripts/processes.ts";
-import { command, options, wholeNumber } from "./cli.ts";
-import { Failure, seconds } from "./shared.mjs";
+import { command, options, stopSignal, wholeNumber } from "./cli.ts";
+import { Failure } from "./shared.ts";
 
 const USAGE = `Usage: npm run durability [-- --kills 20] [--seed N] [--lose]
 
-  --kills N    how many times the server is killed (default: 20)
-  --seed N     makes the choices of an earlier run again (default: a new seed, which is printed)
-  --lose       takes an acknowledged message out of the database after the last kill, to see it reported`;
+  --kills N    how often to kill the server (default: 20)
+  --seed N     repeat the choices of the run that printed this seed (default: a new seed)
+  --lose       delete an acknowledged message from the database after the last kill, to see it reported`;
 
 const CLIENTS = 8;
-/** What a start of the server and the writes up to its kill may take, on a busy machine. All of them together, and one
- * more, are held to it. */
-const PATIENCE = 30_000;
+/** The time limit of a start and the writes until the kill, on a busy machine. The sum of all limits is checked. */
+const SECONDS_PER_KILL = 30;
 
 type Attributes = Record<string, string | number | boolean | null>;
-/** A conversation or a message, as the API shows it. */
-type Thing = Attributes & { id: string };
-/** Conversations and messages by id: all there are, or all that one client made. */
-type World = Map<string, Thing>;
-/** A request, the status that acknowledges it, and the world after it, whatever id and time the server chooses. */
+/** A conversation or a message, as the API returns it. */
+type Resource = Attributes & { id: string };
+/** Conversations and messages by id: all, or those of one client. */
+type Contents = Map<string, Resource>;
+/** A request, the status that acknowledges it, and the contents after it, given the server's id and time. */
 type Write = {
   method: string;
   path: string;
   attributes?: Attributes;
   status: number;
-  after: (id: string, now: number) => World;
+  after: (id: string, now: number) => Contents;
 };
 type Client = {
   name: string;
   below: (bound: number) => number;
-  world: World;
+  contents: Contents;
   unanswered?: { write: Write; since: number };
 };
 type Call = (method: string, path: string, attributes?: Attributes) => Promise<{ status: number; body: any }>;
 
 const now = () => Math.floor(Date.now() / 1000);
-const isMessage = (thing: Thing) => "conversation_id" in thing;
-const short = (thing: object | undefined) =>
-  thing === undefined ? "nothing" : JSON.stringify(thing).replace(/x{20,}/, "x…");
+const isMessage = (resource: Resource) => "conversation_id" in resource;
+const short = (resource: object | undefined) =>
+  resource === undefined ? "nothing" : JSON.stringify(resource).replace(/x{20,}/, "x…");
 
 await command(USAGE, async (args) => {
   const { values } = options(args, {
@@ -62,13 +61,13 @@ await command(USAGE, async (args) => {
   const below = random(seed);
   const clients = Array.from(
     { length: CLIENTS },
-    (_, n): Client => ({ name: `client${n}`, below: random(seed + n + 1), world: new Map() }),
+    (_, n): Client => ({ name: `client${n}`, below: random(seed + n + 1), contents: new Map() }),
   );
   const sum = { acknowledged: 0, lost: 0, half: 0, done: 0, undone: 0 };
   const problems: string[] = [];
 
   using state = stateFolder();
-  // What killed servers leave behind is gone in the end, too.
+  // Deletes in the end what killed servers leave in the folder for temporary files.
   using scratch = stateFolder();
   process.env.TMPDIR = scratch.path;
   const port = await freePort();
@@ -77,30 +76,25 @@ await command(USAGE, async (args) => {
     server = new Server(port, state.path);
     return callerOf(port, tokenIn(await server.greeting()));
   };
-  // Whoever waits for the server fails when it is gone; this is why it is.
-  let stopped: string | undefined;
-  const stop = (why: string) => {
-    stopped ??= why;
-    void server?.signal("SIGKILL");
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(signal, () => stop(`Stopped by ${signal}.`));
-  const bound = PATIENCE * (kills + 2);
-  const timer = setTimeout(() => stop(`Not done after ${bound / 1000} seconds.`), bound);
+  // Requests to a stopped server fail, and so does the command.
+  const limit = SECONDS_PER_KILL * (kills + 2);
+  const stop = AbortSignal.any([stopSignal(), AbortSignal.timeout(limit * 1000)]);
+  stop.addEventListener("abort", () => void server?.signal("SIGKILL"));
 
   try {
     let call = await start();
     for (let kill = 1; kill <= kills; kill += 1) {
       const acknowledged = await load(clients, call, 50 + below(200), () => server!.signal("SIGKILL"));
       const killed = now();
-      if (stopped !== undefined) throw new Failure(stopped);
+      stop.throwIfAborted();
       if (values.lose && kill === kills) lose(clients, state.path);
-      const { world: stored, complaints } = inspect(state.path);
+      const { contents: stored, complaints } = inspect(state.path);
       call = await start();
       const found = await everything(call);
       problems.push(...complaints);
-      if (!isDeepStrictEqual(found, stored))
-        problems.push("The API shows something else than the database held after the kill.");
+      if (!isDeepStrictEqual(found, stored)) {
+        problems.push("The API does not return what was in the database after the kill.");
+      }
 
       const results = clients.map((client) => judge(client, found, killed));
       const count = (word: "lost" | "half" | "done" | "undone") => {
@@ -112,27 +106,28 @@ await command(USAGE, async (args) => {
       sum.acknowledged += acknowledged;
       console.log(
         `kill ${kill}: ${acknowledged} writes acknowledged, lost ${count("lost")}; ` +
-          `of the unanswered ${count("done")} done, ${count("undone")} not, ${count("half")} by half; ${found.size} things there`,
+          `unanswered: ${count("done")} done, ${count("undone")} not done, ${count("half")} half done; ` +
+          `${found.size} objects stored`,
       );
     }
   } catch (error) {
-    throw stopped === undefined ? error : new Failure(stopped);
+    throw stop.aborted ? new Failure(`Stopped by a signal or after the limit of ${limit} seconds.`) : error;
   } finally {
-    clearTimeout(timer);
     await server?.signal("SIGKILL");
   }
   for (const problem of problems.slice(0, 20)) console.log(problem);
+  const seconds = Math.round((Date.now() - started) / 1000);
   console.log(
     `${kills} kills, ${sum.acknowledged} acknowledged writes, lost ${sum.lost}; ` +
-      `${sum.done} unanswered ones done, ${sum.undone} not, ${sum.half} by half (${seconds(started)})`,
+      `unanswered: ${sum.done} done, ${sum.undone} not done, ${sum.half} half done (${seconds} s)`,
   );
   if (problems.length > 0) process.exitCode = 1;
 });
 
-// ----------------------------------------------------------------------------------------------------------- the writes
+// --- the writes
 
-/** All clients write until so many writes are acknowledged, then everything is killed, whatever is under way. Gives how
- * many were acknowledged in the end: answers that were sent before the kill count. */
+/** All clients write until this many writes are acknowledged, then the server is killed. Returns how many were
+ * acknowledged in the end: responses that were on their way count. */
 async function load(clients: Client[], call: Call, until: number, kill: () => Promise<void>): Promise<number> {
   let acknowledged = 0;
   let killed: Promise<void> | undefined;
@@ -147,12 +142,11 @@ async function load(clients: Client[], call: Call, until: number, kill: () => Pr
         });
         if (answer === undefined) return;
         const { id, created_at, updated_at } = answer.body ?? {};
-        client.world = write.after(id, updated_at ?? created_at);
+        client.contents = write.after(id, updated_at ?? created_at);
         client.unanswered = undefined;
-        if (answer.status !== write.status || (id && !isDeepStrictEqual(answer.body, client.world.get(id)))) {
-          throw new Failure(
-            `${write.method} ${write.path} ${JSON.stringify(write.attributes)} answered ${answer.status} ${JSON.stringify(answer.body)}`,
-          );
+        if (answer.status !== write.status || (id && !isDeepStrictEqual(answer.body, client.contents.get(id)))) {
+          const request = `${write.method} ${write.path} ${JSON.stringify(write.attributes)}`;
+          throw new Failure(`${request} got the response ${answer.status} ${JSON.stringify(answer.body)}`);
         }
         acknowledged += 1;
         if (acknowledged === until) killed = kill();
@@ -163,12 +157,13 @@ async function load(clients: Client[], call: Call, until: number, kill: () => Pr
   return acknowledged;
 }
 
-/** A client's next write: of every kind the API has, on what the client made. */
-function choose({ name, below, world }: Client): Write {
+/** A client's next write, of any kind, to its own objects. */
+function choose({ name, below, contents }: Client): Write {
   const one = <T>(list: T[]): T => list[below(list.length)]!;
-  const conversations = [...world.values()].filter((thing) => !isMessage(thing));
-  const messages = [...world.values()].filter(isMessage);
-  const and = (...things: Thing[]): World => new Map([...world, ...things.map((thing) => [thing.id, thing] as const)]);
+  const conversations = [...contents.values()].filter((resource) => !isMessage(resource));
+  const messages = [...contents.values()].filter(isMessage);
+  const and = (...resources: Resource[]): Contents =>
+    new Map([...contents, ...resources.map((resource) => [resource.id, resource] as const)]);
   const text = () => `${name} ${"x".repeat(one([1, 100, 5000]))}`;
   const kind = below(100);
 
@@ -249,42 +244,46 @@ function choose({ name, below, world }: Client): Write {
     status: 204,
     after: () => {
       const ids = new Set(gone.map(({ id }) => id));
-      const rest = [...world.values()].filter(({ id }) => !ids.has(id));
+      const rest = [...contents.values()].filter(({ id }) => !ids.has(id));
       return new Map(
-        rest.map((thing) => [
-          thing.id,
-          ids.has(String(thing.pinned_message_id)) ? { ...thing, pinned_message_id: null } : thing,
+        rest.map((resource) => [
+          resource.id,
+          ids.has(String(resource.pinned_message_id)) ? { ...resource, pinned_message_id: null } : resource,
         ]),
       );
     },
   };
 }
 
-// ---------------------------------------------------------------------------------------------------- what is found then
+// --- the check
 
-/** Compares what is found of a client's with what may be there, and takes it for the client's world from then on. */
-function judge(client: Client, all: World, killed: number) {
-  const { name, world, unanswered } = client;
-  // Every text a client sends begins with its name.
-  const found: World = new Map(
-    [...all].filter(([, thing]) => String(isMessage(thing) ? thing.message : thing.contact_id).split(" ")[0] === name),
+/** Compares a client's stored objects with what is allowed, and makes them the client's contents for the next kill. */
+function judge(client: Client, all: Contents, killed: number) {
+  const { name, contents, unanswered } = client;
+  // Every text that a client sends begins with its name.
+  const found: Contents = new Map(
+    [...all].filter(
+      ([, resource]) => String(isMessage(resource) ? resource.message : resource.contact_id).split(" ")[0] === name,
+    ),
   );
-  const afters: World[] = [];
+  const afters: Contents[] = [];
   if (unanswered !== undefined) {
-    const ids = [...found.keys()].filter((id) => !world.has(id));
+    const ids = [...found.keys()].filter((id) => !contents.has(id));
     for (const id of ids.length > 0 ? ids : ["none"]) {
       for (let time = unanswered.since; time <= killed; time += 1) afters.push(unanswered.write.after(id, time));
     }
   }
-  const differing = (expected: World) =>
+  const differing = (expected: Contents) =>
     [...new Set([...expected.keys(), ...found.keys()])].filter(
       (id) => !isDeepStrictEqual(expected.get(id), found.get(id)),
     );
-  const [nearest] = [world, ...afters]
-    .map((expected) => ({ done: expected !== world, ids: differing(expected) }))
+  const [nearest] = [contents, ...afters]
+    .map((expected) => ({ done: expected !== contents, ids: differing(expected) }))
     .sort((a, b) => a.ids.length - b.ids.length);
-  // What the unanswered write would have changed is half done, anything else was acknowledged and is lost.
-  const half = nearest!.ids.filter((id) => afters.some((after) => !isDeepStrictEqual(after.get(id), world.get(id))));
+  // A difference in what the unanswered write changes is a write done by half. Any other is an acknowledged write lost.
+  const half = nearest!.ids.filter((id) => afters.some((after) => !isDeepStrictEqual(after.get(id), contents.get(id))));
+  const { method, path, attributes } = unanswered?.write ?? {};
+  const request = unanswered ? `\n  unanswered:   ${method} ${path} ${short(attributes)}` : "";
   const wrong = nearest!.ids.length > 0;
   const result = {
     lost: nearest!.ids.length - half.length,
@@ -293,13 +292,11 @@ function judge(client: Client, all: World, killed: number) {
     undone: unanswered && !wrong && !nearest!.done ? 1 : 0,
     problems: nearest!.ids.map(
       (id) =>
-        `${half.includes(id) ? "HALF" : "LOST"} ${name}, ${id}\n  acknowledged: ${short(world.get(id))}\n  found:        ${short(found.get(id))}` +
-        (unanswered
-          ? `\n  unanswered:   ${unanswered.write.method} ${unanswered.write.path} ${short(unanswered.write.attributes)}`
-          : ""),
+        `${half.includes(id) ? "HALF" : "LOST"} ${name}, ${id}\n` +
+        `  acknowledged: ${short(contents.get(id))}\n  found:        ${short(found.get(id))}${request}`,
     ),
   };
-  client.world = found;
+  client.contents = found;
   client.unanswered = undefined;
   return result;
 }
@@ -317,21 +314,22 @@ function callerOf(port: number, token: string): Call {
   };
 }
 
-/** All conversations and messages, as the API lists them. */
-async function everything(call: Call): Promise<World> {
-  const world: World = new Map();
+/** All conversations and messages, from the API's lists. */
+async function everything(call: Call): Promise<Contents> {
+  const contents: Contents = new Map();
   for (const path of ["/v1/conversations", "/v1/messages"]) {
-    for (let page, after = ""; page === undefined || page.has_more; after = `&starting_after=${page.data.at(-1).id}`) {
-      page = (await call("GET", `${path}?limit=100${after}`)).body;
-      for (const thing of page.data) world.set(thing.id, thing);
-      if (page.data.length === 0) break;
+    for (let after = "", more = true; more; ) {
+      const { body } = await call("GET", `${path}?limit=100${after}`);
+      for (const resource of body.data) contents.set(resource.id, resource);
+      after = `&starting_after=${body.data.at(-1)?.id}`;
+      more = body.has_more;
     }
   }
-  return world;
+  return contents;
 }
 
-/** The database as the kill left it, read from a copy: whoever opens the file itself mends what the server must. */
-function inspect(folder: string): { world: World; complaints: string[] } {
+/** The database as the kill left it. Reads a copy: opening the file would repair it, which the server must do. */
+function inspect(folder: string): { contents: Contents; complaints: string[] } {
   using copy = stateFolder();
   cpSync(join(folder, "v3", "d1"), join(copy.path, "v3", "d1"), { recursive: true });
   using database = open(copy.path);
@@ -342,26 +340,28 @@ function inspect(folder: string): { world: World; complaints: string[] } {
       .map((row) => `${check}: ${JSON.stringify(row)}`)
       .filter((line) => !line.endsWith('{"integrity_check":"ok"}')),
   );
-  const things = database.prepare("SELECT object FROM conversations UNION ALL SELECT object FROM messages").all();
+  const resources = database.prepare("SELECT object FROM conversations UNION ALL SELECT object FROM messages").all();
   return {
-    world: new Map(things.map(({ object }) => JSON.parse(String(object))).map((thing) => [thing.id, thing])),
+    contents: new Map(
+      resources.map(({ object }) => JSON.parse(String(object))).map((resource) => [resource.id, resource]),
+    ),
     complaints,
   };
 }
 
-/** Takes a message out that must be there, whether the unanswered write of its client was done or not. */
+/** Deletes a message that must exist whether the unanswered write of its client was done or not. */
 function lose(clients: Client[], folder: string) {
-  const sure = clients.flatMap(({ world, unanswered }) =>
-    [...world.values()].filter(
-      (thing) => isMessage(thing) && (unanswered?.write.after("none", 0).has(thing.id) ?? true),
+  const sure = clients.flatMap(({ contents, unanswered }) =>
+    [...contents.values()].filter(
+      (resource) => isMessage(resource) && (unanswered?.write.after("none", 0).has(resource.id) ?? true),
     ),
   );
-  if (sure.length === 0) throw new Failure("There is no message to lose: try another seed.");
+  if (sure.length === 0) throw new Failure("There is no message to delete. Use another seed.");
   using database = open(folder);
   database.prepare("DELETE FROM messages WHERE id = ?").run(sure[0]!.id);
 }
 
-/** The file that holds the tables; beside it is one of the runtime's own. */
+/** The file with the tables. The runtime has another file beside it. */
 function open(folder: string): DatabaseSync {
   for (const file of globSync("v3/d1/*/*.sqlite", { cwd: folder })) {
     const database = new DatabaseSync(join(folder, file));

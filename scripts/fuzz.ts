@@ -1,7 +1,5 @@
-// `npm run fuzz`: libFuzzer on everything that parses, guided by coverage, for as long as it is told. fuzz/README.md says
-// what is promised of each target; `npm test` replays the corpus.
-
-import { spawnSync } from "node:child_process";
+// `npm run fuzz`: runs libFuzzer on all parsers, guided by coverage. fuzz/README.md says what is checked. `npm test`
+// replays the corpus.
 import {
   appendFileSync,
   existsSync,
@@ -14,16 +12,16 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { command, misuse, options } from "./cli.ts";
-import { Failure, root, run, step } from "./shared.mjs";
+import { command, misuse, options, wholeNumber } from "./cli.ts";
+import { Failure, reporting, root, run, step } from "./shared.ts";
 
 const USAGE = `Usage: npm run fuzz [-- --only TARGET] [--seconds 60] [--keep]
 
-  --only TARGET    only this target: %TARGETS%
-  --seconds N      how long each target runs (default: 60)
-  --keep           adds what reached new code to the corpus`;
+  --only TARGET    run only this target: %TARGETS%
+  --seconds N      the time for each target (default: 60)
+  --keep           add the inputs that reached new code to the corpus`;
 
-/** What makes the compiler report which code an input reaches, as cargo-fuzz has it; a stable compiler takes it too. */
+/** Makes the compiler report which code an input reaches: the flags of cargo-fuzz, which needs a nightly compiler. */
 const COVERAGE = [
   "-Cpasses=sancov-module",
   "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -38,7 +36,7 @@ const TARGETS = readdirSync(corpusFolder)
   .map((name) => basename(name, ".jsonl"))
   .sort();
 
-// An input is a line of the corpus: a JSON string, all ASCII, in which a character stands for the byte of its number.
+// An input is a line of the corpus: a JSON string in ASCII. The code of each of its characters is a byte of the input.
 const lines = (target: string) => readFileSync(corpusFile(target), "utf8").split("\n").filter(Boolean);
 const bytes = (line: string) => Buffer.from(JSON.parse(line), "latin1");
 const line = (file: string) =>
@@ -55,31 +53,32 @@ await command(USAGE.replace("%TARGETS%", TARGETS.join(", ")), async (args) => {
     seconds: { type: "string", default: "60" },
     keep: { type: "boolean" },
   });
-  if (!/^[1-9]\d*$/.test(values.seconds)) misuse(`--seconds is '${values.seconds}', it takes a whole number from 1 on`);
-  if (values.only !== undefined && !TARGETS.includes(values.only))
+  const seconds = wholeNumber("seconds", values.seconds);
+  if (values.only !== undefined && !TARGETS.includes(values.only)) {
     misuse(`--only is '${values.only}', the targets are ${TARGETS.join(", ")}`);
+  }
 
-  const program = await step("compile the targets", compile);
+  const program = await step("Compile the targets", compile);
   let total = 0;
   for (const target of values.only === undefined ? TARGETS : [values.only]) {
-    total += await fuzz(program, target, values.seconds, values.keep ?? false);
+    total += await fuzz(program, target, seconds, values.keep ?? false);
   }
-  console.log(`${total.toLocaleString("en")} inputs, every promise kept`);
+  console.log(`${total.toLocaleString("en")} inputs, no failure`);
 });
 
-/** Compiles the one program that has all the targets, and gives its path. */
+/** Compiles the program with all targets and returns its path. */
 async function compile(onLine: (line: string) => void) {
   // What the cc crate compiles libFuzzer with.
   const compiler = process.env.CXX ?? "c++";
-  if (spawnSync(compiler, ["--version"]).status !== 0) {
+  if ((await run(compiler, ["--version"], { reject: false })).failed) {
     throw new Failure(
-      `libFuzzer needs a C++ compiler, and there is no ${compiler}: install build-essential or g++ (Debian, Ubuntu), or run ` +
-        "`xcode-select --install` (macOS). `npm test` replays the corpus without one.",
+      `libFuzzer needs a C++ compiler, and there is no ${compiler}: install build-essential or g++ (Debian, Ubuntu), ` +
+        "or run `xcode-select --install` (macOS). `npm test` replays the corpus without a C++ compiler.",
     );
   }
   const host = /^host: (.+)$/m.exec((await run("rustc", ["-vV"])).stdout)?.[1] ?? "";
   const folder = join(root, "target", "fuzz");
-  // Named, the target is no longer the host's own, and build scripts are spared the coverage.
+  // With an explicit target cargo compiles build scripts without these flags.
   const cargo = [
     "build",
     "--release",
@@ -91,33 +90,35 @@ async function compile(onLine: (line: string) => void) {
     "--target",
     host,
   ];
-  const env = { ...process.env, RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${COVERAGE}` };
-  await run("cargo", [...cargo, "--target-dir", folder], { env, onLine });
+  const env = { RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${COVERAGE}` };
+  await run("cargo", [...cargo, "--target-dir", folder], { env, ...reporting(onLine) });
   return join(folder, host, "release", "fuzz");
 }
 
-/** Runs one target and gives the number of inputs it took. */
-async function fuzz(program: string, target: string, time: string, keep: boolean): Promise<number> {
+/** Runs one target and returns the number of its inputs. */
+async function fuzz(program: string, target: string, time: number, keep: boolean): Promise<number> {
   const scratch = mkdtempSync(join(tmpdir(), "conversations-fuzz-"));
   const [seeds, found, failing] = ["seeds", "found", "failing"].map((name) => join(scratch, name));
   try {
     for (const folder of [seeds!, found!, failing!]) mkdirSync(folder);
-    lines(target).forEach((line, index) => writeFileSync(join(seeds!, String(index).padStart(6, "0")), bytes(line)));
-    const libFuzzer = (flags: string[], onLine?: (line: string) => void) =>
+    for (const [index, line] of lines(target).entries()) {
+      writeFileSync(join(seeds!, String(index).padStart(6, "0")), bytes(line));
+    }
+    const libFuzzer = (flags: string[], onLine: (line: string) => void) =>
       run(program, [...flags, `-artifact_prefix=${failing}/`], {
-        env: { ...process.env, FUZZ_TARGET: target, RUST_BACKTRACE: "0" },
-        onLine,
+        env: { FUZZ_TARGET: target, RUST_BACKTRACE: "0" },
+        ...reporting(onLine),
       });
 
     const dictionary = `-dict=${join(root, "fuzz", "dictionary")}`;
     const flags = [`-max_total_time=${time}`, "-timeout=10", "-max_len=2048", "-print_final_stats=1", dictionary];
-    const { stderr } = await step(`fuzz ${target}`, (onLine) => libFuzzer([...flags, found!, seeds!], onLine));
+    const { stderr } = await step(`Fuzz ${target}`, (onLine) => libFuzzer([...flags, found!, seeds!], onLine));
     const [, inputs, rate] = /number_of_executed_units:\s*(\d+)\n.*average_exec_per_sec:\s*(\d+)/.exec(stderr) ?? [];
-    if (inputs === undefined) throw new Failure(`libFuzzer did not say how far it got:\n${stderr}`);
+    if (inputs === undefined) throw new Failure(`libFuzzer did not print its statistics:\n${stderr}`);
     let news = "";
     if (keep) {
-      // Of what reaches new code. How often it does so makes inputs new to the engine, but not to a reader.
-      await step(`merge ${target}`, (onLine) => libFuzzer(["-merge=1", "-use_counters=0", seeds!, found!], onLine));
+      // Without counters only inputs that reach new code are kept, not those that reach the same code more often.
+      await step(`Merge ${target}`, (onLine) => libFuzzer(["-merge=1", "-use_counters=0", seeds!, found!], onLine));
       const known = new Set(lines(target));
       const added = readdirSync(seeds!)
         .map((name) => line(join(seeds!, name)))
@@ -136,16 +137,16 @@ async function fuzz(program: string, target: string, time: string, keep: boolean
     add(target, [input]);
     throw new Failure(`${panicOf(error)}
 
-${target} breaks a promise (${name.split("-")[0]}) on this input:
+${target} fails (${name.split("-")[0]}) on this input:
   ${input}
-It is now the last line of fuzz/corpus/${target}.jsonl, so \`npm test\` fails until it is mended.`);
+It is now the last line of fuzz/corpus/${target}.jsonl. \`npm test\` fails until the bug is fixed.`);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** What the panic said, out of all that libFuzzer prints. */
+/** The panic's message in libFuzzer's output. */
 function panicOf(error: unknown) {
   const output = (error as Error).message;
-  return /^thread .*? panicked at [^]*?(?=\n(?:note: |==\d+==))/m.exec(output)?.[0] ?? output;
+  return /^thread .*? panicked at .*?(?=\n(?:note: |==\d+==))/ms.exec(output)?.[0] ?? output;
 }

@@ -1,22 +1,23 @@
-// `npm run seed`: an inbox to look at, in the local account. Made up from a fixed seed, so it is the same every time,
-// ids included; the first of its conversations is the one that the reference shows. What is there stays as it is.
+// `npm run seed`: fills the local account with an example inbox. A fixed seed makes it the same every time, ids
+// included. Its first conversation is the one that the API reference shows. Existing rows are not changed.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { random } from "../tests/random.ts";
 import { command, options } from "./cli.ts";
 import { localDatabase, migrate, text, wrangler } from "./d1.ts";
-import { step } from "./shared.mjs";
+import { step } from "./shared.ts";
 
 const USAGE = `Usage: npm run seed [-- --persist-to DIR]
 
-Fills the local account, the one that npm start opens, with ten conversations and their messages. What is there stays
-as it is, changed or not; what is missing is put (back) in its place. Works while npm start runs.
+Fills the local account of npm start with ten conversations and their messages. Adds what is missing and leaves existing
+conversations and messages unchanged. Also works while npm start runs.
 
-  --persist-to DIR    the local database in another state folder`;
+  --persist-to DIR    use the local database in another state folder`;
 
-// ------------------------------------------------------------------------------------------------------- what they say
+// --- the texts
 
-/** An exchange: turns of speakers a, b, c, each `a: text`; {slots} are filled the same way throughout. */
+/** An exchange is a list of turns, `a: text`, of the speakers a, b, c. A {slot} has one value in an exchange. */
 const EXCHANGES = [
   [
     "a: Are you free on {day}?",
@@ -166,7 +167,7 @@ const EXCHANGES = [
   ],
 ];
 
-/** The same among three and more. */
+/** Exchanges of three speakers. */
 const GROUP_EXCHANGES = [
   [
     "a: Who's coming on {day}?",
@@ -210,7 +211,7 @@ const GROUP_EXCHANGES = [
   ],
 ];
 
-/** What is still unread: said by the others, unanswered so far. */
+/** Unread exchanges: only the others speak. */
 const UNANSWERED = [
   [
     "b: Are you there?",
@@ -248,22 +249,22 @@ const SLOTS: Record<string, string[]> = {
   city2: ["Porto", "Basel", "Bruges", "Aarhus"],
 };
 
-// ------------------------------------------------------------------------------------------------------------ the inbox
+// --- the inbox
 
-/** The reference's own times: when its conversation was created, and when it was last active. */
+/** The times of the conversation in the API reference: created, and last active. */
 const CREATED = 692233200;
 const LAST = 705103200;
 const DAY = 86400;
 
 interface Conversation {
-  /** Without one it is made of the time of creation, as the service does. */
+  /** Default: an id made from the creation time, as the API makes them. */
   id?: string;
   contact_id?: string;
   group_id?: string;
-  /** Those who talk besides the account. */
+  /** The speakers other than the account. */
   others: string[];
   created_at: number;
-  /** Nothing where nobody ever said anything. */
+  /** Null if there are no messages. */
   last_active_at: number | null;
   messages: number;
   unread?: number;
@@ -283,7 +284,7 @@ const [ANNA, BEN, CLARA, DAVID, EMMA, FINN] = [
 ];
 const [CHOIR, HIKERS, FLAT] = ["Tq5nLx8RzKcVw2Gd", "f9JbYm3HuSo6XePA", "M0sWi7CtDa4EvNr1"];
 
-/** Newest first, as the list shows them. */
+/** Newest first, in the order of the API's list. */
 const INBOX: Conversation[] = [
   {
     id: "xgQQXg3hrtjh7AvZ",
@@ -367,26 +368,19 @@ const INBOX: Conversation[] = [
   },
 ];
 
-// -------------------------------------------------------------------------------------------------------------- made up
+// --- generation
 
-let state = 1991;
-/** Mulberry32: the same numbers every time. */
-function below(bound: number): number {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) % bound;
-}
+const below = random(1991);
 const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const base62 = (value: number, digits: number): string =>
   digits === 0 ? "" : base62(Math.floor(value / 62), digits - 1) + BASE62[value % 62];
-/** As src/id.rs makes them, with chance that isn't. */
+/** An id in the API's format. */
 const idOf = (seconds: number) =>
   base62(seconds * 1000 + below(1000), 7) + Array.from({ length: 9 }, () => pick([...BASE62])).join("");
 
-/** One turn of an exchange: who (null: the account itself) and what. */
+/** One turn of an exchange. The account itself has no contact id. */
 type Turn = { contact_id: string | null; message: string };
 
 function speak(exchange: readonly string[], speakers: (string | null)[]): Turn[] {
@@ -400,7 +394,7 @@ function speak(exchange: readonly string[], speakers: (string | null)[]): Turn[]
   }));
 }
 
-/** Speakers a, b and c: the account is one of them more often than not. */
+/** All speakers, in random order. The first three are a, b and c. */
 function speakers(others: string[]): (string | null)[] {
   const all: (string | null)[] = [null, ...others];
   const chosen: (string | null)[] = [];
@@ -408,7 +402,7 @@ function speakers(others: string[]): (string | null)[] {
   return chosen;
 }
 
-/** What is said, exchange by exchange, none of them twice in a row. */
+/** Exchanges without end. None is repeated before all of them were used. */
 function* talk(others: string[]): Generator<Turn[]> {
   const exchanges = others.length > 1 ? [...GROUP_EXCHANGES, ...EXCHANGES] : EXCHANGES;
   for (let rest = [...exchanges]; ; ) {
@@ -424,7 +418,7 @@ interface Message extends Turn {
   updated_at: number | null;
 }
 
-/** A conversation's messages, and when it was last opened. */
+/** A conversation's messages, and the time when it was last opened. */
 function messagesOf({ others, created_at, last_active_at, messages, unread }: Conversation) {
   if (last_active_at === null) return { messages: [], last_opened_at: null };
   const exchanges: Turn[][] = [];
@@ -432,19 +426,22 @@ function messagesOf({ others, created_at, last_active_at, messages, unread }: Co
   for (let count = 0; count < messages; count += exchanges.at(-1)!.length) exchanges.push(endless.next().value);
   if (unread !== undefined) exchanges.push(speak(UNANSWERED[unread]!, [null, others[0]!, others[1] ?? others[0]!]));
 
-  // Exchanges begin between eight in the morning and eleven at night; their turns follow each other within minutes.
+  // Exchanges begin between 8 a.m. and 11 p.m. Their turns follow each other within minutes.
   const morning = Math.ceil(created_at / DAY) * DAY + 8 * 3600;
   const days = Math.floor((last_active_at - morning) / DAY);
   const starts = exchanges.map(() => morning + below(days) * DAY + below(15 * 3600)).sort((a, b) => a - b);
   let time = created_at;
   const turns = exchanges.flatMap((exchange, n) => {
     time = Math.max(time + 900, starts[n]!);
-    return exchange.map((turn) => ({ ...turn, at: (time += 20 + below(240)) }));
+    return exchange.map((turn) => {
+      time += 20 + below(240);
+      return { ...turn, at: time };
+    });
   });
-  // The last exchange ends when the conversation was last active.
+  // The last message of the last exchange is the last activity.
   const last = exchanges.at(-1)!.length;
   const shift = last_active_at - time;
-  turns.slice(-last).forEach((turn) => (turn.at += shift));
+  for (const turn of turns.slice(-last)) turn.at += shift;
 
   const last_opened_at = unread === undefined ? last_active_at : turns.at(-last - 1)!.at + 60;
   return {
@@ -461,9 +458,9 @@ function messagesOf({ others, created_at, last_active_at, messages, unread }: Co
   };
 }
 
-// --------------------------------------------------------------------------------------------------------------- stored
+// --- storage
 
-/** Rows into a table of the account; those whose key is there already stay as they are. */
+/** Inserts rows of the account, except those whose key exists. */
 function insert(table: string, rows: Record<string, string | number | null>[]): string {
   const columns = Object.keys(rows[0]!);
   return `INSERT INTO ${table} (account_id, ${columns.join(", ")})
@@ -498,8 +495,8 @@ await command(USAGE, async (args) => {
     messages.push(...said.messages.map((message) => ({ conversation_id: id, ...message })));
   }
 
-  // A pinned message and its conversation need each other: the keys are compared when both are there. One file is one
-  // transaction; a statement must stay below D1's 100 kB.
+  // A pinned message and its conversation refer to each other: foreign keys must be checked after both are inserted.
+  // One file is one transaction. A statement must be smaller than D1's limit of 100 kB.
   const statements = [
     "PRAGMA defer_foreign_keys = ON",
     `INSERT INTO accounts (name, created_at) VALUES ('local', ${LAST}) ON CONFLICT DO NOTHING`,
@@ -511,17 +508,18 @@ await command(USAGE, async (args) => {
   try {
     const file = join(folder, "seed.sql");
     writeFileSync(file, statements.map((statement) => `${statement};\n`).join(""));
-    await step("database", async () => {
+    await step("Database", async () => {
       mkdirSync(database.folder, { recursive: true });
       await migrate(database);
     });
-    await step("inbox", () =>
+    await step("Inbox", () =>
       wrangler("d1", "execute", "DB", "--local", "--persist-to", database.folder, "--yes", "--file", file),
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   console.log(
-    `The local account has its inbox: ${conversations.length} conversations, ${messages.length} messages. What was there stayed as it was.`,
+    `The local account has the inbox: ${conversations.length} conversations, ${messages.length} messages. ` +
+      "Existing ones were not changed.",
   );
 });

@@ -1,44 +1,43 @@
-// The static files that the Worker serves, made from site/, openapi.yaml and the renderer: `node scripts/site.ts FOLDER`.
-// Part of `npm run build`.
-import { cpSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// The static files that the Worker serves, made from site/, openapi.yaml and the renderer. Part of `npm run build`.
+import { cpSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import scalar from "@scalar/fastify-api-reference";
 import { build } from "esbuild";
 import { parse } from "yaml";
-import { root } from "./shared.mjs";
+import { root } from "./shared.ts";
 
-const [folder] = process.argv.slice(2);
-if (folder === undefined) throw new Error("Usage: node scripts/site.ts FOLDER");
+/** Writes the files to a folder. */
+export async function makePages(folder: string) {
+  const site = join(root, "site");
+  const sources = [join(site, "scripts"), join(site, "tsconfig.json")];
+  cpSync(site, folder, { recursive: true, filter: (path) => !sources.includes(path) });
 
-const site = join(root, "site");
-const assets = join(folder, "assets");
-rmSync(folder, { recursive: true, force: true });
-cpSync(site, folder, {
-  recursive: true,
-  filter: (path) => path !== join(site, "scripts") && path !== join(site, "tsconfig.json"),
-});
+  const description = parse(readFileSync(join(root, "openapi.yaml"), "utf8"), { merge: true });
+  description.info.version = /^version = "(.+)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))![1];
+  writeFileSync(join(folder, "openapi.json"), JSON.stringify(description));
 
-/** The description as the API serves it, of the version that is built. */
-const description = parse(readFileSync(join(root, "openapi.yaml"), "utf8"), { merge: true });
-description.info.version = /^version = "(.+)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))![1];
-writeFileSync(join(folder, "openapi.json"), JSON.stringify(description));
+  await build({
+    entryPoints: globSync(join(site, "scripts", "*.ts")),
+    outdir: join(folder, "assets"),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    logLevel: "error",
+  });
+  writeFileSync(join(folder, "assets", "scalar.js"), renderer());
+}
 
-await build({
-  entryPoints: globSync(join(site, "scripts", "*.ts")),
-  outdir: assets,
-  bundle: true,
-  minify: true,
-  format: "esm",
-  target: "es2022",
-  logLevel: "error",
-});
-writeFileSync(join(assets, "scalar.js"), renderer());
-
-/** Scalar's API reference as one script. Its own package brings 250 others; the plugin for Fastify has the same script in
- * it and sixteen, and serves it to whoever takes the part of Fastify. */
+/** Scalar's API reference as one script. Its own package has 250 dependencies. Its plugin for Fastify has sixteen and
+ * contains the same script, which it gives to a Fastify server, or to this stand-in for one. */
 function renderer(): string {
   let script = "";
-  const reply = { header: () => reply, send: (text: string) => (script = text) };
+  const reply = {
+    header: () => reply,
+    send: (text: string) => {
+      script = text;
+    },
+  };
   const route = ({ url, handler }: { url: string; handler: (request: unknown, reply: unknown) => void }) => {
     if (url.endsWith(".js")) handler({}, reply);
   };

@@ -1,26 +1,27 @@
-// `npm run token`: the operator's tokens. On stdout only what was asked for, so that it can be piped.
+// `npm run token`: creates, lists and revokes tokens. stdout has only the result, so that it can be piped.
 import { command, misuse, options } from "./cli.ts";
 import { type Database, localDatabase, migrate } from "./d1.ts";
-import { Failure } from "./shared.mjs";
+import { Failure } from "./shared.ts";
 import { createToken, listTokens, revokeToken, SCOPES } from "./tokens.ts";
 
 const USAGE = `Usage: npm run --silent token -- COMMAND [options]
 
-  create --account NAME    print a new token, which is shown this once; makes the account when there is none
-      --name LABEL         what the token is for (default: "default")
-      --scopes "..."       what it may do: ${Object.keys(SCOPES).join(", ")}
-                           (default: all but tokens:write, which makes more of them)
-      --expires-in 30d     how long it is good for, in s, m, h, d or w (default: until it is revoked)
-      --expires-at SECONDS the same as a Unix time
-  list                     show tokens, never their secrets
-      --account NAME       only those of this account
-      --json               as JSON
-  revoke TOKEN_ID          make a token useless from the next request on
+  create --account NAME    print a new token, only this once; creates the account if it does not exist
+      --name LABEL         a label for the token (default: "default")
+      --scopes "..."       any of ${Object.keys(SCOPES).join(", ")}
+                           (default: all except tokens:write, which allows it to create tokens)
+      --expires-in 30d     its lifetime in s, m, h, d or w (default: it never expires)
+      --expires-at SECONDS its expiry time as a Unix time
+  list                     list the tokens, without their secrets
+      --account NAME       only the tokens of this account
+      --json               print JSON
+  revoke TOKEN_ID          revoke a token, effective from the next request
 
-      --remote             the deployed database instead of the local one that npm start uses
-      --persist-to DIR     the local database in another state folder`;
+      --remote             use the deployed database instead of the local one of npm start
+      --persist-to DIR     use the local database in another state folder`;
 
 const WHERE = { remote: { type: "boolean" }, "persist-to": { type: "string" } } as const;
+/** The last second of the year 9999. */
 const MAX_TIME = 253402300799;
 
 await command(USAGE, async ([action = "", ...args]) => {
@@ -53,16 +54,20 @@ await command(USAGE, async ([action = "", ...args]) => {
       const tokens = await listTokens(await open(values), values.account);
       if (values.json) console.log(JSON.stringify(tokens, null, 2));
       else if (tokens.length === 0) console.error("No tokens.");
-      else
+      else {
         printTable(
-          tokens.map(({ created_at, expires_at, revoked_at, scopes, ...token }) => ({
-            ...token,
-            scopes: scopes.join(" "),
-            created: time(created_at),
-            expires: time(expires_at),
-            revoked: time(revoked_at),
+          tokens.map((token) => ({
+            id: token.id,
+            account: token.account,
+            name: token.name,
+            scopes: token.scopes.join(" "),
+            created: time(token.created_at),
+            expires: time(token.expires_at),
+            revoked: time(token.revoked_at),
+            state: token.state,
           })),
         );
+      }
       return;
     }
     case "revoke": {
@@ -71,23 +76,23 @@ await command(USAGE, async ([action = "", ...args]) => {
         positionals: [id],
       } = options(args, WHERE, "TOKEN_ID");
       if (!/^[0-9A-Za-z]{16}$/.test(id)) {
-        throw new Failure(`'${id}' is not a token id: an id has 16 letters and digits, see \`npm run token -- list\`.`);
+        throw new Failure(`'${id}' is not a token id. An id has 16 letters and digits: see \`npm run token -- list\`.`);
       }
       if (!(await revokeToken(await open(values), id))) {
-        throw new Failure(`There is no token with the id ${id}: see \`npm run token -- list\`.`);
+        throw new Failure(`There is no token with the id ${id}. See \`npm run token -- list\`.`);
       }
       console.error(`Token ${id} is revoked.`);
       return;
     }
     default:
-      misuse(action ? `Unknown command '${action}'` : "A command is missing");
+      misuse(action ? `Unknown command '${action}'` : "The command is missing");
   }
 });
 
-/** The database that the options name. The local one is brought up to date; the deployed one is `npm run deploy`'s. */
+/** The database that the options name. Only the local one is migrated here: `npm run deploy` migrates the other. */
 async function open(values: { remote?: boolean; "persist-to"?: string }): Promise<Database> {
   if (values.remote) {
-    if (values["persist-to"] !== undefined) misuse("--persist-to is for the local database, --remote for the other");
+    if (values["persist-to"] !== undefined) misuse("--persist-to and --remote exclude each other");
     return { remote: true };
   }
   const database = localDatabase(values["persist-to"]);
@@ -97,18 +102,19 @@ async function open(values: { remote?: boolean; "persist-to"?: string }): Promis
 
 function checkedName(option: string, name: string): string {
   if (name.trim() === "") throw new Failure(`${option} is empty.`);
-  if ([...name].length > 64) throw new Failure(`${option} has ${[...name].length} characters, 64 are the most.`);
-  if (/\p{Cc}|\p{Zl}|\p{Zp}/u.test(name))
+  if ([...name].length > 64) throw new Failure(`${option} has ${[...name].length} characters, the maximum is 64.`);
+  if (/\p{Cc}|\p{Zl}|\p{Zp}/u.test(name)) {
     throw new Failure(`${option} contains a line break or another control character.`);
+  }
   return name;
 }
 
 function checkedScopes(list: string): string[] {
   const scopes = list.split(/[\s,]+/).filter((scope) => scope !== "");
   const unknown = scopes.find((scope) => !Object.hasOwn(SCOPES, scope));
-  if (unknown !== undefined)
-    throw new Failure(`There is no scope '${unknown}', only ${Object.keys(SCOPES).join(", ")}.`);
-  if (scopes.length === 0) throw new Failure(`--scopes is empty: name some of ${Object.keys(SCOPES).join(", ")}.`);
+  const supported = `Supported: ${Object.keys(SCOPES).join(", ")}.`;
+  if (unknown !== undefined) throw new Failure(`Unknown scope '${unknown}'. ${supported}`);
+  if (scopes.length === 0) throw new Failure(`--scopes is empty. ${supported}`);
   return scopes;
 }
 
@@ -116,16 +122,16 @@ function expiry(after: string | undefined, at: string | undefined): number | nul
   if (after !== undefined && at !== undefined) misuse("--expires-in and --expires-at exclude each other");
   if (at !== undefined) {
     if (!/^\d{1,12}$/.test(at) || Number(at) > MAX_TIME) {
-      throw new Failure(`--expires-at is '${at}': it takes a Unix time in whole seconds, at most ${MAX_TIME}.`);
+      throw new Failure(`--expires-at is '${at}': it must be a Unix time in seconds, at most ${MAX_TIME}.`);
     }
-    if (Number(at) * 1000 <= Date.now()) console.error("This token has expired before it was made.");
+    if (Number(at) * 1000 <= Date.now()) console.error("The expiry time of this token is in the past.");
     return Number(at);
   }
   if (after === undefined) return null;
   const [, count, unit] = /^([1-9]\d{0,8})([smhdw])$/.exec(after) ?? [];
   const end = Math.floor(Date.now() / 1000) + Number(count) * { s: 1, m: 60, h: 3600, d: 86400, w: 604800 }[unit]!;
   if (!(end <= MAX_TIME)) {
-    throw new Failure(`--expires-in is '${after}': it takes a whole number and a unit (s, m, h, d, w), like 30d.`);
+    throw new Failure(`--expires-in is '${after}': it must be a whole number and a unit (s, m, h, d, w), such as 30d.`);
   }
   return end;
 }
@@ -134,25 +140,13 @@ function time(seconds: number | null): string {
   return seconds === null ? "-" : new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
 }
 
-function printTable(
-  rows: {
-    id: string;
-    account: string;
-    name: string;
-    scopes: string;
-    created: string;
-    expires: string;
-    revoked: string;
-    state: string;
-  }[],
-) {
-  const columns = ["id", "account", "name", "scopes", "created", "expires", "revoked", "state"] as const;
-  const lines = [columns, ...rows.map((row) => columns.map((column) => row[column]))];
-  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index].length)));
+function printTable(rows: Record<string, string>[]) {
+  const lines = [Object.keys(rows[0]!), ...rows.map((row) => Object.values(row))];
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   for (const line of lines)
     console.log(
       line
-        .map((cell, index) => cell.padEnd(widths[index]))
+        .map((cell, column) => cell.padEnd(widths[column]!))
         .join("  ")
         .trimEnd(),
     );

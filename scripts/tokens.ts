@@ -1,9 +1,9 @@
-// Tokens: what one looks like, and how they are made, listed and revoked in a database. src/auth.rs is the other side.
+// The form of a token, and how tokens are created, listed and revoked in a database. The Worker checks them.
 import { createHash, randomInt } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { type Database, query, text } from "./d1.ts";
 
-/** The scopes and their bits in a token's row, as src/auth.rs has them. */
+/** The scopes and their bits in a token's row, as the Worker has them. */
 export const SCOPES: Record<string, number> = {
   "conversations:read": 1,
   "conversations:write": 2,
@@ -12,7 +12,7 @@ export const SCOPES: Record<string, number> = {
   "tokens:write": 16,
 };
 
-/** A token as the operator sees it: everything but the secret. */
+/** A token as the operator sees it: everything except the secret. */
 export type Token = {
   id: string;
   account: string;
@@ -26,13 +26,13 @@ export type Token = {
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** A number in base62, most significant digit first, filled up with zeros. */
+/** A number in base62, most significant digit first, padded with zeros. */
 const base62 = (value: number, digits: number): string =>
   digits === 0 ? "" : base62(Math.floor(value / 62), digits - 1) + BASE62[value % 62];
 
 const randomBase62 = (digits: number) => Array.from({ length: digits }, () => BASE62[randomInt(62)]).join("");
 
-/** The six characters that follow the thirty random ones, so that a mistyped token is told from a wrong one. */
+/** The six characters after the thirty random ones. They distinguish a mistyped token from an unknown one. */
 export const checksum = (random: string) => base62(crc32(random), 6);
 
 const newSecret = () => {
@@ -41,12 +41,12 @@ const newSecret = () => {
 };
 const newId = (now: number) => base62(now, 7) + randomBase62(9);
 
-/** All that is kept of a token's text. */
+/** The only form in which a token is stored. */
 export const hashOf = (secret: string) => createHash("sha256").update(secret).digest("hex");
 
 const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000);
 
-/** Makes a token, and its account when there is none of that name, and gives the token's text. */
+/** Creates a token, and its account if it does not exist. Returns the secret. */
 export async function createToken(
   database: Database,
   { account, name, scopes, expiresAt }: { account: string; name: string; scopes: string[]; expiresAt: number | null },
@@ -68,7 +68,8 @@ export async function createToken(
 export async function listTokens(database: Database, account: string | undefined): Promise<Token[]> {
   const [rows] = await query(
     database,
-    `SELECT tokens.id, accounts.name AS account, tokens.name, scopes, tokens.created_at, expires_at, revoked_at, valid_until
+    `SELECT tokens.id, accounts.name AS account, tokens.name, scopes, tokens.created_at, expires_at, revoked_at,
+       valid_until
      FROM tokens JOIN accounts ON accounts.id = tokens.account_id
      ${account === undefined ? "" : `WHERE accounts.name = ${text(account)}`}
      ORDER BY accounts.name, tokens.id`,
@@ -80,7 +81,7 @@ export async function listTokens(database: Database, account: string | undefined
   }));
 }
 
-/** Revokes a token from the next request on; one already revoked stays as it is. False when there is no such token. */
+/** Revokes a token, unless it is revoked already. Returns false if there is no such token. */
 export async function revokeToken(database: Database, id: string): Promise<boolean> {
   const [rows] = await query(
     database,

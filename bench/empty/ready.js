@@ -6,7 +6,8 @@ const BODY = JSON.stringify({
   type: "invalid_request",
   code: "token_invalid",
   message:
-    "The token is not valid: it is malformed, unknown, expired or revoked. Send a good one as Authorization: Bearer {token}.",
+    "The token is not valid: it is malformed, unknown, expired or revoked. " +
+    "Send a good one as Authorization: Bearer {token}.",
   param: null,
   documentation_url: "https://api.self.chat/#token_invalid",
   request_id: "0000000000000000",
@@ -14,7 +15,8 @@ const BODY = JSON.stringify({
 const HEADERS = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers":
-    "Allow, ETag, Idempotent-Replayed, Link, Location, RateLimit-Policy, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id",
+    "Allow, ETag, Idempotent-Replayed, Link, Location, RateLimit-Policy, Retry-After, Server-Timing, " +
+    "WWW-Authenticate, X-Request-Id",
   "cache-control": "private, no-cache",
   "x-request-id": "0000000000000000",
   "server-timing": 'd1;dur=0.000;desc="0 rows read, 0 written"',

@@ -1,8 +1,8 @@
-// The floor: plain JavaScript that does this project's D1 work in the same single call, answers the same bytes and keeps
-// the same promises (limits, a line in the log, a tag on every object), with no framework and no checks. It believes
-// whatever it is sent, knows its one token's hash beforehand (TOKEN_HASH) and gets the SQL that src/ sends from the
-// benchmark itself (STATEMENTS, texts by case), which also makes sure before any measurement that both send the same
-// statements with the same parameters.
+// The floor: plain JavaScript that does this project's D1 work in the same single call, answers the same bytes and
+// keeps the same promises (limits, a line in the log, a tag on every object), with no framework and no checks. It
+// believes whatever it is sent, knows its one token's hash beforehand (TOKEN_HASH) and gets the SQL that src/ sends
+// from the benchmark itself (STATEMENTS, texts by case), which also makes sure before any measurement that both send
+// the same statements with the same parameters.
 
 export default {
   async fetch(request, env) {
@@ -114,7 +114,8 @@ async function unauthorized(exchange, request, env, url) {
     type: "invalid_request",
     code: "token_invalid",
     message:
-      "The token is not valid: it is malformed, unknown, expired or revoked. Send a good one as Authorization: Bearer {token}.",
+      "The token is not valid: it is malformed, unknown, expired or revoked. " +
+      "Send a good one as Authorization: Bearer {token}.",
     param: null,
     documentation_url: `${url.origin}/#token_invalid`,
     request_id: exchange.id,
@@ -145,7 +146,8 @@ function answer(exchange, status, body, headers, code) {
     headers: {
       "access-control-allow-origin": "*",
       "access-control-expose-headers":
-        "Allow, ETag, Idempotent-Replayed, Link, Location, RateLimit-Policy, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id",
+        "Allow, ETag, Idempotent-Replayed, Link, Location, RateLimit-Policy, Retry-After, Server-Timing, " +
+        "WWW-Authenticate, X-Request-Id",
       "cache-control": "private, no-cache",
       "x-request-id": id,
       "server-timing": `d1;dur=${milliseconds.toFixed(3)};desc="${read} rows read, ${written} written"`,

@@ -1,19 +1,19 @@
-// Running the npm scripts as a person does, and cleaning up after them whatever happens.
+// Runs the npm scripts and cleans up after them, also when a test fails.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { root } from "../../scripts/shared.mjs";
+import { root } from "../../scripts/shared.ts";
 
-/** A state folder that is gone when the scope ends; the space in its name is there on purpose. */
+/** A state folder that is deleted when the scope ends. Its name has a space to test that paths are quoted. */
 export function stateFolder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "conversations state-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** A port that nothing listens on. */
+/** An unused port. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -40,7 +40,7 @@ export async function npmRun(script: string, ...args: string[]) {
 /** The token in the greeting of `npm start`. */
 export const tokenIn = (greeting: string) => /^Token: (self_\w{36})$/m.exec(greeting)![1];
 
-/** Sends what a curl command asks for, of the options that the reference uses. */
+/** Sends the request of a curl command. Knows only the options that the API reference uses. */
 export async function curl(command: string): Promise<{ status: number; text: string; body: any }> {
   const [, url] = /(http:\S+)/.exec(command)!;
   const [, authorization] = /-H "Authorization: (.+?)"/.exec(command)!;
@@ -54,14 +54,14 @@ export async function curl(command: string): Promise<{ status: number; text: str
   return { status: response.status, text, body: text === "" ? undefined : JSON.parse(text) };
 }
 
-/** A running `npm start`, killed with everything it started when the scope ends. */
+/** A running `npm start`. It is killed with all its processes when the scope ends. */
 export class Server implements AsyncDisposable {
   readonly output: { stdout: string; stderr: string };
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown[]>;
 
   constructor(port: number, folder: string) {
-    // A group of its own, so that a signal reaches all of it as a terminal's Ctrl-C does.
+    // A process group, so that a signal reaches all its processes, like Ctrl-C in a terminal.
     this.#child = spawn("npm", ["start", "--", "--port", String(port), "--persist-to", folder], {
       cwd: root,
       detached: true,
@@ -71,10 +71,10 @@ export class Server implements AsyncDisposable {
     this.#closed = once(this.#child, "close");
   }
 
-  /** Waits for the greeting and gives it. */
+  /** Waits for the greeting and returns it. */
   async greeting(): Promise<string> {
     const closed = this.#closed.then(() => true);
-    while (!this.output.stdout.includes("Ctrl-C stops it")) {
+    while (!this.output.stdout.includes("Press Ctrl-C to stop")) {
       if (await Promise.race([closed, once(this.#child.stdout!, "data").then(() => false)])) {
         throw new Error(`npm start ended early:\n${this.output.stdout}\n${this.output.stderr}`);
       }
@@ -82,7 +82,7 @@ export class Server implements AsyncDisposable {
     return this.output.stdout;
   }
 
-  /** Sends everything a signal and waits until all of it is gone: the pipes close with the last process. */
+  /** Sends all its processes a signal and waits for their end: the pipes close with the last process. */
   async signal(signal: NodeJS.Signals): Promise<void> {
     try {
       process.kill(-this.#child.pid!, signal);
@@ -92,7 +92,7 @@ export class Server implements AsyncDisposable {
     await this.#closed;
   }
 
-  /** Waits for the end and gives the exit code. */
+  /** Waits for the end and returns the exit code. */
   async ended(): Promise<number | null> {
     return (await this.#closed)[0] as number | null;
   }

@@ -1,11 +1,13 @@
-// `npm run seed`, in a state folder of its own: one test, because each part goes on where the last one ended.
+// `npm run seed` in its own state folder. One test, because each part continues with the state of the previous one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { localDatabase, query } from "../../scripts/d1.ts";
 import { EXAMPLE } from "../example.ts";
 import { curl, freePort, npmRun, Server, stateFolder, tokenIn } from "./processes.ts";
 
-test("an inbox as the reference shows it, and nothing that was there is touched", { timeout: 180_000 }, async (t) => {
+test("the inbox is as the API reference shows it, and existing rows are not changed", {
+  timeout: 180_000,
+}, async (t) => {
   using state = stateFolder();
   const seed = async () => {
     const { code, stdout, stderr } = await npmRun("seed", "--persist-to", state.path);
@@ -24,7 +26,7 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
   const seeded = await rows();
   const [accounts, conversations, messages] = seeded;
 
-  await t.test("ten conversations of every kind in the local account, some thousand messages", () => {
+  await t.test("the local account has ten conversations of every kind and some thousand messages", () => {
     assert.deepEqual(
       accounts.map(({ name }) => name),
       ["local"],
@@ -37,7 +39,7 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
     );
     assert.ok(
       conversations.slice(2).every(({ id }) => String(id) < "V"),
-      "what is created from now on comes before them",
+      "new conversations come before them",
     );
     for (const [kind, is] of Object.entries<(row: (typeof conversations)[number]) => unknown>({
       contact: (row) => row.contact_id !== null && row.group_id === null,
@@ -56,7 +58,7 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
     }
   });
 
-  await t.test("times and ids agree with each other", () => {
+  await t.test("the times and the ids have the same order", () => {
     const created = conversations.map(({ created_at }) => Number(created_at));
     assert.deepEqual(
       created,
@@ -88,7 +90,7 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
     }
   });
 
-  await t.test("a second time leaves every row as it is", async () => {
+  await t.test("a second seed changes no row", async () => {
     await seed();
     assert.deepEqual(await rows(), seeded);
   });
@@ -106,7 +108,7 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
     `curl -X DELETE ${api}/xgQQXg3hrtjh7AvZ \\\n  ${authorization}`,
   ];
 
-  await t.test("every curl line of the reference answers as printed there", async () => {
+  await t.test("every curl command of the reference gets the response printed there", async () => {
     const { status, text, body } = await curl(list);
     assert.equal(status, 200);
     assert.ok(text.startsWith(`{"has_more":false,"data":[${JSON.stringify(EXAMPLE)},{"id":"hSIhXBhNe8X1d8Et",`), text);
@@ -131,14 +133,14 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
     assert.deepEqual(await curl(update), { status: 200, text: JSON.stringify(muted), body: muted });
   });
 
-  await t.test("while the server runs it may be run again: what was changed stays so, what is new stays", async () => {
+  await t.test("a seed while the server runs changes no row", async () => {
     const before = await rows();
     await seed();
     assert.deepEqual(await rows(), before);
     assert.equal((await curl(retrieve)).body.is_muted, true);
   });
 
-  await t.test("the deletion, and after another seed the example is back, unchanged", async () => {
+  await t.test("after deletions a seed restores the conversation and the messages", async () => {
     assert.deepEqual(await curl(remove), { status: 204, text: "", body: undefined });
     assert.equal((await curl(retrieve)).status, 404);
     const pinned = String(conversations.find((row) => row.pinned_message_id !== null)!.pinned_message_id);
@@ -158,7 +160,7 @@ test("an inbox as the reference shows it, and nothing that was there is touched"
   await server.signal("SIGTERM");
 });
 
-test("options that make no sense are refused", async () => {
+test("invalid options are refused", async () => {
   const { code, stdout, stderr } = await npmRun("seed", "--remote");
   assert.equal(code, 2);
   assert.equal(stdout, "");

@@ -1,4 +1,4 @@
-// `npm start`, in a state folder of its own: one test, because each part goes on where the last one ended.
+// `npm start` in its own state folder. One test, because each part continues with the state of the previous one.
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
   let token = "";
   let created: { id: string; is_muted: boolean };
 
-  await t.test("the printed commands work as they are", async (t) => {
+  await t.test("the printed commands work unchanged", async (t) => {
     await using server = new Server(port, state.path);
     const greeting = await server.greeting();
     token = tokenIn(greeting);
@@ -32,7 +32,7 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
     assert.equal(creation.status, 201);
     created = creation.body;
 
-    await t.test("a second server on the same port is told so", async () => {
+    await t.test("a second server on the same port fails and names another port", async () => {
       await using second = new Server(port, state.path);
       assert.equal(await second.ended(), 1);
       assert.match(second.output.stderr, new RegExp(`Port ${port} is taken.*--port ${port + 1}`));
@@ -41,7 +41,7 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
     await assertStopped(server);
   });
 
-  await t.test("the second start has the same token and the same data, and survives SIGKILL", async () => {
+  await t.test("the second start has the same token and the same data", async () => {
     await using server = new Server(port, state.path);
     const greeting = await server.greeting();
     assert.equal(tokenIn(greeting), token);
@@ -53,7 +53,7 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
     await assert.rejects(fetch(`http://127.0.0.1:${port}/`), "something still listens");
   });
 
-  await t.test("after SIGKILL everything is still there", async () => {
+  await t.test("after SIGKILL the token and the data are the same", async () => {
     await using server = new Server(port, state.path);
     const greeting = await server.greeting();
     assert.equal(tokenIn(greeting), token);
@@ -63,7 +63,7 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
   });
 });
 
-test("options that make no sense are refused", async () => {
+test("invalid options are refused", async () => {
   using state = stateFolder();
   await using server = new Server(99999, state.path);
   assert.equal(await server.ended(), 2);

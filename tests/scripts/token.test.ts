@@ -1,4 +1,4 @@
-// `npm run token`, on a local database of its own.
+// `npm run token`, with its own local database.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
@@ -15,14 +15,14 @@ type Listed = { id: string; account: string; name: string; scopes: string[]; exp
 const list = async (...args: string[]): Promise<Listed[]> =>
   JSON.parse((await token("list", "--json", ...args, ...here)).stdout);
 
-test("the checksum is the CRC32 in base62, filled up with zeros", () => {
-  // Worked out apart from this code, with another implementation of CRC32.
+test("the checksum is the CRC-32 in base62, padded with zeros", () => {
+  // Computed with another implementation of CRC-32.
   assert.equal(checksum("0".repeat(30)), "2C8GjS");
   assert.equal(checksum("abcdefghijklmnopqrstuvwxyz0123"), "2LolCm");
   assert.equal(checksum("000000000000000000000000000405"), "00azb7");
 });
 
-test("create prints one token and nothing else", async () => {
+test("create prints only the token", async () => {
   const { code, stdout } = await token("create", "--account", "Plain", ...here);
   assert.equal(code, 0);
   assert.match(stdout, /^self_[0-9A-Za-z]{36}\n$/);
@@ -36,8 +36,9 @@ test("create prints one token and nothing else", async () => {
   assert.ok(!JSON.stringify(row).includes(text.slice(5, 35)), "the secret is in the row");
 });
 
-test("any name can be given, and reads back as it was", async () => {
+test("any name is stored and listed unchanged", async () => {
   const names = [
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the name looks like a shell's variable.
     [`O'Brien "x"; DROP TABLE tokens; --`, "/* $$ \\ %s ${HOME} `ls` */ BEGIN TRANSACTION"],
     ["日本語 🦀", "𝄞".repeat(64)],
     ["--account", "'"],
@@ -55,7 +56,7 @@ test("any name can be given, and reads back as it was", async () => {
   assert.equal((await list(`--account=${names[0][0]}`)).length, 1);
 });
 
-test("a second token of an account leaves the account and the first one alone", async () => {
+test("a second token of an account does not change the account and the first token", async () => {
   await token("create", "--account", "Twice", "--name", "first", ...here);
   await token(
     "create",
@@ -88,7 +89,7 @@ test("a token can expire", async () => {
   assert.deepEqual([past.expires_at, past.state], [1, "expired"]);
 });
 
-test("revoke takes the token's id; the table shows the state and no secret", async () => {
+test("revoke takes the token's id, and the table shows the state but no secret", async () => {
   const text = (await token("create", "--account", "Revoked", ...here)).stdout.trim();
   const [{ id }] = await list("--account", "Revoked");
   assert.equal((await token("revoke", id, ...here)).code, 0);
@@ -103,7 +104,7 @@ test("revoke takes the token's id; the table shows the state and no secret", asy
   assert.ok(!stdout.includes(text.slice(5)) && !stdout.includes(hashOf(text)));
 });
 
-test("what makes no sense is refused with a reason, on stderr alone", async () => {
+test("invalid arguments are refused with a reason on stderr", async () => {
   const refusals: [number, RegExp, ...string[]][] = [
     [2, /command is missing/],
     [2, /Unknown command 'mint'/, "mint"],

@@ -37,7 +37,8 @@ const invalid = () =>
   new ApiError(
     401,
     "token_invalid",
-    "The token is not valid: it is malformed, unknown, expired or revoked. Send a good one as Authorization: Bearer {token}.",
+    "The token is not valid: it is malformed, unknown, expired or revoked. " +
+      "Send a good one as Authorization: Bearer {token}.",
     null,
     { "WWW-Authenticate": 'Bearer realm="conversations", error="invalid_token"' },
   );

@@ -1,6 +1,6 @@
-// The part of the API that is measured, as a TypeScript team would write it: Hono for the routes, zod for what requests hold, Drizzle for the
-// database. Kept honest: nothing here is slower than it has to be in such a project, and what it answers is checked
-// against this project's Worker before every measurement.
+// The part of the API that is measured, as a TypeScript team would write it: Hono for the routes, zod for what
+// requests hold, Drizzle for the database. Kept honest: nothing here is slower than it has to be in such a project,
+// and what it answers is checked against this project's Worker before every measurement.
 import { drizzle } from "drizzle-orm/d1";
 import { Hono } from "hono";
 import { cors } from "hono/cors";

@@ -1,5 +1,5 @@
-// Rate limits: middleware that counts failures to authenticate by address. Requests by token are counted where the token
-// is known (auth.ts).
+// Rate limits: middleware that counts failures to authenticate by address. Requests by token are counted where the
+// token is known (auth.ts).
 import { createMiddleware } from "hono/factory";
 import { ApiError } from "./errors.ts";
 import type { App } from "./index.ts";
