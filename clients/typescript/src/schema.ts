@@ -246,7 +246,7 @@ export interface components {
          */
         Id: string;
         /**
-         * @description Pagination cursor. With `sort=created_at`, an object's id works.
+         * @description Pagination cursor. With `sort=created_at`, an object's id works. With `sort=last_active_at`, use a cursor from the `Link` header.
          * @example xgQQXg3hrtjh7AvZ
          */
         Position: string;
@@ -1250,7 +1250,7 @@ export interface operations {
             query?: {
                 /** @description The maximum number of objects in a page. */
                 limit?: components["parameters"]["limit"];
-                /** @description Returns the page after this cursor: an object's id or, with `sort=last_active_at`, a cursor from the `Link` header. Cannot be combined with `ending_before`. */
+                /** @description Returns the page after this cursor. Cannot be combined with `ending_before`. */
                 starting_after?: components["schemas"]["Position"];
                 /** @description Returns the page before this cursor. Cannot be combined with `starting_after`. */
                 ending_before?: components["schemas"]["Position"];
