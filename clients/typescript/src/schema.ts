@@ -703,7 +703,7 @@ export interface components {
          * @example {
          *       "type": "invalid_request",
          *       "code": "parameter_invalid",
-         *       "message": "limit must be a whole number from 1 to 100.",
+         *       "message": "`limit` must be a whole number from 1 to 100.",
          *       "param": "limit",
          *       "documentation_url": "https://api.self.chat/#parameter_invalid",
          *       "request_id": "VblPx28fUJxQZqx1"
@@ -724,7 +724,7 @@ export interface components {
             code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "resource_missing" | "path_unknown" | "method_not_allowed" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable";
             /**
              * @description What is wrong and what is valid, for people.
-             * @example limit must be a whole number from 1 to 100.
+             * @example `limit` must be a whole number from 1 to 100.
              */
             message: string;
             /**
