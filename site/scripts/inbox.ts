@@ -1,129 +1,134 @@
-// The page at `/inbox`: the API at work. It does nothing that any holder of a token couldn't do with the public API, and
-// does it through the public client. The token is kept for the tab, in its session storage, and nowhere else.
+// The page at `/inbox`. It uses only the public API, through the public client. The token is in the session storage of
+// the tab and nowhere else.
 
-import { type Conversation, Conversations, ConversationsError } from "../../clients/typescript/src/index.ts";
-import { byId, tell } from "./inbox/dom.ts";
+import {
+  type Conversation,
+  Conversations,
+  ConversationsError,
+  NetworkError,
+} from "../../clients/typescript/src/index.ts";
+import { announce, byId } from "./inbox/dom.ts";
 import { createList, type List } from "./inbox/list.ts";
 import { createThread, type Thread } from "./inbox/thread.ts";
-import { finish, toast } from "./inbox/toast.ts";
+import { closeToast, toast } from "./inbox/toast.ts";
 
-const KEY = "token";
+const STORAGE_KEY = "token";
 const narrow = matchMedia("(max-width: 760px)");
 
-/** Whether the page is being left: what is still to be sent then outlives it. */
-let leaving = false;
+/** Requests that are sent while the page unloads must outlive it (`keepalive`). */
+let unloading = false;
 addEventListener("pagehide", () => {
-  leaving = true;
-  finish();
+  unloading = true;
+  closeToast();
 });
-addEventListener("pageshow", () => (leaving = false));
+addEventListener("pageshow", () => (unloading = false));
 
 let list: List;
 let thread: Thread;
 
-const door = byId<HTMLFormElement>("door");
-const input = byId<HTMLInputElement>("token");
+const signInForm = byId<HTMLFormElement>("sign-in");
+const tokenInput = byId<HTMLInputElement>("token");
 
-door.onsubmit = (event) => {
+signInForm.onsubmit = (event) => {
   event.preventDefault();
-  void enter(input.value.trim());
+  void signIn(tokenInput.value.trim());
 };
 
-/** Opens the inbox, if the token does. */
-async function enter(token: string): Promise<void> {
-  byId("door-error").textContent = "";
+/** Shows the inbox if the API accepts the token. */
+async function signIn(token: string): Promise<void> {
+  byId("sign-in-error").textContent = "";
   const client = new Conversations({
     token,
     baseUrl: location.origin,
-    fetch: (url, init) => fetch(url, { ...init, keepalive: leaving }),
+    fetch: (url, init) => fetch(url, { ...init, keepalive: unloading }),
   });
-  thread = createThread({ client, changed: (conversation) => list.show(conversation), failed });
-  list = createList({ client, open, changed, failed });
+  thread = createThread({ client, onChange: (conversation) => list.show(conversation), onError });
+  list = createList({ client, onOpen, onChange, onError });
   try {
     await client.conversations.list({ limit: 1 }).page();
   } catch (error) {
-    return close(sentence(error));
+    return signOut(messageOf(error));
   }
-  sessionStorage.setItem(KEY, token);
-  input.value = "";
-  door.hidden = true;
+  sessionStorage.setItem(STORAGE_KEY, token);
+  tokenInput.value = "";
+  signInForm.hidden = true;
   byId("inbox").hidden = false;
-  byId("leave").hidden = false;
-  arrange();
+  byId("sign-out").hidden = false;
+  updateLayout();
   await list.load();
   list.focus(null);
 }
 
-/** Closes the inbox and forgets the token. */
-function close(why: string): void {
-  sessionStorage.removeItem(KEY);
+function signOut(reason: string): void {
+  sessionStorage.removeItem(STORAGE_KEY);
   thread.close();
   byId("conversations").replaceChildren();
   byId("inbox").hidden = true;
-  byId("leave").hidden = true;
-  door.hidden = false;
-  byId("door-error").textContent = why;
-  input.focus();
+  byId("sign-out").hidden = true;
+  signInForm.hidden = false;
+  byId("sign-in-error").textContent = reason;
+  tokenInput.focus();
 }
 
-/** What went wrong, as the API says it. */
-function sentence(error: unknown): string {
+/** The error as a person should read it. */
+function messageOf(error: unknown): string {
+  if (error instanceof NetworkError) return "Can't reach the server. Check your connection.";
   if (!(error instanceof ConversationsError)) return error instanceof Error ? error.message : String(error);
   return error.status < 500 || error.requestId === null
     ? error.message
-    : `${error.message} (Request ${error.requestId}.)`;
+    : `${error.message} (Request id: ${error.requestId})`;
 }
 
-function failed(error: unknown): void {
-  if (error instanceof ConversationsError && error.status === 401) close(sentence(error));
-  else toast(sentence(error));
+function onError(error: unknown): void {
+  if (error instanceof ConversationsError && error.status === 401) signOut(messageOf(error));
+  else toast(messageOf(error));
 }
 
-function open(conversation: Conversation): void {
+function onOpen(conversation: Conversation): void {
   list.select(conversation.id);
   void thread.open(conversation);
-  arrange();
+  updateLayout();
   byId("thread-title").focus();
 }
 
-/** The list has changed a conversation, or is deleting it. */
-function changed(id: string, conversation: Conversation | null): void {
+/** The list changed a conversation, or deletes it (null). */
+function onChange(id: string, conversation: Conversation | null): void {
   if (conversation !== null) thread.show(conversation);
-  else if (thread.current()?.id === id) shut();
+  else if (thread.current()?.id === id) closeThread();
 }
 
-function shut(): void {
+function closeThread(): void {
   const id = thread.current()?.id ?? null;
   thread.close();
   list.select(null);
-  arrange();
+  updateLayout();
   list.focus(id);
 }
 
-/** Where there is no room for both, the list and the thread take turns. */
-function arrange(): void {
+/** A narrow screen shows either the list or the thread. */
+function updateLayout(): void {
   const reading = thread.current() !== null;
   byId("list").inert = narrow.matches && reading;
   byId("thread").inert = narrow.matches && !reading;
 }
-narrow.onchange = () => list && arrange();
+narrow.onchange = () => list && updateLayout();
 
-byId("back").onclick = shut;
+byId("back").onclick = closeThread;
 byId("thread").onkeydown = (event) => {
-  if (event.key === "Escape") shut();
+  if (event.key === "Escape") closeThread();
 };
 byId("mark-unread").onclick = () => {
   const conversation = thread.current();
   if (conversation === null) return;
-  shut();
+  closeThread();
   void list.change(conversation, { last_opened_at: null }, "Marked as unread");
 };
-byId("leave").onclick = () => {
-  finish();
-  close("");
-  tell("The inbox is closed.");
+byId("sign-out").onclick = () => {
+  closeToast();
+  signOut("");
+  announce("Signed out.");
 };
 
-const kept = sessionStorage.getItem(KEY);
-if (kept !== null) void enter(kept);
-else input.focus();
+const storedToken = sessionStorage.getItem(STORAGE_KEY);
+if (storedToken !== null) void signIn(storedToken);
+else tokenInput.focus();

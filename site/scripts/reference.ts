@@ -1,17 +1,17 @@
-// The page at `/`: the API's description, rendered by Scalar. What a reader does on it stays between the page and this
-// Worker: everything of Scalar's that would speak to somebody else is off, and the page's policy forbids it besides.
+// The page at `/`: the API description, rendered by Scalar. The page sends requests only to this Worker. Every feature
+// of Scalar that calls another server is off, and the page's security policy forbids such requests too.
 export {};
 
 declare const Scalar: { createApiReference(element: string, configuration: object): unknown };
 
 const description = await (await fetch("/openapi.json")).json();
 description.info.description = description.info.description
-  // The guides' commands name the very deployment they are read on.
+  // The commands in the guides use the URL of this deployment.
   .replaceAll("{origin}", location.origin)
-  // Scalar's menu drops a heading's underscores, unless the whole of it is emphasised.
+  // Scalar's menu drops the underscores of a heading, unless the whole heading is emphasized.
   .replace(/^## (\w+)$/gm, "## *$1*");
 
-// A first try sends what is needed. Everything optional waits to be ticked, as not all of it goes together.
+// The request form sends only required parameters at first. The reader selects the others: some exclude each other.
 const { paths, components } = description;
 const inPlace = Object.values<any>(paths).flatMap((path) =>
   Object.values<any>(path).flatMap((operation) => operation.parameters ?? []),
@@ -28,7 +28,7 @@ for (const parameter of [...inPlace, ...Object.values<any>(components.parameters
   parameter.examples = { default: { value, "x-disabled": true } };
 }
 
-// One token is asked for, at the top of the page. Which scopes it needs, each operation says in words.
+// The page asks for one token, at its top. The description of each operation names the scope.
 description.security = [{ token: [] }];
 for (const path of Object.values<any>(paths))
   for (const operation of Object.values<any>(path)) if (operation.security?.length) delete operation.security;
@@ -36,8 +36,8 @@ for (const path of Object.values<any>(paths))
 Scalar.createApiReference("#reference", {
   content: description,
   servers: [{ url: location.origin }],
-  // `documentation_url` of an error is `/#` and its code, so that is the anchor of the code's heading. Scalar's anchors
-  // are its ids without the name of the document.
+  // The `documentation_url` of an error is `/#` and its code, so the heading of the code needs that anchor. Scalar
+  // makes the anchor from the heading's id, without the name of the document.
   slug: "api",
   generateHeadingSlug: ({ slug }: { slug: string }) =>
     `api/${slug === "introduction" ? "description/introduction" : slug.replaceAll("-", "_")}`,

@@ -1,5 +1,5 @@
-// The client in clients/typescript against the real Worker. Nothing here sleeps: what the client waits with is given to
-// it, and only notes how long it was asked to.
+// The client in clients/typescript with the real Worker. Nothing here sleeps: the client gets a `wait` that only
+// records the time.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -24,13 +24,16 @@ const LOST: Fetch = async (...request) => {
 const UNREACHED: Fetch = async () => {
   throw new TypeError("no such host");
 };
-/** An answer that is made up: of limits, or of something on the way to the API. */
-const saying =
+/** A fabricated response, such as one from a proxy. */
+const respond =
   (status: number, headers: Record<string, string> = {}, body = "<h1>Sorry</h1>"): Fetch =>
   async () =>
     new Response(body, { status, headers });
 
-/** A client whose attempts meet one of these each, and then the API itself; what it sent, and how long it waited. */
+/**
+ * A client whose first attempts use these functions, and later ones the API. `sent` has its requests, `waits` its
+ * waits.
+ */
 function connect(token: string, attempts: Fetch[] = [], options: Partial<Options> = {}) {
   const sent: { url: string; method: string; headers: globalThis.Headers }[] = [];
   const waits: number[] = [];
@@ -47,7 +50,7 @@ function connect(token: string, attempts: Fetch[] = [], options: Partial<Options
   return { client, sent, waits, keys: () => sent.map(({ headers }) => headers.get("idempotency-key")) };
 }
 
-/** The error of this class that a call must end with. */
+/** The error of a call, which must be of this class. */
 async function failure<E extends Error>(call: Promise<unknown>, type: new (...values: never[]) => E): Promise<E> {
   const outcome: unknown = await call.then(
     (value) => ({ value }),
@@ -56,9 +59,9 @@ async function failure<E extends Error>(call: Promise<unknown>, type: new (...va
   assert.ok(outcome instanceof type, inspect(outcome));
   return outcome;
 }
-const refusal = (call: Promise<unknown>) => failure(call, ConversationsError);
+const apiError = (call: Promise<unknown>) => failure(call, ConversationsError);
 
-/** All that a list has. */
+/** All objects of a list. */
 async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
   const found = [];
   for await (const one of list) found.push(one);
@@ -68,29 +71,29 @@ async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
 /** Ids in order: `at(1)` is the oldest. */
 const at = (n: number): string => String(n).padStart(16, "0");
 
-/** An account with conversations 1 … 25, those with an even number muted, and the ids of a list of numbers. */
-async function holder() {
+/** An account with conversations 1 to 25. Those with an even number are muted. */
+async function accountWithConversations() {
   const alice = await account();
   for (let n = 1; n <= 25; n += 1)
     await alice.insert({ id: at(n), is_muted: n % 2 === 0 ? 1 : 0, last_active_at: 100 - n });
   return alice;
 }
-const DOWN_TO = (first: number, last: number): string[] =>
+const idsDown = (first: number, last: number): string[] =>
   Array.from({ length: first - last + 1 }, (_, n) => at(first - n));
 
 // --------------------------------------------------------------------------------------------------------------- lists
 
-test("for await sees all pages, in order and once", async () => {
-  const { client, sent } = connect((await holder()).token);
+test("for await returns the objects of all pages, in order and once", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
   assert.deepEqual(
     (await all(client.conversations.list())).map(({ id }) => id),
-    DOWN_TO(25, 1),
+    idsDown(25, 1),
   );
   assert.equal(sent.length, 3);
 });
 
-test("filters, order and page size hold on every page", async () => {
-  const { client, sent } = connect((await holder()).token);
+test("filters, order and page size apply to every page", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
   const unmuted = await all(client.conversations.list({ muted: false, limit: 5, sort: "last_active_at" }));
   assert.deepEqual(
     unmuted.map(({ id }) => id),
@@ -106,44 +109,44 @@ test("an attribute that is undefined is not sent", async () => {
   assert.equal(sent[0]!.url, `${origin}${COLLECTION}?limit=1`);
 });
 
-test("a walk that ends early asks for no further page", async () => {
-  const { client, sent } = connect((await holder()).token);
+test("a for await that ends early gets no further page", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
   for await (const { id } of client.conversations.list({ limit: 2 })) if (id === at(24)) break;
   assert.equal(sent.length, 1);
 });
 
-test("with ending_before the walk goes to the newest", async () => {
-  const { client, sent } = connect((await holder()).token);
+test("with ending_before, for await goes to the newest object", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
   assert.deepEqual(
     (await all(client.conversations.list({ ending_before: at(3), limit: 10 }))).map(({ id }) => id),
-    DOWN_TO(25, 4).reverse(),
+    idsDown(25, 4).reverse(),
   );
   assert.equal(sent.length, 3);
 });
 
-test("a page leads to the pages around it, and says where there are none", async () => {
-  const { client } = connect((await holder()).token);
+test("a page has the next and the previous page, or null", async () => {
+  const { client } = connect((await accountWithConversations()).token);
   const first = await client.conversations.list().page();
-  assert.deepEqual([first.data.map(({ id }) => id), first.has_more, first.prev], [DOWN_TO(25, 16), true, null]);
+  assert.deepEqual([first.data.map(({ id }) => id), first.has_more, first.prev], [idsDown(25, 16), true, null]);
   const second = await first.next!();
   const third = await second.next!();
-  assert.deepEqual([third.data.map(({ id }) => id), third.has_more, third.next], [DOWN_TO(5, 1), false, null]);
+  assert.deepEqual([third.data.map(({ id }) => id), third.has_more, third.next], [idsDown(5, 1), false, null]);
   const back = await third.prev!();
   assert.deepEqual(back.data, second.data);
   assert.deepEqual((await back.prev!()).data, first.data);
 });
 
-test("an empty list has one page, without ways on", async () => {
+test("an empty list has one page, and no next or previous one", async () => {
   const { client } = connect((await account()).token);
   assert.deepEqual(await client.messages.list().page(), { data: [], has_more: false, next: null, prev: null });
   assert.deepEqual(await all(client.messages.list()), []);
 });
 
-test("links are followed at the client's own address only, whatever a proxy in front of the API is called", async () => {
+test("links are followed only at the base URL, also behind a proxy", async () => {
   const urls: string[] = [];
   const proxy = "https://proxy.example/api/";
   const client = new Conversations({
-    token: (await holder()).token,
+    token: (await accountWithConversations()).token,
     baseUrl: proxy,
     fetch: (url, init) => {
       urls.push(url);
@@ -157,7 +160,7 @@ test("links are followed at the client's own address only, whatever a proxy in f
 
 // ------------------------------------------------------------------------------------------------------------- objects
 
-test("conversations: created, retrieved, updated, cleared and deleted; objects are exactly the API's", async () => {
+test("conversations: create, retrieve, update, clear and delete; objects are as the API sends them", async () => {
   const alice = await account();
   const { client } = connect(alice.token);
   const created = await client.conversations.create({ contact_id: "bob", group_id: "team" });
@@ -172,7 +175,7 @@ test("conversations: created, retrieved, updated, cleared and deleted; objects a
   assert.equal((await alice.get(item(id))).status, 404);
 });
 
-test("messages: sent, retrieved, updated, listed and deleted", async () => {
+test("messages: send, retrieve, update, list and delete", async () => {
   const alice = await account();
   const { client } = connect(alice.token);
   const conversation_id = await alice.insert();
@@ -186,7 +189,7 @@ test("messages: sent, retrieved, updated, listed and deleted", async () => {
   assert.deepEqual(await all(client.messages.list({ conversation_id })), []);
 });
 
-test("tokens: made, shown once, listed, rotated and revoked", async () => {
+test("tokens: create with a secret, list without it, rotate and revoke", async () => {
   const alice = await account();
   const { client } = connect(alice.token);
   const { token, ...made } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
@@ -198,21 +201,21 @@ test("tokens: made, shown once, listed, rotated and revoked", async () => {
   assert.deepEqual(await all(connect(token).client.conversations.list()), []);
 
   const successor = await client.tokens.rotate(made.id, { grace_period: 0 });
-  assert.equal((await refusal(connect(token).client.conversations.list().page())).code, "token_invalid");
+  assert.equal((await apiError(connect(token).client.conversations.list().page())).code, "token_invalid");
   assert.deepEqual(await all(connect(successor.token).client.conversations.list()), []);
   await client.tokens.delete(successor.id);
-  assert.equal((await refusal(connect(successor.token).client.conversations.list().page())).code, "token_invalid");
+  assert.equal((await apiError(connect(successor.token).client.conversations.list().page())).code, "token_invalid");
 });
 
-test("an id is one segment of the path, whatever is in it", async () => {
+test("an id is one segment of the path, with any characters", async () => {
   const { client, sent } = connect((await account()).token);
-  assert.equal((await refusal(client.messages.delete("a/../b?c#d"))).status, 404);
+  assert.equal((await apiError(client.messages.delete("a/../b?c#d"))).status, 404);
   assert.equal(sent[0]!.url, `${origin}/v1/messages/a%2F..%2Fb%3Fc%23d`);
 });
 
 // ---------------------------------------------------------------------------------------------------------------- tags
 
-test("ifMatch: an update or a delete of what somebody else changed is refused, and nothing is written", async () => {
+test("ifMatch: an update or a delete of an object that changed fails, and nothing is written", async () => {
   const alice = await account();
   const { client } = connect(alice.token);
   const seen = await client.conversations.create({ contact_id: "bob" });
@@ -222,14 +225,14 @@ test("ifMatch: an update or a delete of what somebody else changed is refused, a
     () => client.conversations.update(seen.id, { is_pinned: true }, { ifMatch: etagOf(seen) }),
     () => client.conversations.delete(seen.id, { ifMatch: seen }),
   ]) {
-    const { status, code } = await refusal(call());
+    const { status, code } = await apiError(call());
     assert.deepEqual([status, code], [412, "precondition_failed"]);
   }
   assert.deepEqual(await client.conversations.get(seen.id), theirs);
   await client.conversations.delete(seen.id, { ifMatch: theirs });
 });
 
-test("ifNoneMatch: null while the object is what the caller has, and then what it has become", async () => {
+test("ifNoneMatch: null while the object has not changed, and then the changed object", async () => {
   const alice = await account();
   const { client } = connect(alice.token);
   const seen = await client.messages.create({ conversation_id: await alice.insert(), message: "Hello" });
@@ -239,7 +242,7 @@ test("ifNoneMatch: null while the object is what the caller has, and then what i
   assert.deepEqual(await client.messages.get(seen.id, { ifNoneMatch: seen }), changed);
 });
 
-test("a copy and an object of a list have no tag: they are no condition, and nothing is sent", async () => {
+test("a copy and an object in a list have no ETag: as a condition they throw, and nothing is sent", async () => {
   const { client, sent } = connect((await account()).token);
   const created = await client.conversations.create({ contact_id: "bob" });
   const [listed] = await all(client.conversations.list());
@@ -254,9 +257,9 @@ test("a copy and an object of a list have no tag: they are no condition, and not
 
 // -------------------------------------------------------------------------------------------------------------- errors
 
-test("an error is all that the API says of it", async () => {
+test("an error has everything from the response", async () => {
   const { client } = connect((await account()).token);
-  const error = await refusal(client.conversations.list({ limit: 101 }).page());
+  const error = await apiError(client.conversations.list({ limit: 101 }).page());
   const { requestId, message, ...rest } = error;
   assert.match(message, /100/);
   assert.match(String(requestId), /^[0-9A-Za-z]{16}$/);
@@ -271,35 +274,35 @@ test("an error is all that the API says of it", async () => {
   });
 });
 
-test("each kind of refusal has its code", async () => {
+test("each kind of error has its code", async () => {
   const { client } = connect((await account()).token);
   const reader = connect((await account(1)).token).client;
   const missing = { conversation_id: NO_ID, message: "Hello" };
   for (const [code, call] of [
     ["resource_missing", () => client.conversations.get(NO_ID)],
-    ["parameter_unknown", () => client.conversations.list({ colour: "red" } as {}).page()],
+    ["parameter_unknown", () => client.conversations.list({ colour: "red" } as object).page()],
     ["parameter_missing", () => client.conversations.create({} as never)],
-    ["parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as {})],
+    ["parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as object)],
     ["token_invalid", () => connect("self_nothing").client.conversations.get(NO_ID)],
     ["scope_insufficient", () => reader.conversations.create({ contact_id: "bob" })],
     ["body_too_large", () => client.messages.create({ ...missing, message: "x".repeat(70_000) })],
   ] as const) {
-    assert.equal((await refusal(call())).code, code);
+    assert.equal((await apiError(call())).code, code);
   }
 });
 
-test("an answer that is not the API's is an error without a code, also where it says 200", async () => {
+test("a response that is not from the API is an error without a code, even with status 200", async () => {
   const { token } = await account();
   for (const status of [200, 403, 500]) {
-    const { client, sent } = connect(token, [saying(status, { "content-type": "text/html" })]);
-    const error = await refusal(client.conversations.get(NO_ID));
+    const { client, sent } = connect(token, [respond(status, { "content-type": "text/html" })]);
+    const error = await apiError(client.conversations.get(NO_ID));
     assert.deepEqual([error.status, error.code, error.requestId, error.param], [status, null, null, null]);
     assert.match(error.message, /text\/html/);
     assert.equal(sent.length, 1);
   }
 });
 
-test("no answer is a NetworkError with its cause", async () => {
+test("no response is a NetworkError with its cause", async () => {
   const { client } = connect((await account()).token, Array(4).fill(UNREACHED));
   const error = await failure(client.conversations.get(NO_ID), NetworkError);
   assert.match(error.message, /no such host/);
@@ -307,12 +310,12 @@ test("no answer is a NetworkError with its cause", async () => {
   assert.equal(error.attempts, 4);
 });
 
-test("a port where nobody listens is a NetworkError, by the global fetch too", async () => {
+test("a closed port is a NetworkError with the global fetch too", async () => {
   const client = new Conversations({ token: "self_nothing", baseUrl: "http://127.0.0.1:1", retries: 0 });
   assert.equal((await failure(client.conversations.get(NO_ID), NetworkError)).attempts, 1);
 });
 
-test("what can't be sent at all is a TypeError, and nothing is tried", async () => {
+test("an invalid token, key or URL is a TypeError, and nothing is sent", async () => {
   const { token } = await account();
   const [badToken, badKey] = [connect("self_\n_"), connect(token)];
   await failure(badToken.client.conversations.get(NO_ID), TypeError);
@@ -321,10 +324,10 @@ test("what can't be sent at all is a TypeError, and nothing is tried", async () 
   assert.deepEqual([badToken.sent, badKey.sent], [[], []]);
 });
 
-test("the token is in nothing that is printed", async () => {
+test("printing a client or an error does not show the token", async () => {
   const { token } = await account();
-  const { client } = connect(token, [saying(500)]);
-  const error = await refusal(client.conversations.get(NO_ID));
+  const { client } = connect(token, [respond(500)]);
+  const error = await apiError(client.conversations.get(NO_ID));
   for (const shown of [
     inspect(client, { depth: 9, showHidden: true }),
     inspect(error, { depth: 9 }),
@@ -336,19 +339,19 @@ test("the token is in nothing that is printed", async () => {
 
 // ------------------------------------------------------------------------------------------------------------- retries
 
-test("a database that is down for a moment is not noticed", async () => {
+test("a call succeeds after a short failure of the database", async () => {
   const alice = await account();
   const id = await alice.insert();
   const { client, sent, waits } = connect(alice.token, [DOWN, DOWN, DOWN]);
   assert.equal((await client.conversations.get(id)).id, id);
   assert.equal(sent.length, 4);
-  // The API said how long.
+  // As long as the API asked for.
   for (const milliseconds of waits) assert.ok(milliseconds >= 5000 && milliseconds <= 5500, `waited ${milliseconds}`);
 });
 
-test("the retries end, and the error says how often it was tried", async () => {
+test("the retries end, and the error has the number of attempts", async () => {
   const { client, waits } = connect((await account()).token, Array(9).fill(DOWN));
-  const error = await refusal(client.conversations.get(NO_ID));
+  const error = await apiError(client.conversations.get(NO_ID));
   assert.deepEqual(
     [error.status, error.code, error.retryAfter, error.attempts, waits.length],
     [503, "database_unavailable", 5, 4, 3],
@@ -357,39 +360,40 @@ test("the retries end, and the error says how often it was tried", async () => {
 
 test("retries can be turned off", async () => {
   const { client, sent } = connect((await account()).token, [DOWN], { retries: 0 });
-  assert.equal((await refusal(client.conversations.get(NO_ID))).attempts, 1);
+  assert.equal((await apiError(client.conversations.get(NO_ID))).attempts, 1);
   assert.equal(sent.length, 1);
 });
 
-test("without Retry-After each wait is twice as long as the one before, by chance up to half of it shorter, and has a limit", async () => {
+test("without Retry-After each wait is twice as long, up to half of it shorter at random, and limited", async () => {
   const { client, waits } = connect((await account()).token, Array(9).fill(UNREACHED), { retries: 6, maxWait: 5000 });
   await failure(client.conversations.get(NO_ID), NetworkError);
   const longest = [500, 1000, 2000, 4000, 5000, 5000];
   assert.equal(waits.length, longest.length);
-  waits.forEach((wait, n) => assert.ok(wait >= longest[n]! / 2 && wait <= longest[n]!, `wait ${n + 1} was ${wait}`));
-  assert.ok(new Set(waits.map((wait, n) => wait / longest[n]!)).size > 1, "no chance in it");
+  for (const [n, wait] of waits.entries())
+    assert.ok(wait >= longest[n]! / 2 && wait <= longest[n]!, `wait ${n + 1} was ${wait}`);
+  assert.ok(new Set(waits.map((wait, n) => wait / longest[n]!)).size > 1, "the waits are not random");
 });
 
 test("Retry-After is honoured after 429, in seconds and as a date", async () => {
   const { token } = await account();
-  const seconds = connect(token, [saying(429, { "retry-after": "10" })]);
+  const seconds = connect(token, [respond(429, { "retry-after": "10" })]);
   await seconds.client.conversations.list().page();
   assert.ok(seconds.waits[0]! >= 10_000 && seconds.waits[0]! <= 10_500, `waited ${seconds.waits}`);
-  const date = connect(token, [saying(429, { "retry-after": new Date(Date.now() + 30_000).toUTCString() })]);
+  const date = connect(token, [respond(429, { "retry-after": new Date(Date.now() + 30_000).toUTCString() })]);
   await date.client.conversations.list().page();
   assert.ok(date.waits[0]! > 15_000 && date.waits[0]! <= 30_500, `waited ${date.waits}`);
 });
 
-test("who is asked to wait longer than maxWait is told at once", async () => {
-  const { client, sent, waits } = connect((await account()).token, [saying(429, { "retry-after": "61" })]);
-  assert.equal((await refusal(client.conversations.list().page())).retryAfter, 61);
+test("a Retry-After above maxWait is an error at once", async () => {
+  const { client, sent, waits } = connect((await account()).token, [respond(429, { "retry-after": "61" })]);
+  assert.equal((await apiError(client.conversations.list().page())).retryAfter, 61);
   assert.deepEqual([sent.length, waits], [1, []]);
-  const just = connect((await account()).token, [saying(429, { "retry-after": "60" })]);
+  const just = connect((await account()).token, [respond(429, { "retry-after": "60" })]);
   await just.client.conversations.list().page();
   assert.equal(just.sent.length, 2);
 });
 
-test("a gateway's 502, 503 and 504 are tried again, a 500 is not", async () => {
+test("502, 503 and 504 are retried, a 500 is not", async () => {
   const { token } = await account();
   for (const [status, attempts] of [
     [502, 2],
@@ -397,7 +401,7 @@ test("a gateway's 502, 503 and 504 are tried again, a 500 is not", async () => {
     [504, 2],
     [500, 1],
   ] as const) {
-    const { client, sent } = connect(token, [saying(status)]);
+    const { client, sent } = connect(token, [respond(status)]);
     await client.conversations
       .list()
       .page()
@@ -410,7 +414,7 @@ for (const [what, attempt] of [
   ["the connection is lost", LOST],
   ["the database fails", STORED_BUT_DOWN],
 ] as const) {
-  test(`a POST is done once when ${what} after it was done`, async () => {
+  test(`a POST is executed once when ${what} after it was executed`, async () => {
     const alice = await account();
     const { client, keys } = connect(alice.token, [attempt, attempt]);
     const { id } = await client.conversations.create({ contact_id: "bob" });
@@ -424,7 +428,7 @@ for (const [what, attempt] of [
   });
 }
 
-test("every POST has a key of its own, or the caller's", async () => {
+test("every POST has its own key, or the caller's", async () => {
   const alice = await account();
   const { client, keys } = connect(alice.token);
   const one = await client.conversations.create({ contact_id: "bob" });
@@ -438,7 +442,7 @@ test("every POST has a key of its own, or the caller's", async () => {
     sent,
   );
   assert.equal(
-    (await refusal(client.messages.create({ conversation_id, message: "Bye" }, { idempotencyKey: "order-7" }))).code,
+    (await apiError(client.messages.create({ conversation_id, message: "Bye" }, { idempotencyKey: "order-7" }))).code,
     "idempotency_key_reused",
   );
   assert.equal((await alice.contents()).messages.length, 1);
@@ -458,7 +462,7 @@ test("only a POST has a key", async () => {
   );
 });
 
-test("a delete whose answer was lost has deleted, and is no error", async () => {
+test("a delete whose response was lost is not an error", async () => {
   const alice = await account();
   const { client, sent } = connect(alice.token, [LOST]);
   await client.conversations.delete(await alice.insert());
@@ -466,29 +470,32 @@ test("a delete whose answer was lost has deleted, and is no error", async () => 
   assert.deepEqual((await alice.contents()).conversations, []);
 });
 
-test("a delete of what was never there is an error, also when it was limited before", async () => {
+test("a delete of an object that never existed is an error, also after a 429", async () => {
   const { token } = await account();
-  for (const attempts of [[], [saying(429, { "retry-after": "1" })]]) {
-    assert.equal((await refusal(connect(token, attempts).client.conversations.delete(NO_ID))).code, "resource_missing");
+  for (const attempts of [[], [respond(429, { "retry-after": "1" })]]) {
+    assert.equal(
+      (await apiError(connect(token, attempts).client.conversations.delete(NO_ID))).code,
+      "resource_missing",
+    );
   }
 });
 
-test("after a retry a 412 says by its attempts that it may be the caller's own doing", async () => {
+test("a 412 after a retry has more than one attempt: the first may have caused it", async () => {
   const alice = await account();
   const seen = await connect(alice.token).client.conversations.create({ contact_id: "bob" });
   const { client } = connect(alice.token, [LOST]);
-  const error = await refusal(client.conversations.update(seen.id, { is_muted: true }, { ifMatch: seen }));
+  const error = await apiError(client.conversations.update(seen.id, { is_muted: true }, { ifMatch: seen }));
   assert.deepEqual([error.code, error.attempts], ["precondition_failed", 2]);
   assert.equal((await client.conversations.get(seen.id)).is_muted, true);
 });
 
 // ------------------------------------------------------------------------------------------------------- cancellation
 
-/** Answers when its signal is aborted, and not before. */
+/** Never responds. Rejects when its signal is aborted. */
 const NEVER: Fetch = (_, { signal }) =>
   new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason)));
 
-test("a call that is cancelled beforehand sends nothing", async () => {
+test("a call with an aborted signal sends nothing", async () => {
   const { client, sent } = connect((await account()).token);
   const reason = new Error("changed my mind");
   const signal = AbortSignal.abort(reason);
@@ -507,10 +514,10 @@ test("a call that is cancelled beforehand sends nothing", async () => {
   assert.deepEqual(sent, []);
 });
 
-/** Far less than what the client would wait for if it didn't notice. */
+/** Much shorter than the wait of a client that ignores the signal. */
 const AT_ONCE = { timeout: 10_000 };
 
-test("a call that is cancelled on its way ends with the signal's reason, and is not tried again", AT_ONCE, async () => {
+test("a call that is cancelled throws the signal's reason, and is not retried", AT_ONCE, async () => {
   const controller = new AbortController();
   const reason = new Error("changed my mind");
   const { client, sent } = connect(
@@ -527,7 +534,7 @@ test("a call that is cancelled on its way ends with the signal's reason, and is 
   assert.equal(sent.length, 1);
 });
 
-test("a body that is cancelled half way ends with the signal's reason", AT_ONCE, async () => {
+test("a call that is cancelled while the body arrives throws the signal's reason", AT_ONCE, async () => {
   const controller = new AbortController();
   const reason = new Error("changed my mind");
   const { client } = connect("self_nothing", [
@@ -549,7 +556,7 @@ test("the wait before a retry is a timer, which cancelling ends at once", AT_ONC
   const { token } = await account();
   const controller = new AbortController();
   const reason = new Error("changed my mind");
-  // The first wait is over at once, during the second the call is cancelled. Nobody else waits for so long.
+  // The first wait ends at once. The call is cancelled during the second. No other timer is so long.
   const waits: number[] = [];
   const { setTimeout } = globalThis;
   t.mock.method(globalThis, "setTimeout", (over: () => void, milliseconds: number, ...rest: []) => {
@@ -557,11 +564,12 @@ test("the wait before a retry is a timer, which cancelling ends at once", AT_ONC
     waits.push(milliseconds);
     if (waits.length === 1) return setTimeout(over, 0);
     queueMicrotask(() => controller.abort(reason));
-    return (cancelled = setTimeout(assert.fail, milliseconds));
+    cancelled = setTimeout(assert.fail, milliseconds);
+    return cancelled;
   });
   let cancelled: unknown;
   const cleared = t.mock.method(globalThis, "clearTimeout");
-  const busy = saying(503, { "retry-after": "20" });
+  const busy = respond(503, { "retry-after": "20" });
   const { client, sent } = connect(token, [busy, audited(), busy], { wait: undefined as never });
   await client.conversations.list().page();
   assert.equal(sent.length, 2);
@@ -573,7 +581,7 @@ test("the wait before a retry is a timer, which cancelling ends at once", AT_ONC
   );
 });
 
-test("an attempt that takes too long is tried again", async () => {
+test("an attempt that times out is retried", async () => {
   const alice = await account();
   const id = await alice.insert();
   const slow = connect(alice.token, [NEVER, NEVER], { timeout: 1, retries: 1 });

@@ -1,4 +1,4 @@
-// The client does the same in Node and in Workers, over the network and through a service binding.
+// The client works the same in Node and in Workers, over the network and through a service binding.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { EXPECTED, everything } from "./everything.ts";
 
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
-// A second server: the Worker that calls, and beside it another instance of the API for it to be bound to.
+// A second server with two Workers: the caller, and another instance of the API, which is bound to the caller.
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
 const { compatibility_date } = rawConfig;
@@ -26,7 +26,7 @@ await server.listen();
 const bound = server.getWorker("conversations");
 await bound.applyD1Migrations("DB");
 
-/** What a Worker sees that uses the client. */
+/** The result of `everything` in a Worker. */
 async function inWorker(call: { token: string; origin?: string }): Promise<unknown> {
   const response = await server.getWorker("caller").fetch("/", { method: "POST", body: JSON.stringify(call) });
   const text = await response.text();

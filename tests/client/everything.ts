@@ -1,12 +1,12 @@
-// What the client does in any environment: Node, Workers, browsers. It uses nothing that one of them lacks, and gives
-// what happened, without ids and times, so that it must be the same everywhere.
+// Uses the whole client. It runs in Node, Workers and browsers. The result has no ids and no times, so it must be the
+// same in each of them.
 
 import { Conversations, ConversationsError, etagOf, type Options } from "../../clients/typescript/src/index.ts";
 
-/** An error, as far as it is always the same. */
+/** The parts of an error that are always the same. */
 type Failure = { status: number; code: string | null; param: string | null; request: boolean };
 
-/** What `everything` gives. */
+/** The result of `everything`. */
 export const EXPECTED: Record<string, unknown> = {
   created: { contact_id: "bob", group_id: null, is_muted: false },
   sent: ["1", "2", "3"],
@@ -24,7 +24,7 @@ export const EXPECTED: Record<string, unknown> = {
   revoked: { status: 401, code: "token_invalid", param: null, request: true },
 };
 
-/** Uses all of the client, with a token that may do everything. */
+/** Uses the whole client. The token needs all scopes. */
 export async function everything(options: Options): Promise<Record<string, unknown>> {
   const client = new Conversations(options);
   const created = await client.conversations.create({ contact_id: "bob" });
@@ -45,11 +45,11 @@ export async function everything(options: Options): Promise<Record<string, unkno
   const stale = await failure(client.conversations.update(created.id, { is_muted: false }, { ifMatch: seen }));
   const invalid = await failure(client.messages.list({ limit: 0 }).page());
 
-  const unlucky = new Conversations({ ...options, fetch: losing(options.fetch), wait: () => Promise.resolve() });
-  const { id } = await unlucky.conversations.create({ contact_id: "carol" });
+  const losingClient = new Conversations({ ...options, fetch: losing(options.fetch), wait: () => Promise.resolve() });
+  const { id } = await losingClient.conversations.create({ contact_id: "carol" });
   const withCarol = [];
   for await (const conversation of client.conversations.list({ contact_id: "carol" })) withCarol.push(conversation);
-  await unlucky.conversations.delete(id);
+  await losingClient.conversations.delete(id);
 
   const controller = new AbortController();
   controller.abort();
@@ -85,7 +85,7 @@ export async function everything(options: Options): Promise<Record<string, unkno
   };
 }
 
-/** A fetch whose every first answer is lost on the way back. */
+/** A fetch that loses the first response to each request. */
 function losing(fetch: Options["fetch"] = (url, init) => globalThis.fetch(url, init)): NonNullable<Options["fetch"]> {
   const lost = new Set<string>();
   return async (url, init) => {

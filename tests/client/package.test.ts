@@ -1,5 +1,5 @@
-// The client as a package: its types are those of openapi.yaml, it can be built, and its README is true of what was
-// built: the examples, put together as one program, compile and print what they say.
+// The client as a package: its types match openapi.yaml, it can be built, and the examples in its README, joined to one
+// program, compile and print what they say.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -14,7 +14,7 @@ const client = fileURLToPath(new URL("../../clients/typescript", import.meta.url
 const scratch = mkdtempSync(join(tmpdir(), "conversations-client-"));
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** Runs a program that the client's package.json names a package for. */
+/** Runs a program from the client's development dependencies. */
 function run(script: string, ...args: string[]): void {
   const program = join(client, "node_modules", script);
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { cwd: client, encoding: "utf8" });
@@ -22,7 +22,7 @@ function run(script: string, ...args: string[]): void {
 }
 const tsc = (...args: string[]) => run("typescript/bin/tsc", ...args);
 
-/** The package as npm would install it for the programs in the scratch folder. */
+/** Installs the built package in the scratch folder. */
 function install(): void {
   const installed = join(scratch, "node_modules", "conversations-client");
   mkdirSync(installed, { recursive: true });
@@ -30,7 +30,7 @@ function install(): void {
   cpSync(join(client, "package.json"), join(installed, "package.json"));
 }
 
-test("the types are those of openapi.yaml", () => {
+test("the types match openapi.yaml", () => {
   const { types } = JSON.parse(readFileSync(join(client, "package.json"), "utf8")).scripts;
   const [generator, ...args] = types.split(" ");
   assert.equal(generator, "openapi-typescript");
@@ -64,9 +64,9 @@ test("the README's examples compile against the built package, and print what th
   t.mock.method(console, "log", (...values: unknown[]) => void printed.push(values.map(String).join(" ")));
   const worker = (await import(pathToFileURL(file).href)).default;
   t.mock.restoreAll();
-  const promised = [...program.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
-  assert.ok(promised.length >= 8);
-  assert.deepEqual(printed, promised);
+  const expected = [...program.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
+  assert.ok(expected.length >= 8);
+  assert.deepEqual(printed, expected);
 
   const env = { TOKEN: alice.token, API: { fetch: (url: string, init: RequestInit) => fetch(url, init) } };
   const response: Response = await worker.fetch(new Request("https://worker.example"), env);

@@ -1,5 +1,5 @@
-// What the compiler promises whoever uses the client. Nothing here runs: `npm test` checks the types, and each
-// `@ts-expect-error` is an error itself where there is none to expect.
+// What the compiler accepts and rejects. Nothing here runs: `npm test` checks the types, and a `@ts-expect-error`
+// without an error is an error itself.
 
 import type {
   Conversation,
@@ -9,20 +9,20 @@ import type {
   TokenWithSecret,
 } from "../../clients/typescript/src/index.ts";
 
-/** Everything that compiles, and what must not. */
+/** Calls that must compile, and calls that must not. */
 export async function types(client: Conversations, error: ConversationsError): Promise<void> {
   const conversation: Conversation = await client.conversations.create({ group_id: "team" });
-  // @ts-expect-error: a contact or a group is needed
+  // @ts-expect-error: a contact or a group is required
   await client.conversations.create({ distinct: true });
-  // @ts-expect-error: can't be changed
+  // @ts-expect-error: a contact cannot be changed
   await client.conversations.update(conversation.id, { contact_id: "bob" });
-  // @ts-expect-error: a flag can't be cleared
+  // @ts-expect-error: a flag cannot be cleared
   await client.conversations.update(conversation.id, { is_muted: null });
   await client.conversations.update(conversation.id, { archived_at: null, pinned_message_id: null });
 
-  // @ts-expect-error: there is no such filter
+  // @ts-expect-error: unknown filter
   client.conversations.list({ colour: "red" });
-  // @ts-expect-error: nor such an order
+  // @ts-expect-error: unknown order
   client.conversations.list({ sort: "name" });
   for await (const { last_active_at } of client.conversations.list({ sort: "last_active_at" })) {
     const time: number | null = last_active_at;
@@ -30,12 +30,12 @@ export async function types(client: Conversations, error: ConversationsError): P
     void (time + 1);
   }
 
-  // @ts-expect-error: null when the caller has it already
+  // @ts-expect-error: null if the object has not changed
   const changed: Conversation = await client.conversations.get(conversation.id, { ifNoneMatch: conversation });
   const some: Conversation = await client.conversations.get(conversation.id, { signal: AbortSignal.timeout(1) });
   void [changed, some];
 
-  // @ts-expect-error: the secret is shown when a token is made, and never again
+  // @ts-expect-error: only a new token has its secret
   const listed: TokenWithSecret = await client.tokens.get(conversation.id);
   const made: string = (await client.tokens.create({ name: "t", scopes: "messages:read" })).token;
   void [listed, made];

@@ -1,9 +1,9 @@
-// The pages in a real Chromium, as their readers have them. Nothing is downloaded here: it is the Chromium that npm
-// brings (Linux on x64), one named by CHROMIUM, or one that is installed. Where none starts, the tests are skipped and
-// say why.
+// Starts Chromium for the tests of the pages. Nothing is downloaded here. It is the browser in the environment variable
+// CHROMIUM, the one that npm installs (Linux x64), or an installed one. If none starts, the tests are skipped and say
+// why.
 //
-// Every page passes `audit`: no error in the console, nothing that its security policy had to refuse, and no request to
-// anyone but the Worker.
+// Every page passes `audit`: no error in the console, no violation of its security policy, and no request to another
+// origin.
 
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -26,7 +26,7 @@ const INSTALLED = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/** Unpacks npm's Chromium, its fonts and the libraries it needs, once for each version. */
+/** Unpacks npm's Chromium with its fonts and libraries, once for each version. */
 async function unpacked(): Promise<string> {
   const { version } = JSON.parse(readFileSync(join(npm, "package.json"), "utf8"));
   const folder = join(root, ".tools", `chromium-${version}`);
@@ -34,7 +34,7 @@ async function unpacked(): Promise<string> {
   const { inflate } = await import("@sparticuz/chromium");
   mkdirSync(join(root, ".tools"), { recursive: true });
   const fresh = mkdtempSync(`${folder}-`);
-  // That is where it unpacks to.
+  // `inflate` unpacks into this folder.
   const { TMPDIR } = process.env;
   process.env.TMPDIR = fresh;
   try {
@@ -42,7 +42,7 @@ async function unpacked(): Promise<string> {
     renameSync(fresh, folder);
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
-    if (!existsSync(folder)) throw error; // and otherwise somebody was faster
+    if (!existsSync(folder)) throw error; // otherwise another process has unpacked it
   } finally {
     if (TMPDIR === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = TMPDIR;
@@ -85,7 +85,7 @@ after(async () => {
 
 export const PHONE = { width: 360, height: 740 };
 
-/** A test with a page in a browser of its own: no history, no storage. */
+/** A test with a page in a new browser context, without history and storage. */
 export function inBrowser(name: string, options: BrowserContextOptions, body: (page: Page) => Promise<void>): void {
   test(name, { skip }, async () => {
     if (typeof browser === "string") return;
@@ -95,18 +95,18 @@ export function inBrowser(name: string, options: BrowserContextOptions, body: (p
       const page = await context.newPage();
       const faults = audit(page);
       await body(page);
-      assert.deepEqual(await faults(), []);
+      assert.deepEqual(faults, []);
     } finally {
       await context.close();
     }
   });
 }
 
-/** Watches a page. What it gives tells everything that no page may do. */
-function audit(page: Page): () => Promise<string[]> {
+/** Watches a page. The result collects everything that no page may do. */
+function audit(page: Page): string[] {
   const faults: string[] = [];
   page.on("console", (message) => {
-    // An answer that is an error is logged by Chromium itself: whether it may be one is for the test to say.
+    // Chromium logs every 4xx response. Whether a 4xx is right is for the test to say.
     const byChromium = /^Failed to load resource: the server responded with a status of 4/.test(message.text());
     if (["error", "warning"].includes(message.type()) && !byChromium)
       faults.push(`${message.type()}: ${message.text()}`);
@@ -117,14 +117,14 @@ function audit(page: Page): () => Promise<string[]> {
     if (url.origin !== origin && !["data:", "blob:", "about:"].includes(url.protocol))
       faults.push(`a request to ${url.origin}`);
   });
-  return async () => faults;
+  return faults;
 }
 
 const axe = readFileSync(join(root, "node_modules", "axe-core", "axe.min.js"), "utf8");
 
-/** What axe finds that keeps somebody from using the page: its serious and critical violations, a line each. */
+/** The serious and critical accessibility violations that axe finds, one line each. */
 export async function violations(page: Page): Promise<string[]> {
-  // Evaluated as the developer tools do it, past the page's policy.
+  // The page's security policy forbids scripts, so this uses the protocol of the developer tools.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe });
   const { result, exceptionDetails } = await session.send("Runtime.evaluate", {

@@ -1,11 +1,11 @@
-// The page at `/inbox`: the API at work.
+// The page at `/inbox`.
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { type Account, account, item, newToken, type Row } from "../harness.ts";
 import { inBrowser, PHONE, violations } from "./browser.ts";
 
-/** An account with conversations of these contacts, the most recently active first. */
+/** An account with a conversation for each contact, the most recently active first. */
 async function inboxOf(contacts: Record<string, Row>): Promise<{ alice: Account; ids: Record<string, string> }> {
   const alice = await account();
   const ids: Record<string, string> = {};
@@ -22,22 +22,22 @@ async function inboxOf(contacts: Record<string, Row>): Promise<{ alice: Account;
   return { alice, ids };
 }
 
-async function enter(page: Page, token: string): Promise<void> {
+async function signIn(page: Page, token: string): Promise<void> {
   await page.goto("/inbox");
   await page.getByLabel("Token").fill(token);
-  await page.getByRole("button", { name: "Open the inbox" }).click();
-  await page.getByRole("group", { name: "Show only" }).waitFor();
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("group", { name: "Filters" }).waitFor();
 }
 
 const rows = (page: Page) => page.getByRole("list", { name: "Conversations" }).getByRole("listitem");
 const row = (page: Page, contact: string) => rows(page).filter({ hasText: contact });
 const names = (page: Page) => rows(page).locator(".name").allInnerTexts();
 
-/** Waits until the list shows exactly these. */
+/** Waits until the list shows exactly these conversations. */
 async function assertNames(page: Page, expected: string[]): Promise<void> {
   for (let i = 0; i < 200; i += 1) {
     if (String(await names(page)) === String(expected)) return;
-    // A frame, which is as often as anything can have changed.
+    // Nothing can change more often than once a frame.
     await page.evaluate("new Promise((resolve) => requestAnimationFrame(resolve))");
   }
   assert.deepEqual(await names(page), expected);
@@ -47,22 +47,22 @@ const toast = (page: Page) => page.locator("#toast");
 const focused = (page: Page) =>
   page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText");
 
-inBrowser("a token opens the inbox, and stays in this tab", {}, async (page) => {
+inBrowser("a token opens the inbox, and is stored only in this tab", {}, async (page) => {
   const { alice } = await inboxOf({ bob: {} });
-  await enter(page, alice.token);
+  await signIn(page, alice.token);
   await row(page, "bob").waitFor();
   assert.ok(!page.url().includes(alice.token));
   assert.equal(await page.evaluate("JSON.stringify({ ...localStorage }) + document.cookie"), "{}");
   await page.reload();
   await row(page, "bob").waitFor();
-  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("button", { name: "Sign out" }).click();
   await page.reload();
   await page.getByLabel("Token").waitFor();
   assert.equal(await page.evaluate("sessionStorage.length"), 0);
   assert.equal(await rows(page).count(), 0);
 });
 
-inBrowser("a token that opens nothing is refused in the API's words", {}, async (page) => {
+inBrowser("an unknown token shows the API's error message", {}, async (page) => {
   await page.goto("/inbox");
   await page.getByLabel("Token").fill(newToken());
   await page.keyboard.press("Enter");
@@ -70,10 +70,21 @@ inBrowser("a token that opens nothing is refused in the API's words", {}, async 
   assert.equal(await page.evaluate("sessionStorage.length"), 0);
 });
 
-inBrowser("conversations come by activity, a page at a time", {}, async (page) => {
+inBrowser("without a connection, the page says so", {}, async (page) => {
+  await page.clock.install();
+  await page.addInitScript("fetch = async () => { throw new TypeError('Failed to fetch'); };");
+  await page.goto("/inbox");
+  await page.getByLabel("Token").fill(newToken());
+  await page.keyboard.press("Enter");
+  // Past the waits before the client's retries.
+  await page.clock.runFor(10_000);
+  await page.getByRole("alert").filter({ hasText: "Can't reach the server. Check your connection." }).waitFor();
+});
+
+inBrowser("conversations are sorted by activity, in pages", {}, async (page) => {
   const contacts = Array.from({ length: 23 }, (_, i) => `contact${i + 10}`);
   const { alice } = await inboxOf(Object.fromEntries(contacts.map((contact) => [contact, {}])));
-  await enter(page, alice.token);
+  await signIn(page, alice.token);
   await assertNames(page, contacts.slice(0, 10));
   await page.getByRole("button", { name: "Older" }).click();
   await assertNames(page, contacts.slice(10, 20));
@@ -92,7 +103,7 @@ inBrowser("the filters are switches", {}, async (page) => {
     both: { is_muted: 1, is_pinned: 1 },
     archived: { archived_at: 1 },
   });
-  await enter(page, alice.token);
+  await signIn(page, alice.token);
   await assertNames(page, ["unread", "pinned", "muted", "both"]);
   const flip = (name: string) => page.getByRole("switch", { name }).click();
   for (const [name, expected] of [
@@ -111,10 +122,10 @@ inBrowser("the filters are switches", {}, async (page) => {
   await assertNames(page, ["both"]);
 });
 
-inBrowser("pin, mute and archive are done at once, and undone", {}, async (page) => {
+inBrowser("pin, mute and archive take effect at once, and can be undone", {}, async (page) => {
   const { alice, ids } = await inboxOf({ bob: {}, carol: {} });
   const bob = async () => (await alice.get(item(ids.bob!))).json;
-  await enter(page, alice.token);
+  await signIn(page, alice.token);
   for (const [act, back, name] of [
     ["Pin", "Unpin", "is_pinned"],
     ["Mute", "Unmute", "is_muted"],
@@ -134,18 +145,18 @@ inBrowser("pin, mute and archive are done at once, and undone", {}, async (page)
   assert.equal((await bob()).archived_at, null);
 });
 
-inBrowser("delete says that it is for good, and waits until it is sure", {}, async (page) => {
+inBrowser("deletion is permanent, so it can be undone until its request is sent", {}, async (page) => {
   const { alice, ids } = await inboxOf({ bob: {}, carol: {}, dave: {} });
   await page.clock.install();
-  await enter(page, alice.token);
+  await signIn(page, alice.token);
   await page.getByRole("button", { name: "Delete bob" }).click();
-  await toast(page).getByText("for good").waitFor();
+  await toast(page).getByText("permanently").waitFor();
   await assertNames(page, ["carol", "dave"]);
   await toast(page).getByRole("button", { name: "Undo" }).click();
   await assertNames(page, ["bob", "carol", "dave"]);
   assert.equal((await alice.get(item(ids.bob!))).status, 200);
 
-  // Its time is over.
+  // The toast closes after a time.
   await page.getByRole("button", { name: "Delete bob" }).click();
   await page.mouse.move(0, 0);
   assert.equal((await alice.get(item(ids.bob!))).status, 200);
@@ -154,7 +165,7 @@ inBrowser("delete says that it is for good, and waits until it is sure", {}, asy
   assert.equal((await deleted).status(), 204);
   assert.equal((await alice.get(item(ids.bob!))).status, 404);
 
-  // The page is left.
+  // The page unloads.
   await page.getByRole("button", { name: "Delete carol" }).click();
   await page.goto("/health");
   for (let i = 0; (await alice.get(item(ids.carol!))).status !== 404; i += 1)
@@ -162,11 +173,11 @@ inBrowser("delete says that it is for good, and waits until it is sure", {}, asy
   assert.equal((await alice.get(item(ids.dave!))).status, 200);
 });
 
-inBrowser("a thread shows what was said, takes what is said next, and pins a message", {}, async (page) => {
+inBrowser("a thread shows messages, sends a message and pins a message", {}, async (page) => {
   const { alice, ids } = await inboxOf({ bob: { last_opened_at: null } });
   const bob = async () => (await alice.get(item(ids.bob!))).json;
   for (let i = 0; i < 35; i += 1) await alice.say(ids.bob!, { contact_id: "bob", message: `Line ${i}` });
-  await enter(page, alice.token);
+  await signIn(page, alice.token);
   await row(page, "bob").getByText("unread").waitFor();
   await row(page, "bob").getByRole("button", { name: /^bob/ }).click();
   const messages = page.getByRole("region", { name: "Messages" });
@@ -195,30 +206,33 @@ inBrowser("a thread shows what was said, takes what is said next, and pins a mes
   assert.equal((await bob()).last_opened_at, null);
 });
 
-inBrowser("a message that could not be sent stays, and is sent once", {}, async (page) => {
-  const { alice, ids } = await inboxOf({ bob: {} });
-  await enter(page, alice.token);
-  await row(page, "bob").getByRole("button", { name: /^bob/ }).click();
-  // The API did it, and its answer was lost for good: every one of the client's own attempts.
-  let lost = 0;
-  await page.clock.install();
-  await page.route("**/v1/messages", async (route) => {
-    if (route.request().method() !== "POST" || lost >= 4) return route.fallback();
-    lost += 1;
-    await route.fetch();
-    await route.fulfill({ status: 418, contentType: "text/plain", body: "" });
-    lost = 4;
-  });
-  await page.getByLabel("Message", { exact: true }).fill("Once");
-  await page.keyboard.press("Enter");
-  await toast(page).getByText("The answer is not the API's").waitFor();
-  assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "Once");
-  await page.keyboard.press("Enter");
-  await page.getByRole("region", { name: "Messages" }).getByText("Once").waitFor();
-  assert.equal((await alice.get(`/v1/messages?conversation_id=${ids.bob}`)).json.data.length, 1);
-});
+inBrowser(
+  "a message stays in the form after an error, and sending it again does not send it twice",
+  {},
+  async (page) => {
+    const { alice, ids } = await inboxOf({ bob: {} });
+    await signIn(page, alice.token);
+    await row(page, "bob").getByRole("button", { name: /^bob/ }).click();
+    // The API executes the request, but its response is lost. A 418 is not retried.
+    let lost = false;
+    await page.clock.install();
+    await page.route("**/v1/messages", async (route) => {
+      if (route.request().method() !== "POST" || lost) return route.fallback();
+      lost = true;
+      await route.fetch();
+      await route.fulfill({ status: 418, contentType: "text/plain", body: "" });
+    });
+    await page.getByLabel("Message", { exact: true }).fill("Once");
+    await page.keyboard.press("Enter");
+    await toast(page).getByText("Unexpected response").waitFor();
+    assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "Once");
+    await page.keyboard.press("Enter");
+    await page.getByRole("region", { name: "Messages" }).getByText("Once").waitFor();
+    assert.equal((await alice.get(`/v1/messages?conversation_id=${ids.bob}`)).json.data.length, 1);
+  },
+);
 
-inBrowser("all of it can be done from the keyboard", {}, async (page) => {
+inBrowser("the keyboard is enough for everything", {}, async (page) => {
   const { alice, ids } = await inboxOf({ bob: {}, carol: {}, dave: {} });
   const press = async (...keys: string[]) => {
     for (const key of keys) await page.keyboard.press(key);
@@ -228,14 +242,14 @@ inBrowser("all of it can be done from the keyboard", {}, async (page) => {
   await press("Enter");
   await row(page, "dave").waitFor();
   assert.equal(await focused(page), "Conversations");
-  // Past the four switches, to the first conversation, and its actions.
+  // Past the four switches to the first conversation, then to its actions.
   await press("Tab", "Tab", "Tab", "Tab", "Tab");
   assert.match(String(await focused(page)), /^bob/);
   await press("Tab", "Tab", "Tab");
   assert.equal(await focused(page), "Archive bob");
   await press("Enter");
   await assertNames(page, ["carol", "dave"]);
-  // The focus is on the next one, not lost.
+  // The next conversation has the focus.
   assert.match(String(await focused(page)), /^carol/);
   await press("ArrowDown");
   assert.match(String(await focused(page)), /^dave/);
@@ -254,7 +268,7 @@ inBrowser("all of it can be done from the keyboard", {}, async (page) => {
   );
   await press("Escape");
   assert.match(String(await focused(page)), /^dave/);
-  // Tab goes on to dave's actions and out of the list, to the undo of the first act.
+  // Tab goes through dave's actions and out of the list to the undo button.
   for (let i = 0; i < 10 && (await focused(page)) !== "Undo"; i += 1) await press("Tab");
   await press("Enter");
   await assertNames(page, ["bob", "carol", "dave"]);
@@ -268,7 +282,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     await alice.put(item(ids.bob!), { pinned_message_id: id });
     await page.goto("/inbox");
     assert.deepEqual(await violations(page), []);
-    await enter(page, alice.token);
+    await signIn(page, alice.token);
     await row(page, "bob").getByRole("button", { name: /^bob/ }).click();
     await page.locator("#pinned").waitFor();
     await page.getByRole("button", { name: "Pin carol" }).click();
@@ -278,19 +292,19 @@ for (const colorScheme of ["light", "dark"] as const) {
 }
 
 inBrowser(
-  "on a phone the list and the thread take turns",
+  "a phone shows either the list or the thread",
   { viewport: PHONE, hasTouch: true, isMobile: true },
   async (page) => {
     const { alice, ids } = await inboxOf({ bob: {}, ["c".repeat(64)]: {} });
     await alice.say(ids.bob!, { message: "w".repeat(500) });
-    await enter(page, alice.token);
+    await signIn(page, alice.token);
     const width = () => page.evaluate("document.documentElement.scrollWidth");
     assert.equal(await width(), PHONE.width);
     await row(page, "bob").getByRole("button", { name: /^bob/ }).tap();
     await page.getByText("w".repeat(500), { exact: true }).waitFor();
     assert.equal(await width(), PHONE.width);
     assert.ok(!(await page.getByRole("switch", { name: "Pinned" }).isVisible()));
-    await page.getByRole("button", { name: "Back to the conversations" }).tap();
+    await page.getByRole("button", { name: "Back to conversations" }).tap();
     await page.getByRole("switch", { name: "Pinned" }).waitFor();
     assert.match(String(await focused(page)), /^bob/);
   },

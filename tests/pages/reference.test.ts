@@ -1,4 +1,4 @@
-// The page at `/`: the reference, for people.
+// The page at `/`: the API reference.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -27,34 +27,38 @@ const inView = (element: any): Promise<void> =>
 
 const heading = (page: Page, code: string) => page.locator(`h2[id="api/${code}"]`);
 
-inBrowser("it begins with the guides, which name this very origin", {}, async (page) => {
+inBrowser("it begins with the guides, with this origin in the commands", {}, async (page) => {
   await open(page);
   for (const name of ["First call", "Tokens", "Paging", "Retries", "Errors"]) {
     await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor({ state: "attached" });
   }
   await page.getByText(`curl -G ${origin}/v1/conversations`).first().waitFor();
-  assert.doesNotMatch(await page.locator("body").innerText(), /\{origin\}/);
+  assert.doesNotMatch(String(await page.locator("body").textContent()), /\{origin\}/);
 });
 
-inBrowser("it lists every endpoint of the description", { viewport: { width: 1280, height: 1600 } }, async (page) => {
-  await open(page);
-  const menu = page.locator("aside");
-  for (const { name } of description.tags.slice(1)) await menu.getByRole("link", { name, exact: true }).click();
-  for (const { summary } of operations) await menu.getByText(summary, { exact: true }).waitFor();
-});
+inBrowser(
+  "it lists every endpoint of the API description",
+  { viewport: { width: 1280, height: 1600 } },
+  async (page) => {
+    await open(page);
+    const menu = page.locator("aside");
+    for (const { name } of description.tags.slice(1)) await menu.getByRole("link", { name, exact: true }).click();
+    for (const { summary } of operations) await menu.getByText(summary, { exact: true }).waitFor();
+  },
+);
 
-inBrowser("the documentation_url of every error leads to the very place", {}, async (page) => {
+inBrowser("the documentation_url of every error leads to its section", {}, async (page) => {
   for (const code of codes) {
-    // Each time as somebody who follows the link: a page of its own.
+    // The link may open a new page, or change the hash of an open one.
     if (code === codes[0] || code === "method_not_allowed") await open(page, `#${code}`);
     else await page.evaluate(`location.hash = "${code}"`);
     await heading(page, code).waitFor();
     await heading(page, code).evaluate(inView);
-    assert.equal(await heading(page, code).innerText(), code);
+    assert.equal(await heading(page, code).textContent(), code);
   }
 });
 
-inBrowser("a request is tried with the reader's token, and the answer shown", {}, async (page) => {
+inBrowser("a request is sent with the reader's token, and the response is shown", {}, async (page) => {
   const alice = await account();
   const id = await alice.insert({ contact_id: "bob" });
   await open(page);
@@ -70,7 +74,7 @@ inBrowser("a request is tried with the reader's token, and the answer shown", {}
   await page.getByRole("dialog").getByText(id).waitFor();
 });
 
-inBrowser("the token stays in the page: it is stored nowhere", {}, async (page) => {
+inBrowser("the token is stored nowhere", {}, async (page) => {
   const { token } = await account();
   await open(page);
   await page.getByPlaceholder("Token").fill(token);
@@ -82,19 +86,23 @@ inBrowser("the token stays in the page: it is stored nowhere", {}, async (page) 
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
-  inBrowser(`it is ${colorScheme} where the system is, and accessible`, { colorScheme }, async (page) => {
-    await open(page);
-    const background = String(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
-    const [red = 0] = /\d+/.exec(background)!.map(Number);
-    assert.equal(red < 128, colorScheme === "dark", background);
-    assert.deepEqual(await violations(page), []);
-    await page.getByRole("link", { name: /^List conversations/ }).click();
-    await page
-      .getByRole("button", { name: /^Test Request/ })
-      .first()
-      .waitFor();
-    assert.deepEqual(await violations(page), []);
-  });
+  inBrowser(
+    `it follows the system's ${colorScheme} colour scheme, and is accessible`,
+    { colorScheme },
+    async (page) => {
+      await open(page);
+      const background = String(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
+      const [red = 0] = /\d+/.exec(background)!.map(Number);
+      assert.equal(red < 128, colorScheme === "dark", background);
+      assert.deepEqual(await violations(page), []);
+      await page.getByRole("link", { name: /^List conversations/ }).click();
+      await page
+        .getByRole("button", { name: /^Test Request/ })
+        .first()
+        .waitFor();
+      assert.deepEqual(await violations(page), []);
+    },
+  );
 }
 
 inBrowser("it fits a phone", { viewport: PHONE }, async (page) => {
@@ -108,7 +116,7 @@ inBrowser("it fits a phone", { viewport: PHONE }, async (page) => {
   await page.getByRole("heading", { name: "List conversations" }).waitFor();
 });
 
-test("its policy lets no script run but the Worker's, and no request go elsewhere", async () => {
+test("the security policy allows only scripts from the Worker and requests to it", async () => {
   for (const path of ["/", "/inbox"]) {
     const { headers } = await send("GET", path);
     const policy = new Map(

@@ -1,34 +1,34 @@
-// What can go wrong: the API says no, or there is no answer. A call that its caller has cancelled throws the reason of
-// the caller's own signal, as fetch does.
+// The errors of the client: an error response, or no response. A cancelled call throws the reason of its signal, as
+// `fetch` does.
 
 import type { ErrorBody, ErrorCode } from "./types.ts";
 
-/** The API, or something on the way to it, answered with an error. */
+/** An error response from the API, or from a proxy in front of it. */
 export class ConversationsError extends Error {
   override readonly name = "ConversationsError";
   /** The HTTP status. */
   readonly status: number;
-  /** What is wrong, or null when the answer is not the API's, but a proxy's for example. */
+  /** The error code. Null if the response is not from the API, but from a proxy for example. */
   readonly code: ErrorCode | null;
-  /** The attribute or header at fault, if it is one. */
+  /** The attribute or header at fault. Null if there is none. */
   readonly param: string | null;
-  /** What to quote to whoever operates the API. */
+  /** The request id, for the support of the API. */
   readonly requestId: string | null;
-  /** Where the code is explained. */
+  /** The URL that explains the code. */
   readonly documentationUrl: string | null;
-  /** The seconds after which another try makes sense, if the answer says so. */
+  /** The number of seconds to wait before a retry. Null if the response does not say. */
   readonly retryAfter: number | null;
   /**
-   * How often the request was sent. After more than one attempt a `precondition_failed` can be the work of an earlier
-   * attempt whose answer was lost.
+   * How many times the request was sent. If it is more than 1, an earlier attempt may have caused a
+   * `precondition_failed`: it succeeded, but its response was lost.
    */
   readonly attempts: number;
 
-  /** Made from an answer whose body has been read. */
+  /** `text` is the body of the response. */
   constructor({ status, headers }: Response, text: string, attempts: number) {
     const body = parse(text);
     super(
-      body?.message ?? `The answer is not the API's: status ${status}, ${headers.get("content-type") ?? "no type"}.`,
+      body?.message ?? `Unexpected response: status ${status}, ${headers.get("content-type") ?? "no content type"}.`,
     );
     this.status = status;
     this.code = body?.code ?? null;
@@ -40,14 +40,14 @@ export class ConversationsError extends Error {
   }
 }
 
-/** There is no answer, or only a part of one: `cause` says why. Whether the API did what was asked is not known. */
+/** No response arrived, or only a part of it: `cause` says why. The API may have executed the request. */
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
-  /** How often the request was sent. */
+  /** How many times the request was sent. */
   readonly attempts: number;
 
   constructor(cause: unknown, attempts: number) {
-    super(`There was no answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`Can't reach the server: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     this.attempts = attempts;
   }
 }
@@ -61,7 +61,7 @@ function parse(text: string): ErrorBody | undefined {
   }
 }
 
-/** A Retry-After, which proxies may also write as a date. */
+/** The seconds in a `Retry-After`, which may also be a date. */
 function seconds(retryAfter: string | null): number | null {
   if (retryAfter === null) return null;
   const value = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;

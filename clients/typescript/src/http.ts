@@ -1,55 +1,54 @@
-// One call of the API: sent, and sent again while that makes sense. Every request can be repeated safely, as every POST
-// has a key that says it is the same one.
+// Sends the requests, and retries them. Every request is safe to retry, because every POST has an idempotency key.
 
 import { ConversationsError, NetworkError } from "./errors.ts";
 
-/** How to reach the API. */
+/** The options of the client. */
 export interface Options {
-  /** What opens the account: `self_` and 36 letters and digits. */
+  /** The token of the account: `self_` and 36 letters and digits. */
   token: string;
-  /** Where the API is, such as `https://api.example.com`. */
+  /** The URL of the API, such as `https://api.example.com`. */
   baseUrl: string | URL;
-  /** What sends requests instead of the global `fetch`, such as the one of a service binding. */
+  /** Replaces the global `fetch`, for example with the `fetch` of a service binding. */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
-  /** How often a request is sent again, at most: 3 unless told. */
+  /** The maximum number of retries for each request. Default: 3. */
   retries?: number;
-  /** The longest wait before a retry, in milliseconds: 60,000 unless told. An API that asks for more is not retried. */
+  /** The longest wait before a retry, in milliseconds. If the API asks for more, there is no retry. Default: 60,000. */
   maxWait?: number;
-  /** How long one attempt may take, in milliseconds: 30,000 unless told. */
+  /** The timeout of one attempt, in milliseconds. Default: 30,000. */
   timeout?: number;
-  /** What waits before a retry, in milliseconds, instead of a timer. It must reject when the signal is aborted. */
+  /** Replaces the timer that waits before a retry. It must reject when the signal is aborted. */
   wait?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
 
-/** What any call takes. */
+/** The options of every call. */
 export interface CallOptions {
-  /** Cancels the call, and any waiting that it does. */
+  /** Cancels the call, also while it waits for a retry. */
   signal?: AbortSignal | undefined;
 }
 
-/** A request in the API's terms. */
-export interface Call extends CallOptions {
+/** A request to the API. */
+export interface ApiRequest extends CallOptions {
   method: "GET" | "POST" | "PUT" | "DELETE";
-  /** From the API's root, without the first slash. */
+  /** The path without the first slash. */
   path: string;
   query?: Record<string, unknown> | URLSearchParams;
   body?: unknown;
   headers?: Record<string, string | undefined>;
 }
 
-/** A success, its body read. */
-export interface Answer {
+/** A successful response. */
+export interface ApiResponse {
   headers: Headers;
-  /** The body, or null where there is none. */
+  /** The body. Null if there is none. */
   json: any;
 }
 
-/** Overloaded, or a gateway on the way: the same request may well succeed a little later. */
-const PASSING = [429, 502, 503, 504];
-/** The first wait is about half a second; each further one is twice as long. */
+/** Statuses after which the same request may succeed a little later. */
+const TRANSIENT_STATUSES = [429, 502, 503, 504];
+/** The first wait in milliseconds. Each further wait is twice as long. */
 const FIRST_WAIT = 500;
 
-/** The API at one place, for the holder of one token. */
+/** Sends requests to one API with one token. */
 export class Http {
   readonly #base: string;
   readonly #token: string;
@@ -69,46 +68,46 @@ export class Http {
     this.#options = { fetch, retries, maxWait, timeout, wait };
   }
 
-  /** The answer to a call; throws a ConversationsError, a NetworkError, or the reason of the signal. */
-  async call({ method, path, query = {}, body, headers: extra = {}, signal }: Call): Promise<Answer> {
+  /** Sends a request. Throws a ConversationsError, a NetworkError, or the reason of the signal. */
+  async send({ method, path, query = {}, body, headers: extra = {}, signal }: ApiRequest): Promise<ApiResponse> {
     const { retries, maxWait, wait } = this.#options;
     const url = new URL(path, this.#base);
     url.search = (query instanceof URLSearchParams ? query : parameters(query)).toString();
-    // Outside of the attempts: what can't be sent at all is no failure of the network.
+    // Outside of the attempts: an invalid header is not a network error.
     const headers = new Headers({ Authorization: `Bearer ${this.#token}` });
     if (body !== undefined) headers.set("Content-Type", "application/json");
     for (const [name, value] of Object.entries(extra)) if (value !== undefined) headers.set(name, value);
     const init = { method, headers, body: body === undefined ? null : JSON.stringify(body) };
 
-    let maybeDone = false;
+    let maybeExecuted = false;
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
       const outcome = await this.#attempt(String(url), init, attempt, signal);
       if (!(outcome instanceof Error)) return outcome;
       const { status = 0, code = null, retryAfter = null } = outcome instanceof ConversationsError ? outcome : {};
-      // An earlier attempt deleted it, and its answer was lost: what the caller wants is done.
-      if (method === "DELETE" && maybeDone && code === "resource_missing")
+      // An earlier attempt deleted the object, and its response was lost.
+      if (method === "DELETE" && maybeExecuted && code === "resource_missing")
         return { headers: new Headers(), json: null };
-      const mayPass = outcome instanceof NetworkError || PASSING.includes(status);
-      if (!mayPass || attempt > retries || (retryAfter ?? 0) * 1000 > maxWait) throw outcome;
-      maybeDone ||= status !== 429;
-      await wait(pause(attempt, retryAfter, maxWait), signal);
+      const transient = outcome instanceof NetworkError || TRANSIENT_STATUSES.includes(status);
+      if (!transient || attempt > retries || (retryAfter ?? 0) * 1000 > maxWait) throw outcome;
+      maybeExecuted ||= status !== 429;
+      await wait(retryDelay(attempt, retryAfter, maxWait), signal);
     }
   }
 
-  /** Sends a request once. A failure that may pass is returned; only an aborted signal throws. */
+  /** Sends a request once. It returns errors, and throws only if the signal is aborted. */
   async #attempt(
     url: string,
     init: RequestInit,
     attempt: number,
     signal?: AbortSignal,
-  ): Promise<Answer | ConversationsError | NetworkError> {
+  ): Promise<ApiResponse | ConversationsError | NetworkError> {
     const { fetch, timeout } = this.#options;
     const controller = new AbortController();
     const abort = () => controller.abort(signal?.reason);
     signal?.addEventListener("abort", abort);
     const timer = setTimeout(
-      () => controller.abort(new DOMException(`${timeout} ms are over.`, "TimeoutError")),
+      () => controller.abort(new DOMException(`No response within ${timeout} ms.`, "TimeoutError")),
       timeout,
     );
     try {
@@ -129,10 +128,10 @@ export class Http {
 }
 
 /**
- * How long to wait after an attempt: what the API asks for, and otherwise twice as long each time. Chance spreads those
- * who failed together.
+ * The milliseconds to wait after an attempt: as long as the API asks for, or else twice as long each time. The random
+ * part spreads clients that failed at the same moment.
  */
-function pause(attempt: number, retryAfter: number | null, maxWait: number): number {
+function retryDelay(attempt: number, retryAfter: number | null, maxWait: number): number {
   if (retryAfter !== null) return retryAfter * 1000 + FIRST_WAIT * Math.random();
   return Math.min(FIRST_WAIT * 2 ** (attempt - 1), maxWait) * (0.5 + Math.random() / 2);
 }

@@ -1,15 +1,15 @@
-// The client of the Conversations API. It uses what browsers, Node and Workers all have, and nothing else.
+// The client of the Conversations API. It uses only what browsers, Node and Workers all have.
 
 import { Http, type Options } from "./http.ts";
 import { ConversationsResource, MessagesResource, TokensResource } from "./resources.ts";
 
-/** The API at one place, for the holder of one token. */
+/** The client: one API, one token. */
 export class Conversations {
   /** Conversations with contacts and groups. */
   readonly conversations: ConversationsResource;
-  /** The messages in them. */
+  /** The messages in conversations. */
   readonly messages: MessagesResource;
-  /** The tokens that open the account. */
+  /** The tokens of the account. */
   readonly tokens: TokensResource;
 
   constructor(options: Options) {

@@ -1,22 +1,22 @@
-// Lists: walked through object by object, or taken page by page. The way on is the API's `Link` header.
+// Lists, object by object or page by page. The URLs of further pages come from the API's `Link` header.
 
 import type { CallOptions, Http } from "./http.ts";
 
 /** A page of a list. */
 export interface Page<T> {
-  /** The objects, in the list's order. */
+  /** The objects, in the order of the list. */
   data: T[];
-  /** Whether there are more in the direction travelled. */
+  /** Whether there are more objects in the direction of the request. */
   has_more: boolean;
-  /** Gets the page of the objects after these; null when there are none. */
+  /** Gets the next page. Null if there is none. */
   next: ((options?: CallOptions) => Promise<Page<T>>) | null;
-  /** Gets the page of the objects before these; null when there are none, and on the first page. */
+  /** Gets the previous page. Null if there is none, and on the first page. */
   prev: ((options?: CallOptions) => Promise<Page<T>>) | null;
 }
 
 /**
- * A list, nothing of which has been asked for yet. `for await` walks through all of it, page after page as they are
- * needed; `page()` gets one page. With `ending_before` the walk goes the other way, from there to the newest.
+ * A list. It sends no request until it is used. `for await` returns all objects and gets a page when it needs one.
+ * `page()` gets one page. With `ending_before`, `for await` goes from that cursor to the newest object.
  */
 export class List<T> implements AsyncIterable<T> {
   readonly #http: Http;
@@ -24,7 +24,7 @@ export class List<T> implements AsyncIterable<T> {
   readonly #query: Record<string, unknown>;
   readonly #options: CallOptions;
 
-  /** Made by the `list` methods. */
+  /** Use the `list` methods of the client instead. */
   constructor(http: Http, path: string, query: Record<string, unknown>, options: CallOptions) {
     this.#http = http;
     this.#path = path;
@@ -32,7 +32,7 @@ export class List<T> implements AsyncIterable<T> {
     this.#options = options;
   }
 
-  /** The page that the list's own parameters name. */
+  /** Gets the page for the parameters of the list. */
   page(options: CallOptions = {}): Promise<Page<T>> {
     return this.#get(this.#query, options);
   }
@@ -46,7 +46,7 @@ export class List<T> implements AsyncIterable<T> {
   }
 
   async #get(query: Record<string, unknown> | URLSearchParams, options: CallOptions): Promise<Page<T>> {
-    const { headers, json } = await this.#http.call({
+    const { headers, json } = await this.#http.send({
       method: "GET",
       path: this.#path,
       query,
@@ -63,8 +63,8 @@ export class List<T> implements AsyncIterable<T> {
 }
 
 /**
- * The parameters of the pages that a `Link` header leads to, by their relation. No more than that is taken from it: the
- * token goes to the API's own address only, and a proxy in front of it doesn't have to rewrite links.
+ * The query parameters of the URLs in a `Link` header, by relation. The rest of the URLs is not used. So the token goes
+ * only to `baseUrl`, and a proxy in front of the API need not rewrite the links.
  */
 function parameters(link: string | null): Map<string, URLSearchParams> {
   const found = (link ?? "").matchAll(/<[^>?]*\?([^>]*)>; *rel="(\w+)"/g);

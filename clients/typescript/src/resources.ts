@@ -1,8 +1,8 @@
-// What the API has, and what can be done with it: one line for each operation.
+// The resources of the API, with a method for each endpoint.
 
-import type { Call, CallOptions, Http } from "./http.ts";
+import type { ApiRequest, CallOptions, Http } from "./http.ts";
 import { List } from "./list.ts";
-import { condition, tagged } from "./tags.ts";
+import { storeTag, tagOf } from "./tags.ts";
 import type {
   Conversation,
   ConversationChanges,
@@ -19,58 +19,60 @@ import type {
   TokenWithSecret,
 } from "./types.ts";
 
-/** What a call takes that creates something. */
+/** The options of a call that creates an object. */
 export interface CreateOptions extends CallOptions {
   /**
-   * Names this one request: whoever sends it again with the same key gets the first answer, and nothing is done twice.
-   * Without one the client makes one, which covers its own retries.
+   * Identifies this request. If it is sent again with the same key, the first response is returned and nothing is
+   * executed twice. By default the client creates a key, which makes its own retries safe.
    */
   idempotencyKey?: string | undefined;
 }
 
-/** What a call takes that changes or deletes something. */
+/** The options of a call that updates or deletes an object. */
 export interface WriteOptions extends CallOptions {
   /**
-   * Write only if the object is still the one that the client returned, or still has this ETag; otherwise the call
-   * throws `precondition_failed` and nothing is written.
+   * An object that the client returned, or an ETag. If the object changed since then, the call throws
+   * `precondition_failed` and nothing is written.
    */
   ifMatch?: object | string | undefined;
 }
 
-/** What a call takes that gets an object which the caller may have already. */
+/** The options of a call that gets an object only if it changed. */
 export interface GetOptions extends CallOptions {
-  /** The object as the client returned it before, or its ETag: if it is still that, null is returned. */
+  /**
+   * An object that the client returned, or an ETag. If the object has not changed since then, the call returns null.
+   */
   ifNoneMatch: object | string;
 }
 
-/** What all resources can do. */
+/** The methods of all resources. */
 class Resource<T extends object, Filters extends object> {
   readonly #http: Http;
   readonly #path: string;
 
-  /** Made by the client. */
+  /** Use the properties of the client instead. */
   constructor(http: Http, path: string) {
     this.#http = http;
     this.#path = path;
   }
 
-  /** All that match, newest first: `for await` walks through them, `.page()` gets a page. */
+  /** Lists all matching objects, newest first. Use `for await` or `.page()` with the result. */
   list(filters: Filters = {} as Filters, options: CallOptions = {}): List<T> {
     return new List(this.#http, this.#path, filters as Record<string, unknown>, options);
   }
 
-  /** Gets one; with `ifNoneMatch`, null when the caller has it already. */
+  /** Gets an object. With `ifNoneMatch`, returns null if the object has not changed. */
   get(id: string, options?: CallOptions): Promise<T>;
   get(id: string, options: GetOptions): Promise<T | null>;
   async get(id: string, { signal, ifNoneMatch }: CallOptions & Partial<GetOptions> = {}): Promise<T | null> {
-    return this.send<T>({ method: "GET", headers: { "If-None-Match": condition(ifNoneMatch) }, signal }, id);
+    return this.send<T>({ method: "GET", headers: { "If-None-Match": tagOf(ifNoneMatch) }, signal }, id);
   }
 
-  /** Sends a request about this resource, or about what the further segments of the path name. */
-  protected async send<R extends object>(call: Omit<Call, "path">, ...segments: string[]): Promise<R> {
+  /** Sends a request to the path of this resource, followed by the segments. */
+  protected async send<R extends object>(request: Omit<ApiRequest, "path">, ...segments: string[]): Promise<R> {
     const path = [this.#path, ...segments.map(encodeURIComponent)].join("/");
-    const { headers, json } = await this.#http.call({ path, ...call });
-    return json && tagged(json, headers);
+    const { headers, json } = await this.#http.send({ path, ...request });
+    return json && storeTag(json, headers);
   }
 
   protected async post<R extends object>(
@@ -82,23 +84,23 @@ class Resource<T extends object, Filters extends object> {
   }
 
   protected async put(id: string, body: object, { signal, ifMatch }: WriteOptions): Promise<T> {
-    return this.send({ method: "PUT", body, headers: { "If-Match": condition(ifMatch) }, signal }, id);
+    return this.send({ method: "PUT", body, headers: { "If-Match": tagOf(ifMatch) }, signal }, id);
   }
 
-  /** Deletes one. Of what is not there, `resource_missing` is thrown. */
+  /** Deletes an object. Throws `resource_missing` if it does not exist. */
   async delete(id: string, { signal, ifMatch }: WriteOptions = {}): Promise<void> {
-    await this.send({ method: "DELETE", headers: { "If-Match": condition(ifMatch) }, signal }, id);
+    await this.send({ method: "DELETE", headers: { "If-Match": tagOf(ifMatch) }, signal }, id);
   }
 }
 
 /** Conversations with contacts and groups. */
 export class ConversationsResource extends Resource<Conversation, ConversationFilters> {
-  /** Adds a conversation; with `distinct`, returns the one that is there already, if one is. */
+  /** Creates a conversation. With `distinct`, returns an existing conversation with the same contact and group. */
   create(attributes: NewConversation, options: CreateOptions = {}): Promise<Conversation> {
     return this.post(attributes, options);
   }
 
-  /** Changes what is named and nothing else; null clears. */
+  /** Updates only the given attributes. Null clears an attribute. */
   update(id: string, changes: ConversationChanges, options: WriteOptions = {}): Promise<Conversation> {
     return this.put(id, changes, options);
   }
@@ -111,20 +113,23 @@ export class MessagesResource extends Resource<Message, MessageFilters> {
     return this.post(attributes, options);
   }
 
-  /** Changes what is named and nothing else; null clears. */
+  /** Updates only the given attributes. Null clears an attribute. */
   update(id: string, changes: MessageChanges, options: WriteOptions = {}): Promise<Message> {
     return this.put(id, changes, options);
   }
 }
 
-/** The tokens that open the account. The client's own needs the scope `tokens:write`. */
+/** The tokens of the account. The client's token needs the scope `tokens:write`. */
 export class TokensResource extends Resource<Token, TokenFilters> {
-  /** Makes a token, which is in the answer as `token`, this once. */
+  /** Creates a token. Its secret, `token`, is returned only in this response. */
   create(attributes: NewToken, options: CreateOptions = {}): Promise<TokenWithSecret> {
     return this.post(attributes, options);
   }
 
-  /** Makes a successor, which is in the answer as `token`, this once. The old one stays good for the grace period. */
+  /**
+   * Creates a successor. Its secret, `token`, is returned only in this response. The old token stays valid for the
+   * grace period.
+   */
   rotate(id: string, rotation: Rotation = {}, options: CreateOptions = {}): Promise<TokenWithSecret> {
     return this.post(rotation, options, id, "rotate");
   }

@@ -13,13 +13,13 @@ export interface paths {
         };
         /**
          * List conversations
-         * @description A page of conversations, newest first, or with `sort=last_active_at` most recently active first. All filters combine. Needs the scope `conversations:read`.
+         * @description Returns a page of conversations, newest first. With `sort=last_active_at`, the most recently active come first. You can combine all filters. Requires the scope `conversations:read`.
          */
         get: operations["listConversations"];
         put?: never;
         /**
          * Create a conversation
-         * @description Adds a conversation with a contact, a group, or both. With `distinct=true`, one with the same contact and group is returned instead if there is one, unchanged. Needs the scope `conversations:write`.
+         * @description Creates a conversation with a contact, a group, or both. With `distinct=true`, an existing conversation with the same contact and group is returned unchanged instead. Requires the scope `conversations:write`.
          */
         post: operations["createConversation"];
         delete?: never;
@@ -40,25 +40,25 @@ export interface paths {
         };
         /**
          * Retrieve a conversation
-         * @description Needs the scope `conversations:read`.
+         * @description Requires the scope `conversations:read`.
          */
         get: operations["retrieveConversation"];
         /**
          * Update a conversation
-         * @description Changes the attributes that are sent and no others; null, or an empty value of a form, clears one. `PATCH` does the same. Needs the scope `conversations:write`.
+         * @description Changes only the attributes that you send. Null, or an empty value in a form, clears an attribute. `PUT` and `PATCH` do the same. Requires the scope `conversations:write`.
          */
         put: operations["updateConversation"];
         post?: never;
         /**
          * Delete a conversation
-         * @description The conversation and all its messages are gone at once. Needs the scope `conversations:write`.
+         * @description Deletes the conversation and all its messages. Requires the scope `conversations:write`.
          */
         delete: operations["deleteConversation"];
         options?: never;
         head?: never;
         /**
-         * Update a conversation, like PUT
-         * @description Changes the attributes that are sent and no others; null, or an empty value of a form, clears one. `PATCH` does the same. Needs the scope `conversations:write`.
+         * Update a conversation (PATCH)
+         * @description Changes only the attributes that you send. Null, or an empty value in a form, clears an attribute. `PUT` and `PATCH` do the same. Requires the scope `conversations:write`.
          */
         patch: operations["patchConversation"];
         trace?: never;
@@ -72,13 +72,13 @@ export interface paths {
         };
         /**
          * List messages
-         * @description A page of messages, newest first, of one conversation or of all. Needs the scope `messages:read`.
+         * @description Returns a page of messages, newest first, from one conversation or from all. Requires the scope `messages:read`.
          */
         get: operations["listMessages"];
         put?: never;
         /**
          * Send a message
-         * @description Adds a message to a conversation, which becomes active now; one of the account's own also marks it opened. Needs the scope `messages:write`.
+         * @description Adds a message to a conversation and sets its `last_active_at` to now. A message from the account itself also sets `last_opened_at`. Requires the scope `messages:write`.
          */
         post: operations["createMessage"];
         delete?: never;
@@ -99,25 +99,25 @@ export interface paths {
         };
         /**
          * Retrieve a message
-         * @description Needs the scope `messages:read`.
+         * @description Requires the scope `messages:read`.
          */
         get: operations["retrieveMessage"];
         /**
          * Update a message
-         * @description Changes the attributes that are sent and no others; null, or an empty value of a form, clears `read_at`. `PATCH` does the same. Needs the scope `messages:write`.
+         * @description Changes only the attributes that you send. Null, or an empty value in a form, clears `read_at`. `PUT` and `PATCH` do the same. Requires the scope `messages:write`.
          */
         put: operations["updateMessage"];
         post?: never;
         /**
          * Delete a message
-         * @description Where it was pinned, it is un-pinned. Needs the scope `messages:write`.
+         * @description Deletes the message. If it is pinned, it is unpinned too. Requires the scope `messages:write`.
          */
         delete: operations["deleteMessage"];
         options?: never;
         head?: never;
         /**
-         * Update a message, like PUT
-         * @description Changes the attributes that are sent and no others; null, or an empty value of a form, clears `read_at`. `PATCH` does the same. Needs the scope `messages:write`.
+         * Update a message (PATCH)
+         * @description Changes only the attributes that you send. Null, or an empty value in a form, clears `read_at`. `PUT` and `PATCH` do the same. Requires the scope `messages:write`.
          */
         patch: operations["patchMessage"];
         trace?: never;
@@ -131,13 +131,13 @@ export interface paths {
         };
         /**
          * List tokens
-         * @description A page of the account's tokens, newest first, those that are no longer good among them. Never their secrets.
+         * @description Returns a page of the account's tokens, newest first, without their secrets. Expired and revoked tokens are included.
          */
         get: operations["listTokens"];
         put?: never;
         /**
          * Create a token
-         * @description Makes a token and shows it, this once. It may do no more than the token of this request, and not for longer; without `expires_at` it expires when that does.
+         * @description Creates a token. Its secret is returned only in this response. The new token can have no scope that the token of this request lacks, and it cannot expire later. Without `expires_at` it expires at the same time.
          */
         post: operations["createToken"];
         delete?: never;
@@ -158,14 +158,14 @@ export interface paths {
         };
         /**
          * Retrieve a token
-         * @description Everything but its secret, whether it is still good or not.
+         * @description Returns the token without its secret. Expired and revoked tokens are returned too.
          */
         get: operations["retrieveToken"];
         put?: never;
         post?: never;
         /**
          * Revoke a token
-         * @description It opens nothing from the next request on. One that is no longer good is a 404.
+         * @description Revokes the token, from the next request on. A token that is expired or already revoked is a 404.
          */
         delete: operations["revokeToken"];
         options?: never;
@@ -187,7 +187,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a token
-         * @description Makes a successor with the same name, scopes and expiry and shows it, this once. The old one stays good for the grace period and is revoked after it. A token can rotate itself; with a grace of 0 the answer is then the only way on. One that may do more than the token of this request, or lasts longer, is a 403.
+         * @description Creates a successor with the same name, scopes and expiry time. Its secret is returned only in this response. The old token stays valid for the grace period and is then revoked. A token can rotate itself. With `grace_period=0` you then have no valid token if the response is lost. The response is a 403 if the old token has a scope that the token of this request lacks, or if it expires later.
          */
         post: operations["rotateToken"];
         delete?: never;
@@ -204,8 +204,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Is the service well?
-         * @description Whether the database answers, and which version this is.
+         * Health check
+         * @description Says whether the database responds, and which version of the API is running.
          */
         get: operations["health"];
         put?: never;
@@ -224,8 +224,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * This description
-         * @description All that is described here, for programs (OpenAPI 3.1).
+         * API description
+         * @description This reference for programs, as OpenAPI 3.1.
          */
         get: operations["describe"];
         put?: never;
@@ -241,17 +241,17 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * @description Sixteen letters and digits. Opaque; sorts by time of creation.
+         * @description An opaque id of 16 letters and digits. Ids sort by creation time.
          * @example xgQQXg3hrtjh7AvZ
          */
         Id: string;
         /**
-         * @description A place in a list. In order of creation the id of an object is one.
+         * @description Pagination cursor. With `sort=created_at`, an object's id works. With `sort=last_active_at`, use a cursor from the `Link` header.
          * @example xgQQXg3hrtjh7AvZ
          */
         Position: string;
         /**
-         * @description The id of a contact or a group in the deployment's own directory.
+         * @description The id of a contact or a group. The contacts and groups themselves are not part of this API.
          * @example WAz8eIbvDR60rouK
          */
         Reference: string;
@@ -277,28 +277,28 @@ export interface components {
          */
         Conversation: {
             id: components["schemas"]["Id"];
-            /** @description The contact, if it has one. */
+            /** @description The contact. Null if the conversation has none. */
             contact_id: components["schemas"]["Reference"] | null;
-            /** @description The group, if it has one. */
+            /** @description The group. Null if the conversation has none. */
             group_id: components["schemas"]["Reference"] | null;
-            /** @description The message that is pinned in it. */
+            /** @description The pinned message. Null if no message is pinned. */
             pinned_message_id: components["schemas"]["Id"] | null;
             /**
-             * @description Whether it is pinned.
+             * @description Whether the conversation is pinned.
              * @example false
              */
             is_pinned: boolean;
             /**
-             * @description Whether it is muted.
+             * @description Whether the conversation is muted.
              * @example false
              */
             is_muted: boolean;
-            /** @description When the last message was sent. */
+            /** @description The time of the last message. Null if there was none. */
             last_active_at: components["schemas"]["Timestamp"] | null;
-            /** @description When it was opened last. */
+            /** @description The time when the conversation was last opened. Null if it was never opened. */
             last_opened_at: components["schemas"]["Timestamp"] | null;
             created_at: components["schemas"]["Timestamp"];
-            /** @description When it was archived; null when it is not. */
+            /** @description The time when the conversation was archived. Null if it is not archived. */
             archived_at: components["schemas"]["Timestamp"] | null;
         };
         /**
@@ -322,12 +322,12 @@ export interface components {
          */
         ConversationList: {
             /**
-             * @description Whether there are more in the direction travelled.
+             * @description Whether there are more objects in the direction of the request.
              * @example false
              */
             has_more: boolean;
             /**
-             * @description The page.
+             * @description The objects in the page.
              * @example [
              *       {
              *         "id": "xgQQXg3hrtjh7AvZ",
@@ -346,7 +346,7 @@ export interface components {
             data: components["schemas"]["Conversation"][];
         };
         /**
-         * @description With a contact, a group, or both.
+         * @description A conversation needs a contact, a group, or both.
          * @example {
          *       "contact_id": "WAz8eIbvDR60rouK"
          *     }
@@ -357,7 +357,7 @@ export interface components {
             /** @description The group, or null. */
             group_id?: components["schemas"]["Reference"] | null;
             /**
-             * @description Return the one with the same contact and group if there is one.
+             * @description Return an existing conversation with the same contact and group, if there is one.
              * @default false
              * @example false
              */
@@ -368,7 +368,7 @@ export interface components {
             group_id: string;
         };
         /**
-         * @description With a contact, a group, or both. An empty value is none.
+         * @description A conversation needs a contact, a group, or both. An empty value means no contact or no group.
          * @example {
          *       "contact_id": "WAz8eIbvDR60rouK"
          *     }
@@ -385,7 +385,7 @@ export interface components {
              */
             group_id?: string;
             /**
-             * @description Return the one with the same contact and group if there is one.
+             * @description Return an existing conversation with the same contact and group, if there is one.
              * @default false
              * @example false
              */
@@ -401,21 +401,21 @@ export interface components {
          *     }
          */
         ConversationChanges: {
-            /** @description A message of this conversation, or null. */
+            /** @description A message of this conversation, or null to unpin. */
             pinned_message_id?: components["schemas"]["Id"] | null;
             /**
-             * @description Whether it is pinned.
+             * @description Whether the conversation is pinned.
              * @example true
              */
             is_pinned?: boolean;
             /**
-             * @description Whether it is muted.
+             * @description Whether the conversation is muted.
              * @example true
              */
             is_muted?: boolean;
-            /** @description When it was archived, or null. */
+            /** @description The time when the conversation was archived, or null to unarchive it. */
             archived_at?: components["schemas"]["Timestamp"] | null;
-            /** @description When it was opened last, or null. */
+            /** @description The time when the conversation was last opened, or null to mark it as never opened. */
             last_opened_at?: components["schemas"]["Timestamp"] | null;
         };
         /**
@@ -426,27 +426,27 @@ export interface components {
          */
         ConversationChangesForm: {
             /**
-             * @description A message of this conversation, or empty.
+             * @description A message of this conversation, or empty to unpin.
              * @example V000000000000001
              */
             pinned_message_id?: string;
             /**
-             * @description Whether it is pinned.
+             * @description Whether the conversation is pinned.
              * @example true
              */
             is_pinned?: boolean;
             /**
-             * @description Whether it is muted.
+             * @description Whether the conversation is muted.
              * @example true
              */
             is_muted?: boolean;
-            /** @description When it was archived, or empty. */
+            /** @description The time when the conversation was archived, or empty to unarchive it. */
             archived_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
-            /** @description When it was opened last, or empty. */
+            /** @description The time when the conversation was last opened, or empty to mark it as never opened. */
             last_opened_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
         };
         /**
-         * @description An empty value of a form, which means what null does in JSON.
+         * @description An empty value in a form. It means the same as null in JSON.
          * @constant
          */
         Empty: "";
@@ -464,13 +464,13 @@ export interface components {
         Message: {
             id: components["schemas"]["Id"];
             conversation_id: components["schemas"]["Id"];
-            /** @description Who sent it; null for the account itself. */
+            /** @description The sender. Null for the account itself. */
             contact_id: components["schemas"]["Reference"] | null;
             message: components["schemas"]["Text"];
-            /** @description When it was read. */
+            /** @description The time when the message was read. Null if it was not read. */
             read_at: components["schemas"]["Timestamp"] | null;
             created_at: components["schemas"]["Timestamp"];
-            /** @description When it was changed last. */
+            /** @description The time when the message was last changed. Null if it was never changed. */
             updated_at: components["schemas"]["Timestamp"] | null;
         };
         /**
@@ -491,12 +491,12 @@ export interface components {
          */
         MessageList: {
             /**
-             * @description Whether there are more in the direction travelled.
+             * @description Whether there are more objects in the direction of the request.
              * @example false
              */
             has_more: boolean;
             /**
-             * @description The page.
+             * @description The objects in the page.
              * @example [
              *       {
              *         "id": "V000000000000001",
@@ -512,7 +512,7 @@ export interface components {
             data: components["schemas"]["Message"][];
         };
         /**
-         * @description Text of 1 to 10,000 characters without NUL.
+         * @description The text, 1 to 10,000 characters without NUL.
          * @example See you at eight.
          */
         Text: string;
@@ -525,7 +525,7 @@ export interface components {
         NewMessage: {
             conversation_id: components["schemas"]["Id"];
             message: components["schemas"]["Text"];
-            /** @description Who sent it; null, or absent, for the account itself. */
+            /** @description The sender. Null, or absent, for the account itself. */
             contact_id?: components["schemas"]["Reference"] | null;
         };
         /**
@@ -538,7 +538,7 @@ export interface components {
             conversation_id: components["schemas"]["Id"];
             message: components["schemas"]["Text"];
             /**
-             * @description Who sent it; empty, or absent, for the account itself.
+             * @description The sender. Empty, or absent, for the account itself.
              * @example WAz8eIbvDR60rouK
              */
             contact_id?: string;
@@ -550,7 +550,7 @@ export interface components {
          */
         MessageChanges: {
             message?: components["schemas"]["Text"];
-            /** @description When it was read, or null. */
+            /** @description The time when the message was read, or null to mark it as not read. */
             read_at?: components["schemas"]["Timestamp"] | null;
         };
         /**
@@ -561,11 +561,11 @@ export interface components {
          */
         MessageChangesForm: {
             message?: components["schemas"]["Text"];
-            /** @description When it was read, or empty. */
+            /** @description The time when the message was read, or empty to mark it as not read. */
             read_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
         };
         /**
-         * @description Names separated by single spaces, each once: `conversations:read`, `conversations:write`, `messages:read`, `messages:write`, `tokens:write`.
+         * @description Scopes separated by single spaces, each at most once: `conversations:read`, `conversations:write`, `messages:read`, `messages:write`, `tokens:write`.
          * @example conversations:read messages:read
          */
         Scopes: string;
@@ -584,9 +584,9 @@ export interface components {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
             created_at: components["schemas"]["Timestamp"];
-            /** @description From when on it opens nothing; null when there is no such time. */
+            /** @description Expiry time. Null if the token never expires. */
             expires_at: components["schemas"]["Timestamp"] | null;
-            /** @description When it was revoked, or will be, after its grace. */
+            /** @description The time when the token was revoked, or when a rotation will revoke it. Null otherwise. */
             revoked_at: components["schemas"]["Timestamp"] | null;
         };
         /**
@@ -605,12 +605,12 @@ export interface components {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
             created_at: components["schemas"]["Timestamp"];
-            /** @description From when on it opens nothing; null when there is no such time. */
+            /** @description Expiry time. Null if the token never expires. */
             expires_at: components["schemas"]["Timestamp"] | null;
-            /** @description When it was revoked, or will be, after its grace. */
+            /** @description The time when the token was revoked, or when a rotation will revoke it. Null otherwise. */
             revoked_at: components["schemas"]["Timestamp"] | null;
             /**
-             * @description The token itself, shown this once.
+             * @description The secret. It is returned only in this response.
              * @example self_0123456789ABCDEFGHIJabcdefghij4Us3aw
              */
             token: string;
@@ -632,12 +632,12 @@ export interface components {
          */
         TokenList: {
             /**
-             * @description Whether there are more in the direction travelled.
+             * @description Whether there are more objects in the direction of the request.
              * @example false
              */
             has_more: boolean;
             /**
-             * @description The page.
+             * @description The objects in the page.
              * @example [
              *       {
              *         "id": "V000000000000002",
@@ -652,7 +652,7 @@ export interface components {
             data: components["schemas"]["Token"][];
         };
         /**
-         * @description What the token is for, on one line, which is not blank.
+         * @description What the token is for. One line that is not blank.
          * @example Web shop
          */
         Name: string;
@@ -666,7 +666,7 @@ export interface components {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
             /**
-             * @description From when on it opens nothing, which must be in the future; null, or absent, as late as can be.
+             * @description Expiry time, in the future. Null, or absent, means the expiry time of the token of this request.
              * @example 4102444800
              */
             expires_at?: components["schemas"]["Timestamp"] | null;
@@ -681,7 +681,7 @@ export interface components {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
             /**
-             * @description From when on it opens nothing, which must be in the future; empty, or absent, as late as can be.
+             * @description Expiry time, in the future. Empty, or absent, means the expiry time of the token of this request.
              * @example 4102444800
              */
             expires_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
@@ -693,7 +693,7 @@ export interface components {
          */
         Rotation: {
             /**
-             * @description Seconds that the old token stays good.
+             * @description The number of seconds that the old token stays valid.
              * @default 3600
              * @example 3600
              */
@@ -703,7 +703,7 @@ export interface components {
          * @example {
          *       "type": "invalid_request",
          *       "code": "parameter_invalid",
-         *       "message": "limit must be a whole number from 1 to 100.",
+         *       "message": "`limit` must be a whole number from 1 to 100.",
          *       "param": "limit",
          *       "documentation_url": "https://api.self.chat/#parameter_invalid",
          *       "request_id": "VblPx28fUJxQZqx1"
@@ -711,34 +711,34 @@ export interface components {
          */
         Error: {
             /**
-             * @description Whose fault it is, the request's (4xx) or the service's (5xx).
+             * @description The kind of error: an invalid request (4xx) or a failure of the service (5xx).
              * @example invalid_request
              * @enum {string}
              */
             type: "invalid_request" | "api_error";
             /**
-             * @description What went wrong, for programs. Each has a section above.
+             * @description The error code, for programs. Each code has a section above.
              * @example parameter_invalid
              * @enum {string}
              */
             code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "resource_missing" | "path_unknown" | "method_not_allowed" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable";
             /**
-             * @description What was wrong and what would be right, for people.
-             * @example limit must be a whole number from 1 to 100.
+             * @description What is wrong and what is valid, for people.
+             * @example `limit` must be a whole number from 1 to 100.
              */
             message: string;
             /**
-             * @description The attribute at fault.
+             * @description The attribute or header at fault. Null if there is none.
              * @example limit
              */
             param: string | null;
             /**
              * Format: uri
-             * @description Where the code is explained.
+             * @description The URL of the code's section in this reference.
              * @example https://api.self.chat/#parameter_invalid
              */
             documentation_url: string;
-            /** @description The same as in `X-Request-Id`. */
+            /** @description The request's id. `X-Request-Id` is the same. */
             request_id: components["schemas"]["Id"];
         };
         /**
@@ -749,12 +749,12 @@ export interface components {
          */
         Health: {
             /**
-             * @description It is well.
+             * @description The service is healthy.
              * @constant
              */
             status: "ok";
             /**
-             * @description Which version of the API this is.
+             * @description The version of the API.
              * @example 1.0.0
              */
             version: string;
@@ -791,7 +791,7 @@ export interface components {
                 "application/json": components["schemas"]["ConversationList"];
             };
         };
-        /** @description With `distinct=true`, the conversation that was there already. */
+        /** @description With `distinct=true`, the existing conversation. */
         ConversationExisting: {
             headers: {
                 Location: components["headers"]["Location"];
@@ -910,7 +910,7 @@ export interface components {
                 ETag: components["headers"]["ETag"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
-                /** @description The secret is stored nowhere. */
+                /** @description No cache may store the secret. */
                 "Cache-Control": "no-store";
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
@@ -920,7 +920,7 @@ export interface components {
                 "application/json": components["schemas"]["TokenWithSecret"];
             };
         };
-        /** @description It is. */
+        /** @description The service is healthy. */
         Health: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -934,20 +934,20 @@ export interface components {
                 "application/json": components["schemas"]["Health"];
             };
         };
-        /** @description The description. */
+        /** @description The API description. */
         Description: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
-                /** @description It may be kept by anybody, and is asked for again before it is used again. */
+                /** @description Any cache may store the response, and must revalidate it before each use. */
                 "Cache-Control": "public, max-age=0, must-revalidate";
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                /** @description The page's address goes to nobody. */
+                /** @description Browsers do not send this page's URL as a referrer. */
                 "Referrer-Policy": "no-referrer";
-                /** @description It is what Content-Type says. */
+                /** @description Browsers must use the type in `Content-Type`. */
                 "X-Content-Type-Options": "nosniff";
-                /** @description Names this state of the description. */
+                /** @description The version of the API description. */
                 ETag: string;
                 [name: string]: unknown;
             };
@@ -959,7 +959,7 @@ export interface components {
                      */
                     openapi: string;
                     /**
-                     * @description What is described, and in which version.
+                     * @description The title and the version of the API.
                      * @example {
                      *       "title": "Conversations API",
                      *       "version": "1.0.0"
@@ -967,33 +967,33 @@ export interface components {
                      */
                     info: Record<string, never>;
                     /**
-                     * @description The operations.
+                     * @description The endpoints.
                      * @example {}
                      */
                     paths: Record<string, never>;
                 };
             };
         };
-        /** @description The caller has it already. */
+        /** @description The API description has not changed. */
         DescriptionNotModified: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Server-Timing": components["headers"]["Server-Timing"];
-                /** @description It may be kept by anybody, and is asked for again before it is used again. */
+                /** @description Any cache may store the response, and must revalidate it before each use. */
                 "Cache-Control": "public, max-age=0, must-revalidate";
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                /** @description The page's address goes to nobody. */
+                /** @description Browsers do not send this page's URL as a referrer. */
                 "Referrer-Policy": "no-referrer";
-                /** @description It is what Content-Type says. */
+                /** @description Browsers must use the type in `Content-Type`. */
                 "X-Content-Type-Options": "nosniff";
-                /** @description Names this state of the description. */
+                /** @description The version of the API description. */
                 ETag: string;
                 [name: string]: unknown;
             };
             content?: never;
         };
-        /** @description The deployment was made without it. */
+        /** @description This deployment does not include the API description. */
         NoFile: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1007,7 +1007,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The caller has it already. */
+        /** @description The object has not changed. */
         NotModified: {
             headers: {
                 ETag: components["headers"]["ETag"];
@@ -1020,7 +1020,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description Done. */
+        /** @description Done. The response has no body. */
         Done: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1032,7 +1032,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description An attribute is missing, unknown, wrong, sent twice or not to be changed, or the body is malformed. */
+        /** @description An attribute is missing, unknown, invalid, duplicate or immutable, or the body is malformed. */
         Invalid: {
             headers: {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
@@ -1047,7 +1047,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description There is no token, or it is malformed, unknown, expired or revoked. */
+        /** @description The token is missing, malformed, unknown, expired or revoked. */
         Unauthorized: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
@@ -1062,7 +1062,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The token lacks a scope. */
+        /** @description The token may not do this. */
         Forbidden: {
             headers: {
                 "WWW-Authenticate": components["headers"]["Insufficient-Scope"];
@@ -1078,7 +1078,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The id names nothing that the token's account has. */
+        /** @description The token's account has no object with this id. */
         Missing: {
             headers: {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
@@ -1093,7 +1093,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The object is in another state than `If-Match` names. */
+        /** @description `If-Match` does not match: the object changed since you read it. */
         Outdated: {
             headers: {
                 ETag: components["headers"]["ETag"];
@@ -1136,7 +1136,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The `Idempotency-Key` came with another request. */
+        /** @description The `Idempotency-Key` was used for a different request. */
         KeyReused: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1166,7 +1166,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description A fault of the service. */
+        /** @description The service failed. */
         Fault: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1180,7 +1180,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The database did not answer. */
+        /** @description The database did not respond. */
         Unavailable: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -1199,46 +1199,46 @@ export interface components {
     parameters: {
         /** @description The object's id. */
         id: components["schemas"]["Id"];
-        /** @description How many objects a page has. */
+        /** @description The maximum number of objects in a page. */
         limit: number;
-        /** @description The page after the object with this id, be it there or not. Not together with `ending_before`. */
+        /** @description Returns the page after the object with this id. The object need not exist any more. Cannot be combined with `ending_before`. */
         starting_after: components["schemas"]["Id"];
-        /** @description The page before the object with this id. Not together with `starting_after`. */
+        /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
         ending_before: components["schemas"]["Id"];
-        /** @description Names this one request: sent again within 24 hours, it is answered as before and not done again. 1 to 255 printable ASCII characters, bare or as a quoted string. */
+        /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
         "Idempotency-Key": string;
-        /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
+        /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
         "If-Match": string;
-        /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
+        /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
         "If-None-Match": string;
     };
     requestBodies: never;
     headers: {
-        /** @description The request's id, the same as in an error's body. */
+        /** @description The request's id. In an error, `request_id` is the same. */
         "X-Request-Id": components["schemas"]["Id"];
-        /** @description What the request took of the database. */
+        /** @description The time that the database took, and the number of rows it read and wrote. */
         "Server-Timing": string;
-        /** @description What is one account's is kept for nobody else, and asked for again before it is used again. */
+        /** @description Shared caches must not store the response. A browser must revalidate it before each use. */
         "Cache-Control": "private, no-cache";
-        /** @description Pages of any origin may read the answer. */
+        /** @description Pages of any origin may read the response. */
         "Access-Control-Allow-Origin": "*";
-        /** @description The headers of the answer that they may read. */
+        /** @description The response headers that those pages may read. */
         "Access-Control-Expose-Headers": string;
-        /** @description Names the state that the object is in. */
+        /** @description The version of the object, for conditional requests. */
         ETag: string;
         /** @description The path of the object. */
         Location: string;
-        /** @description The pages around this one, where there are any (RFC 8288), with all parameters kept. */
+        /** @description The URLs of the next and the previous page, if they exist (RFC 8288). They keep all parameters. */
         Link: string;
-        /** @description This is the answer to an earlier request with the same `Idempotency-Key`. */
+        /** @description This response was first returned to an earlier request with the same `Idempotency-Key`. */
         "Idempotent-Replayed": "true";
-        /** @description Seconds to wait. */
+        /** @description The number of seconds to wait before you retry. */
         "Retry-After": number;
-        /** @description The limit that was exceeded, `q` requests in `w` seconds. */
+        /** @description The exceeded limit: `q` requests in `w` seconds. */
         "RateLimit-Policy": string;
-        /** @description What kind of token is needed, and whether the one that was sent is to blame (RFC 6750). */
+        /** @description The required kind of token, and `invalid_token` if the sent token is not valid (RFC 6750). */
         "WWW-Authenticate": string;
-        /** @description The scope that is needed (RFC 6750), where it is one. */
+        /** @description The required scope, if a scope is missing (RFC 6750). */
         "Insufficient-Scope": string;
     };
     pathItems: never;
@@ -1248,25 +1248,25 @@ export interface operations {
     listConversations: {
         parameters: {
             query?: {
-                /** @description How many objects a page has. */
+                /** @description The maximum number of objects in a page. */
                 limit?: components["parameters"]["limit"];
-                /** @description The page after this position: an id, or with `sort=last_active_at` a position from the `Link` header. Not together with `ending_before`. */
+                /** @description Returns the page after this cursor. Cannot be combined with `ending_before`. */
                 starting_after?: components["schemas"]["Position"];
-                /** @description The page before this position. Not together with `starting_after`. */
+                /** @description Returns the page before this cursor. Cannot be combined with `starting_after`. */
                 ending_before?: components["schemas"]["Position"];
-                /** @description `true` only those that are muted, `false` only the others. */
+                /** @description `true`: only muted conversations. `false`: only conversations that are not muted. */
                 muted?: boolean;
-                /** @description `true` only those that are archived, `false` only the others. */
+                /** @description `true`: only archived conversations. `false`: only conversations that are not archived. */
                 archived?: boolean;
-                /** @description `true` only those that are pinned, `false` only the others. */
+                /** @description `true`: only pinned conversations. `false`: only conversations that are not pinned. */
                 pinned?: boolean;
-                /** @description `true` only those never opened, or active since they were; `false` only the others. */
+                /** @description `true`: only unread conversations. `false`: only read ones. A conversation is unread if it was never opened, or if it was active since it was last opened. */
                 unread?: boolean;
-                /** @description Only those of this group. */
+                /** @description Only conversations with this group. */
                 group_id?: components["schemas"]["Reference"];
-                /** @description Only those with this contact. */
+                /** @description Only conversations with this contact. */
                 contact_id?: components["schemas"]["Reference"];
-                /** @description The order. Those never active come after the others. */
+                /** @description The order. With `last_active_at`, conversations that were never active come last. */
                 sort?: "created_at" | "last_active_at";
             };
             header?: never;
@@ -1290,7 +1290,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Names this one request: sent again within 24 hours, it is answered as before and not done again. 1 to 255 printable ASCII characters, bare or as a quoted string. */
+                /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -1320,7 +1320,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -1348,7 +1348,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1381,7 +1381,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1409,7 +1409,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1441,13 +1441,13 @@ export interface operations {
     listMessages: {
         parameters: {
             query?: {
-                /** @description How many objects a page has. */
+                /** @description The maximum number of objects in a page. */
                 limit?: components["parameters"]["limit"];
-                /** @description The page after the object with this id, be it there or not. Not together with `ending_before`. */
+                /** @description Returns the page after the object with this id. The object need not exist any more. Cannot be combined with `ending_before`. */
                 starting_after?: components["parameters"]["starting_after"];
-                /** @description The page before the object with this id. Not together with `starting_after`. */
+                /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
                 ending_before?: components["parameters"]["ending_before"];
-                /** @description Only those of this conversation. */
+                /** @description Only messages in this conversation. */
                 conversation_id?: components["schemas"]["Id"];
             };
             header?: never;
@@ -1471,7 +1471,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Names this one request: sent again within 24 hours, it is answered as before and not done again. 1 to 255 printable ASCII characters, bare or as a quoted string. */
+                /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -1501,7 +1501,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -1529,7 +1529,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1562,7 +1562,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1590,7 +1590,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1622,11 +1622,11 @@ export interface operations {
     listTokens: {
         parameters: {
             query?: {
-                /** @description How many objects a page has. */
+                /** @description The maximum number of objects in a page. */
                 limit?: components["parameters"]["limit"];
-                /** @description The page after the object with this id, be it there or not. Not together with `ending_before`. */
+                /** @description Returns the page after the object with this id. The object need not exist any more. Cannot be combined with `ending_before`. */
                 starting_after?: components["parameters"]["starting_after"];
-                /** @description The page before the object with this id. Not together with `starting_after`. */
+                /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
                 ending_before?: components["parameters"]["ending_before"];
             };
             header?: never;
@@ -1650,7 +1650,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Names this one request: sent again within 24 hours, it is answered as before and not done again. 1 to 255 printable ASCII characters, bare or as a quoted string. */
+                /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path?: never;
@@ -1679,7 +1679,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -1707,7 +1707,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Write only when the object's `ETag` is one of these; otherwise 412. `*` is any; an empty header is none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1735,7 +1735,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Names this one request: sent again within 24 hours, it is answered as before and not done again. 1 to 255 printable ASCII characters, bare or as a quoted string. */
+                /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
             path: {
@@ -1783,7 +1783,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Answer with 304 when the object's `ETag` is one of these. `*` is any; an empty header is none. */
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path?: never;

@@ -1,4 +1,4 @@
-// Elements: those of the page, new ones, and how things are written in them.
+// Helpers for elements, and the texts in them.
 
 import type { Conversation } from "../../../clients/typescript/src/index.ts";
 
@@ -34,16 +34,16 @@ export function icon(name: string): SVGElement {
   return svg;
 }
 
-/** A button that shows an icon and is called by its label; lit where it takes back what is so. */
+/** A button with an icon and an accessible label. `on` highlights it: the click turns something off. */
 export const iconButton = (name: string, label: string, click: () => void, on = false): HTMLButtonElement =>
   h("button", { type: "button", class: on ? "icon on" : "icon", "aria-label": label, title: label, click }, icon(name));
 
-/** Tells those who don't see it what has changed. */
-export function tell(text: string): void {
+/** Tells users of a screen reader what changed. */
+export function announce(text: string): void {
   byId("status").textContent = text;
 }
 
-/** Who it is with. Names are the business of the deployment's own directory: here are the ids. */
+/** The title of a conversation. The API has no names of contacts and groups, so it shows their ids. */
 export function nameOf({ contact_id, group_id }: Conversation): string {
   if (group_id === null) return contact_id ?? "";
   return contact_id === null ? `Group ${group_id}` : `${contact_id} in group ${group_id}`;
@@ -54,7 +54,10 @@ export const isUnread = ({ last_active_at, last_opened_at }: Conversation): bool
 
 export const now = (): number => Math.floor(Date.now() / 1000);
 
-/** A time, as short as it can be. */
+/** A number with its noun: `plural(2, "message")` is "2 messages". */
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** The time for today, the date for other days. */
 export function time(seconds: number): HTMLTimeElement {
   const date = new Date(seconds * 1000);
   const today = new Date();

@@ -1,4 +1,4 @@
-// The conversations: a page of them by activity, what narrows it, and what can be done with each.
+// The list of conversations: a page sorted by activity, its filters, and the actions on each conversation.
 
 import type {
   Conversation,
@@ -7,33 +7,32 @@ import type {
   Conversations,
   Page,
 } from "../../../clients/typescript/src/index.ts";
-import { byId, h, icon, iconButton, isUnread, nameOf, now, tell, time } from "./dom.ts";
+import { announce, byId, h, icon, iconButton, isUnread, nameOf, now, plural, time } from "./dom.ts";
 import { toast } from "./toast.ts";
 
 interface Hooks {
   client: Conversations;
-  /** Somebody opens a conversation. */
-  open: (conversation: Conversation) => void;
-  /** A conversation has changed, or is gone. */
-  changed: (id: string, conversation: Conversation | null) => void;
-  /** Something went wrong. */
-  failed: (error: unknown) => void;
+  /** The user opens a conversation. */
+  onOpen: (conversation: Conversation) => void;
+  /** A conversation was changed, or deleted (null). */
+  onChange: (id: string, conversation: Conversation | null) => void;
+  onError: (error: unknown) => void;
 }
 
 export interface List {
-  /** Asks for the first page. */
+  /** Loads the first page. */
   load: () => Promise<void>;
   /** Shows a conversation's new state, if it is on the page. */
   show: (conversation: Conversation) => void;
-  /** Changes a conversation in a way that can be taken back. */
-  change: (conversation: Conversation, changes: ConversationChanges, said: string) => Promise<void>;
-  /** Marks the conversation that is open. */
+  /** Changes a conversation, and shows `done` with an undo button. */
+  change: (conversation: Conversation, changes: ConversationChanges, done: string) => Promise<void>;
+  /** Highlights the conversation that is open. */
   select: (id: string | null) => void;
-  /** Goes to a conversation, or to the list's beginning. */
+  /** Focuses a conversation, or the title of the list. */
   focus: (id: string | null) => void;
 }
 
-/** What each switch says, and what it means to the API, on and off. The archive is a place of its own. */
+/** The label of each switch, and its filter when it is on and off. The list hides archived conversations. */
 const SWITCHES: [string, on: ConversationFilters, off?: ConversationFilters][] = [
   ["Unread", { unread: true }],
   ["Pinned", { pinned: true }],
@@ -41,21 +40,21 @@ const SWITCHES: [string, on: ConversationFilters, off?: ConversationFilters][] =
   ["Archived", { archived: true }, { archived: false }],
 ];
 
-export function createList({ client, open, changed, failed }: Hooks): List {
+export function createList({ client, onOpen, onChange, onError }: Hooks): List {
   const rows = byId("conversations");
   const [newer, older] = [byId<HTMLButtonElement>("newer"), byId<HTMLButtonElement>("older")];
   let page: Page<Conversation> = { data: [], has_more: false, next: null, prev: null };
   let selected: string | null = null;
-  /** What is about to be deleted, and therefore not shown. */
-  const leaving = new Set<string>();
-  let asking = new AbortController();
+  /** Conversations that will be deleted. They are hidden already. */
+  const deleting = new Set<string>();
+  let request = new AbortController();
 
   const switches = SWITCHES.map(([label, on, off = {}]) => {
-    const flip = () => {
+    const click = () => {
       button.setAttribute("aria-checked", String(button.getAttribute("aria-checked") !== "true"));
       void load();
     };
-    const button = h("button", { type: "button", role: "switch", "aria-checked": "false", click: flip }, label);
+    const button = h("button", { type: "button", role: "switch", "aria-checked": "false", click }, label);
     return { button, filter: () => (button.getAttribute("aria-checked") === "true" ? on : off) };
   });
   byId("filters").replaceChildren(...switches.map(({ button }) => button));
@@ -63,23 +62,23 @@ export function createList({ client, open, changed, failed }: Hooks): List {
   newer.onclick = () => void turn(page.prev, newer);
   older.onclick = () => void turn(page.next, older);
 
-  /** Asks for a page, and forgets the one that was asked for before. */
+  /** Loads a page, and cancels an earlier request that is still running. */
   async function get(
-    ask: ((options: { signal: AbortSignal }) => Promise<Page<Conversation>>) | null,
+    load: ((options: { signal: AbortSignal }) => Promise<Page<Conversation>>) | null,
   ): Promise<boolean> {
-    if (ask === null) return false;
-    asking.abort();
-    asking = new AbortController();
-    const { signal } = asking;
+    if (load === null) return false;
+    request.abort();
+    request = new AbortController();
+    const { signal } = request;
     rows.ariaBusy = "true";
     try {
-      page = await ask({ signal });
+      page = await load({ signal });
       render();
       const count = rows.children.length;
-      tell(count === 0 ? "No conversations." : `${count} ${count === 1 ? "conversation" : "conversations"}.`);
+      announce(count === 0 ? "No conversations." : `${plural(count, "conversation")}.`);
       return true;
     } catch (error) {
-      if (!signal.aborted) failed(error);
+      if (!signal.aborted) onError(error);
       return false;
     } finally {
       if (!signal.aborted) rows.ariaBusy = "false";
@@ -91,17 +90,17 @@ export function createList({ client, open, changed, failed }: Hooks): List {
     await get((options) => client.conversations.list(filters, options).page());
   }
 
-  async function turn(ask: Page<Conversation>["next"], button: HTMLButtonElement): Promise<void> {
-    if (!(await get(ask))) return;
+  async function turn(load: Page<Conversation>["next"], button: HTMLButtonElement): Promise<void> {
+    if (!(await get(load))) return;
     byId("list").scrollTop = 0;
-    // A button that is of no use any more has lost the focus.
+    // A disabled button loses the focus.
     if (button.disabled) focus(null);
   }
 
   function render(): void {
-    const shown = page.data.filter(({ id }) => !leaving.has(id));
+    const shown = page.data.filter(({ id }) => !deleting.has(id));
     rows.replaceChildren(...shown.map(row));
-    byId("nothing").hidden = shown.length > 0;
+    byId("no-conversations").hidden = shown.length > 0;
     newer.disabled = page.prev === null;
     older.disabled = page.next === null;
     newer.parentElement!.hidden = newer.disabled && older.disabled;
@@ -117,7 +116,7 @@ export function createList({ client, open, changed, failed }: Hooks): List {
       is_muted && "muted",
       archived_at !== null && "archived",
     ].filter((mark) => mark !== false);
-    const act = (changes: ConversationChanges, said: string) => () => void change(conversation, changes, said);
+    const act = (changes: ConversationChanges, done: string) => () => void change(conversation, changes, done);
     return h(
       "li",
       { "data-id": id, class: unread ? "unread" : "" },
@@ -127,7 +126,7 @@ export function createList({ client, open, changed, failed }: Hooks): List {
           type: "button",
           class: "row",
           "aria-current": id === selected ? "true" : undefined,
-          click: () => open(conversation),
+          click: () => onOpen(conversation),
         },
         h("span", { class: "dot", "aria-hidden": "true" }),
         h("span", { class: "name" }, name),
@@ -138,11 +137,11 @@ export function createList({ client, open, changed, failed }: Hooks): List {
           ...(is_muted ? [icon("mute")] : []),
         ),
         ...(last_active_at === null ? [] : [time(last_active_at)]),
-        ...(marks.length === 0 ? [] : [h("span", { class: "unseen" }, `, ${marks.join(", ")}`)]),
+        ...(marks.length === 0 ? [] : [h("span", { class: "visually-hidden" }, `, ${marks.join(", ")}`)]),
       ),
       h(
         "div",
-        { class: "acts", role: "group", "aria-label": `Actions on ${name}` },
+        { class: "actions", role: "group", "aria-label": `Actions for ${name}` },
         is_pinned
           ? iconButton("pin", `Unpin ${name}`, act({ is_pinned: false }, "Unpinned"), true)
           : iconButton("pin", `Pin ${name}`, act({ is_pinned: true }, "Pinned")),
@@ -155,12 +154,7 @@ export function createList({ client, open, changed, failed }: Hooks): List {
               `Archive ${name}`,
               () => void change(conversation, { archived_at: now() }, "Archived"),
             )
-          : iconButton(
-              "archive",
-              `Take ${name} out of the archive`,
-              act({ archived_at: null }, "Taken out of the archive"),
-              true,
-            ),
+          : iconButton("archive", `Unarchive ${name}`, act({ archived_at: null }, "Unarchived"), true),
         iconButton("delete", `Delete ${name}`, () => remove(conversation)),
       ),
     );
@@ -168,7 +162,7 @@ export function createList({ client, open, changed, failed }: Hooks): List {
 
   const rowOf = (id: string): HTMLElement | null => rows.querySelector(`[data-id="${CSS.escape(id)}"]`);
 
-  /** Renders, and leaves the focus where it was, on what has the same place in its row now, or on the next row. */
+  /** Renders, and keeps the focus on the same button of the same row. If the row is gone, focuses the next row. */
   function update(): void {
     const focused = document.activeElement?.closest("li");
     const [at, place] =
@@ -192,8 +186,8 @@ export function createList({ client, open, changed, failed }: Hooks): List {
     update();
   }
 
-  /** Whether a conversation still belongs on the page, after what was done to it. */
-  function belongs(conversation: Conversation): boolean {
+  /** Whether the filters still match a conversation after a change. */
+  function matches(conversation: Conversation): boolean {
     const is: ConversationFilters = {
       pinned: conversation.is_pinned,
       muted: conversation.is_muted,
@@ -205,19 +199,19 @@ export function createList({ client, open, changed, failed }: Hooks): List {
     );
   }
 
-  async function change(conversation: Conversation, changes: ConversationChanges, said: string): Promise<void> {
+  async function change(conversation: Conversation, changes: ConversationChanges, done: string): Promise<void> {
     const before = Object.fromEntries(
       Object.keys(changes).map((name) => [name, conversation[name as keyof Conversation]]),
     ) as ConversationChanges;
     try {
       const after = await client.conversations.update(conversation.id, changes);
       const place = page.data.findIndex(({ id }) => id === after.id);
-      if (place >= 0 && !belongs(after)) page.data.splice(place, 1);
+      if (place >= 0 && !matches(after)) page.data.splice(place, 1);
       show(after);
-      changed(after.id, after);
-      toast(`${said}: ${nameOf(after)}.`, { undo: () => void undo(after, before, place) });
+      onChange(after.id, after);
+      toast(`${done}: ${nameOf(after)}.`, { undo: () => void undo(after, before, place) });
     } catch (error) {
-      failed(error);
+      onError(error);
     }
   }
 
@@ -226,32 +220,32 @@ export function createList({ client, open, changed, failed }: Hooks): List {
       const conversation = await client.conversations.update(id, before);
       if (place >= 0 && !page.data.some((other) => other.id === id)) page.data.splice(place, 0, conversation);
       show(conversation);
-      changed(id, conversation);
+      onChange(id, conversation);
       focus(id);
-      tell("Undone.");
+      announce("Undone.");
     } catch (error) {
-      failed(error);
+      onError(error);
     }
   }
 
-  /** Nothing brings a deleted conversation back, so it is deleted a little later, or when the page is left. */
+  /** A deletion can't be undone, so the request is sent when the toast closes or the page unloads. */
   function remove(conversation: Conversation): void {
     const { id } = conversation;
-    leaving.add(id);
+    deleting.add(id);
     update();
-    changed(id, null);
-    toast(`${nameOf(conversation)} and its messages will be deleted in a moment, for good.`, {
+    onChange(id, null);
+    toast(`${nameOf(conversation)} and its messages will be deleted permanently.`, {
       undo: () => {
-        leaving.delete(id);
+        deleting.delete(id);
         update();
         focus(id);
-        tell("Nothing was deleted.");
+        announce("Nothing was deleted.");
       },
-      end: () => {
+      close: () => {
         client.conversations.delete(id).catch((error) => {
-          leaving.delete(id);
+          deleting.delete(id);
           update();
-          failed(error);
+          onError(error);
         });
       },
     });
@@ -269,7 +263,7 @@ export function createList({ client, open, changed, failed }: Hooks): List {
     ((id === null ? null : rowOf(id)?.querySelector<HTMLElement>(".row")) ?? byId("list-title")).focus();
   }
 
-  // From row to row without passing what can be done with each.
+  // The arrow keys move from row to row and skip the actions.
   rows.onkeydown = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const row = (event.target as HTMLElement).closest("li");

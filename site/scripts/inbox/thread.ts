@@ -1,14 +1,12 @@
-// One conversation: its messages, the pinned one, and what is said next.
+// One conversation: its messages, the pinned message, and the form for a new message.
 
 import type { Conversation, Conversations, Message, Page } from "../../../clients/typescript/src/index.ts";
-import { byId, h, iconButton, isUnread, nameOf, now, tell, time } from "./dom.ts";
+import { announce, byId, h, iconButton, isUnread, nameOf, now, plural, time } from "./dom.ts";
 
 interface Hooks {
   client: Conversations;
-  /** The conversation has changed. */
-  changed: (conversation: Conversation) => void;
-  /** Something went wrong. */
-  failed: (error: unknown) => void;
+  onChange: (conversation: Conversation) => void;
+  onError: (error: unknown) => void;
 }
 
 export interface Thread {
@@ -21,27 +19,27 @@ export interface Thread {
   current: () => Conversation | null;
 }
 
-export function createThread({ client, changed, failed }: Hooks): Thread {
-  const said = byId("said");
+export function createThread({ client, onChange, onError }: Hooks): Thread {
+  const messageList = byId("message-list");
   const earlier = byId<HTMLButtonElement>("earlier");
-  const form = byId<HTMLFormElement>("say");
+  const form = byId<HTMLFormElement>("send");
   const text = byId<HTMLTextAreaElement>("text");
   let conversation: Conversation | null = null;
   let messages: Message[] = [];
   let next: Page<Message>["next"] = null;
   let pinned: Message | null = null;
-  let asking = new AbortController();
-  /** Names what is being sent: trying again after a failure doesn't say it twice. */
+  let request = new AbortController();
+  /** The idempotency key of the text: after a failure, sending it again does not create a second message. */
   let draft: { text: string; key: string } | null = null;
 
   async function open(chosen: Conversation): Promise<void> {
-    asking.abort();
-    asking = new AbortController();
-    const { signal } = asking;
+    request.abort();
+    request = new AbortController();
+    const { signal } = request;
     [conversation, messages, next, pinned, draft] = [chosen, [], null, null, null];
     text.value = "";
-    byId("invitation").hidden = true;
-    byId("open").hidden = false;
+    byId("no-thread").hidden = true;
+    byId("open-thread").hidden = false;
     byId("thread-title").textContent = nameOf(chosen);
     render();
     try {
@@ -51,7 +49,7 @@ export function createThread({ client, changed, failed }: Hooks): Thread {
       if (signal.aborted) return;
       render();
       byId("messages").scrollTop = byId("messages").scrollHeight;
-      tell(messages.length === 0 ? "No messages." : `${messages.length} messages.`);
+      announce(messages.length === 0 ? "No messages." : `${plural(messages.length, "message")}.`);
       if (isUnread(chosen))
         update(
           await client.conversations.update(
@@ -61,26 +59,26 @@ export function createThread({ client, changed, failed }: Hooks): Thread {
           ),
         );
     } catch (error) {
-      if (!signal.aborted) failed(error);
+      if (!signal.aborted) onError(error);
     }
   }
 
-  function update(changedNow: Conversation): void {
-    show(changedNow);
-    changed(changedNow);
+  function update(updated: Conversation): void {
+    show(updated);
+    onChange(updated);
   }
 
-  function show(changedNow: Conversation): void {
-    if (conversation?.id !== changedNow.id) return;
-    conversation = changedNow;
+  function show(updated: Conversation): void {
+    if (conversation?.id !== updated.id) return;
+    conversation = updated;
     render();
   }
 
   function close(): void {
-    asking.abort();
+    request.abort();
     conversation = null;
-    byId("invitation").hidden = false;
-    byId("open").hidden = true;
+    byId("no-thread").hidden = false;
+    byId("open-thread").hidden = true;
   }
 
   async function findPinned(signal: AbortSignal): Promise<void> {
@@ -94,7 +92,7 @@ export function createThread({ client, changed, failed }: Hooks): Thread {
   function render(): void {
     if (conversation === null) return;
     earlier.hidden = next === null;
-    said.replaceChildren(...messages.map(line));
+    messageList.replaceChildren(...messages.map(line));
     byId("pinned").hidden = pinned === null;
     if (pinned !== null) {
       byId("pinned").replaceChildren(
@@ -110,11 +108,11 @@ export function createThread({ client, changed, failed }: Hooks): Thread {
     return h(
       "li",
       { class: own ? "own" : "" },
-      h("p", { class: "who" }, own ? "You" : (message.contact_id ?? ""), " ", time(message.created_at)),
+      h("p", { class: "sender" }, own ? "You" : (message.contact_id ?? ""), " ", time(message.created_at)),
       h(
         "div",
         { class: "line" },
-        h("p", { class: "what" }, message.message),
+        h("p", { class: "text" }, message.message),
         isPinned
           ? iconButton("pin", "Unpin this message", () => void pin(null), true)
           : iconButton("pin", `Pin the message “${message.message.slice(0, 40)}”`, () => void pin(message)),
@@ -126,54 +124,54 @@ export function createThread({ client, changed, failed }: Hooks): Thread {
     if (conversation === null) return;
     try {
       const after = await client.conversations.update(conversation.id, { pinned_message_id: message?.id ?? null });
-      // Before it is shown: what had the focus is replaced.
-      const place = [...said.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement);
+      // Rendering replaces the button that has the focus.
+      const place = [...messageList.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement);
       pinned = message;
       update(after);
-      (said.querySelectorAll("button")[place] ?? byId("thread-title")).focus();
-      tell(message === null ? "Unpinned." : "Pinned.");
+      (messageList.querySelectorAll("button")[place] ?? byId("thread-title")).focus();
+      announce(message === null ? "Unpinned." : "Pinned.");
     } catch (error) {
-      failed(error);
+      onError(error);
     }
   }
 
   earlier.onclick = async () => {
-    const { signal } = asking;
+    const { signal } = request;
     if (next === null) return;
     try {
       const page = await next({ signal });
       const box = byId("messages");
-      const fromTheEnd = box.scrollHeight - box.scrollTop;
+      const fromBottom = box.scrollHeight - box.scrollTop;
       [messages, next] = [[...page.data.toReversed(), ...messages], page.next];
       render();
-      box.scrollTop = box.scrollHeight - fromTheEnd;
-      tell(`${page.data.length} earlier messages.`);
+      box.scrollTop = box.scrollHeight - fromBottom;
+      announce(`${plural(page.data.length, "earlier message")}.`);
       if (earlier.hidden) box.focus();
     } catch (error) {
-      if (!signal.aborted) failed(error);
+      if (!signal.aborted) onError(error);
     }
   };
 
   form.onsubmit = async (event) => {
     event.preventDefault();
-    const to = conversation;
+    const target = conversation;
     const message = text.value;
-    if (to === null || message.trim() === "" || form.ariaBusy === "true") return;
+    if (target === null || message.trim() === "" || form.ariaBusy === "true") return;
     if (draft?.text !== message) draft = { text: message, key: crypto.randomUUID() };
     form.ariaBusy = "true";
     try {
-      const sent = await client.messages.create({ conversation_id: to.id, message }, { idempotencyKey: draft.key });
-      if (conversation?.id === to.id) {
+      const sent = await client.messages.create({ conversation_id: target.id, message }, { idempotencyKey: draft.key });
+      if (conversation?.id === target.id) {
         draft = null;
         if (text.value === message) text.value = "";
         messages.push(sent);
         render();
         byId("messages").scrollTop = byId("messages").scrollHeight;
       }
-      tell("Sent.");
-      update(await client.conversations.get(to.id));
+      announce("Sent.");
+      update(await client.conversations.get(target.id));
     } catch (error) {
-      failed(error);
+      onError(error);
     } finally {
       form.ariaBusy = "false";
     }

@@ -1,48 +1,48 @@
-// The one line at the bottom of the page that says what was done, and takes it back.
+// The toast: a line at the bottom of the page that says what was done, and offers to undo it.
 
 import { byId, h } from "./dom.ts";
 
-/** How long it stays, unless somebody is on it. */
-const STAYS = 8_000;
+/** How long a toast stays, unless the pointer or the focus is on it. */
+const DURATION_MS = 8_000;
 
 let timer: ReturnType<typeof setTimeout> | undefined;
-let atTheEnd: (() => void) | undefined;
+let onClose: (() => void) | undefined;
 
-/** Says something. `undo` takes it back; `end` is what happens once it can't be taken back any more. */
-export function toast(text: string, { undo, end }: { undo?: () => void; end?: () => void } = {}): void {
-  finish();
+/** Shows a toast. `undo` adds a button. `close` runs when it is too late to undo. */
+export function toast(text: string, { undo, close }: { undo?: () => void; close?: () => void } = {}): void {
+  closeToast();
   const children: Node[] = [h("span", {}, text)];
   if (undo !== undefined) {
-    const takeBack = () => {
-      atTheEnd = undefined;
-      finish();
+    const click = () => {
+      onClose = undefined;
+      closeToast();
       undo();
     };
-    children.push(h("button", { type: "button", click: takeBack }, "Undo"));
+    children.push(h("button", { type: "button", click }, "Undo"));
   }
   byId("toast").replaceChildren(...children);
-  atTheEnd = end;
-  wait();
+  onClose = close;
+  startTimer();
 }
 
-/** What was said is done now: its time is over, something else is said, or the page is left. */
-export function finish(): void {
-  stop();
+/** Closes the toast: its time is over, another one follows, or the page unloads. */
+export function closeToast(): void {
+  stopTimer();
   byId("toast").replaceChildren();
-  const end = atTheEnd;
-  atTheEnd = undefined;
-  end?.();
+  const close = onClose;
+  onClose = undefined;
+  close?.();
 }
 
-function wait(): void {
-  stop();
-  if (byId("toast").hasChildNodes()) timer = setTimeout(finish, STAYS);
+function startTimer(): void {
+  stopTimer();
+  if (byId("toast").hasChildNodes()) timer = setTimeout(closeToast, DURATION_MS);
 }
 
-function stop(): void {
+function stopTimer(): void {
   clearTimeout(timer);
 }
 
-// Nobody has to be faster than the clock.
-for (const event of ["pointerenter", "focusin"]) byId("toast").addEventListener(event, stop);
-for (const event of ["pointerleave", "focusout"]) byId("toast").addEventListener(event, wait);
+// A person who reads the toast or reaches for its button needs more time.
+for (const event of ["pointerenter", "focusin"]) byId("toast").addEventListener(event, stopTimer);
+for (const event of ["pointerleave", "focusout"]) byId("toast").addEventListener(event, startTimer);
