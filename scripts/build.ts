@@ -17,9 +17,10 @@ const BINDGEN_FLAGS = [
   "index",
   "--experimental-reset-state-function",
 ];
+/** Classes that the `worker` crate exports for features which this project does not use. They would stay in the module. */
+const UNUSED_CLASSES = /containerstartupoptions|intounderlying|minifyconfig|r2range/;
 // The features that rustc uses and the runtime supports; any other stays out of the module.
-const OPT_FLAGS = [
-  "-Os",
+const FEATURES = [
   "--enable-mutable-globals",
   "--enable-sign-ext",
   "--enable-nontrapping-float-to-int",
@@ -74,8 +75,10 @@ async function build(tools: string) {
     );
   }
 
+  // Cargo.toml says why the type of the crate stands here.
+  const compile = ["rustc", "--lib", "--crate-type", "cdylib", "--release", "--locked", "--target", TARGET];
   await step("Compile the Worker", (onLine) =>
-    run("cargo", ["build", "--release", "--locked", "--target", TARGET, "--target-dir", "target"], reporting(onLine)),
+    run("cargo", [...compile, "--target-dir", "target"], reporting(onLine)),
   );
 
   const hash = hashOf(INPUTS);
@@ -87,7 +90,13 @@ async function build(tools: string) {
   await step("Bind and optimize the wasm", async () => {
     await run(bindgen, [...BINDGEN_FLAGS, "--out-dir", fresh, WASM]);
     const module = join(fresh, "index_bg.wasm");
-    await run("wasm-opt", [...OPT_FLAGS, module, "-o", module]);
+    const glue = readFileSync(join(fresh, "index.js"), "utf8");
+    const used = [...new Set(glue.match(/(?<=\bwasm\.)\w+/g))].filter((name) => !UNUSED_CLASSES.test(name));
+    const graph = join(tools, "exports.json");
+    const root = { name: "glue", root: true, reaches: used };
+    writeFileSync(graph, JSON.stringify([root, ...used.map((name) => ({ name, export: name }))]));
+    await run("wasm-metadce", [...FEATURES, "--graph-file", graph, module, "-o", module]);
+    await run("wasm-opt", ["-Oz", ...FEATURES, module, "-o", module]);
   });
   await step("Make the pages", async () => {
     const { makePages } = await import("./site.ts");
