@@ -3,36 +3,23 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { account, grant } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { sql } from "./support/database.ts";
+import { assertError } from "./support/expectations.ts";
+import { api, FORM, type Headers, JSON_TYPE, raw, send } from "./support/http.ts";
 import {
-  ALL,
-  type Answer,
-  account,
-  api,
-  assertError,
   COLLECTION,
-  FORM,
-  grant,
-  type Headers,
-  hashOf,
   item,
-  JSON_TYPE,
   MESSAGES,
-  MESSAGES_READ,
-  MESSAGES_WRITE,
   messageItem,
   NO_ID,
-  newToken,
-  origin,
-  READ,
-  raw,
   rotation,
-  send,
-  sql,
   TOKEN_COLLECTION,
-  TOKENS,
   tokenItem,
-  WRITE,
-} from "./harness.ts";
+} from "./support/paths.ts";
+import { origin } from "./support/server.ts";
+import { ALL, hashOf, MESSAGES_READ, MESSAGES_WRITE, newToken, READ, TOKENS, WRITE } from "./support/tokens.ts";
 
 /** Every endpoint, and the scope that it needs. */
 const endpoints = (collection: string, read: number, write: number): [string, string, number][] => [

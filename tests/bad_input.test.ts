@@ -1,28 +1,23 @@
 // Whatever is sent: a clear 4xx that names the attribute at fault, and nothing stored, changed or lost. That it is the
-// error object, never a 5xx and never the runtime's own page is asserted on every answer, in tests/harness.ts.
+// error object, never a 5xx and never the runtime's own page is asserted on every answer, in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
+import { type Account, account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { assertError, idsOf, position } from "./support/expectations.ts";
+import { FORM, JSON_TYPE, raw } from "./support/http.ts";
 import {
-  type Account,
-  type Answer,
-  account,
-  assertError,
   COLLECTION,
-  FORM,
-  idsOf,
   item,
-  JSON_TYPE,
   MESSAGES,
   messageItem,
   NO_ID,
-  origin,
-  position,
-  raw,
   rotation,
   TOKEN_COLLECTION,
   tokenItem,
-} from "./harness.ts";
+} from "./support/paths.ts";
+import { origin } from "./support/server.ts";
 
 interface Case {
   name: string;

@@ -1,33 +1,25 @@
 // ETag, If-None-Match and If-Match: who has the current state isn't sent it again, and nobody overwrites a state that
-// they haven't seen. That every object comes with its tag is asserted on every answer, in tests/harness.ts.
+// they haven't seen. That every object comes with its tag is asserted on every answer, in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
+import { type Account, account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { gate, sql } from "./support/database.ts";
+import { assertConversation, assertError, assertMessage } from "./support/expectations.ts";
+import { type Headers, ifMatch, ifNoneMatch, keyed, raw } from "./support/http.ts";
 import {
-  type Account,
-  type Answer,
-  account,
-  assertConversation,
-  assertError,
-  assertMessage,
   COLLECTION,
-  gate,
-  type Headers,
-  ifMatch,
-  ifNoneMatch,
   item,
-  keyed,
   MESSAGES,
   messageItem,
   NO_ID,
-  origin,
-  randomId,
-  raw,
   rotation,
-  sql,
   TOKEN_COLLECTION,
   tokenItem,
-} from "./harness.ts";
+} from "./support/paths.ts";
+import { origin } from "./support/server.ts";
+import { randomId } from "./support/tokens.ts";
 
 const tagOf = ({ headers }: Answer): string => String(headers.etag);
 

@@ -1,9 +1,12 @@
 // Browsers: pages of any origin may call the API with a token, without credentials, and read what is useful of every
-// answer, errors included. That every answer allows any origin and exposes its headers is asserted in tests/harness.ts.
+// answer, errors included. That every answer allows any origin and exposes its headers is asserted in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, COLLECTION, item, MESSAGES, messageItem, NO_ID, send } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertError } from "./support/expectations.ts";
+import { send } from "./support/http.ts";
+import { COLLECTION, item, MESSAGES, messageItem, NO_ID } from "./support/paths.ts";
 
 const ORIGIN = { Origin: "https://app.example" };
 const words = (header: unknown): string[] =>

@@ -4,24 +4,12 @@
 
 import assert from "node:assert/strict";
 import test, { before, describe } from "node:test";
-import {
-  type Account,
-  type Answer,
-  account,
-  COLLECTION,
-  type Headers,
-  idsOf,
-  item,
-  keyed,
-  MESSAGES,
-  messageItem,
-  position,
-  randomId,
-  rotation,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "./harness.ts";
+import { random } from "./random.ts";
+import { type Account, account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { sql } from "./support/database.ts";
+import { idsOf, position } from "./support/expectations.ts";
+import { type Headers, keyed } from "./support/http.ts";
 import {
   BY_ACTIVITY,
   COUNT,
@@ -33,8 +21,9 @@ import {
   STORED,
   type Stored,
   UNREAD,
-} from "./large.ts";
-import { random } from "./random.ts";
+} from "./support/large.ts";
+import { COLLECTION, item, MESSAGES, messageItem, rotation, TOKEN_COLLECTION, tokenItem } from "./support/paths.ts";
+import { randomId } from "./support/tokens.ts";
 
 let alice: Account;
 let bob: Account;

@@ -1,26 +1,15 @@
 // The error object: on every answer that isn't a success, and nothing in it that a caller must not see. Its shape is
-// asserted on every answer of every test, in tests/harness.ts.
+// asserted on every answer of every test, in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { description } from "./description.ts";
-import {
-  account,
-  api,
-  assertError,
-  COLLECTION,
-  FORM,
-  idsOf,
-  item,
-  JSON_TYPE,
-  MESSAGES,
-  messageItem,
-  NO_ID,
-  newToken,
-  origin,
-  raw,
-  send,
-} from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertError, idsOf } from "./support/expectations.ts";
+import { api, FORM, JSON_TYPE, raw, send } from "./support/http.ts";
+import { description } from "./support/openapi.ts";
+import { COLLECTION, item, MESSAGES, messageItem, NO_ID } from "./support/paths.ts";
+import { origin } from "./support/server.ts";
+import { newToken } from "./support/tokens.ts";
 
 const CODES: string[] = description.components.schemas.Error.properties.code.enum;
 

@@ -3,32 +3,13 @@
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
-import {
-  type Account,
-  type Answer,
-  account,
-  api,
-  assertConversation,
-  assertError,
-  COLLECTION,
-  gate,
-  type Headers,
-  hashOf,
-  idsOf,
-  ifMatch,
-  insert,
-  item,
-  keyed,
-  MESSAGES,
-  messageItem,
-  newToken,
-  type Row,
-  randomId,
-  rotation,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "./harness.ts";
+import { type Account, account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { gate, insert, type Row, sql } from "./support/database.ts";
+import { assertConversation, assertError, idsOf } from "./support/expectations.ts";
+import { api, type Headers, ifMatch, keyed } from "./support/http.ts";
+import { COLLECTION, item, MESSAGES, messageItem, rotation, TOKEN_COLLECTION, tokenItem } from "./support/paths.ts";
+import { hashOf, newToken, randomId } from "./support/tokens.ts";
 
 // D1's documentation, "Debug D1", list of D1_ERRORs.
 const LOST = "D1_ERROR: Network connection lost.";

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { account, assertError, send } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertError } from "./support/expectations.ts";
+import { send } from "./support/http.ts";
 
 test("200 with the build's version while D1 answers", async () => {
   const [, version] = /^version = "(.+)"/m.exec(readFileSync(new URL("../Cargo.toml", import.meta.url), "utf8"))!;

@@ -3,35 +3,23 @@
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
+import { type Account, account, grant } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { gate, insert, sql } from "./support/database.ts";
+import { assertError, assertNewToken, idsOf } from "./support/expectations.ts";
+import { api, FORM, type Headers, JSON_TYPE, keyed, raw } from "./support/http.ts";
 import {
-  type Account,
-  type Answer,
-  account,
-  api,
-  assertError,
-  assertNewToken,
   COLLECTION,
-  FORM,
-  gate,
-  grant,
-  type Headers,
-  idsOf,
-  insert,
   item,
-  JSON_TYPE,
-  keyed,
   MESSAGES,
   messageItem,
   NO_ID,
-  origin,
-  READ,
-  randomId,
-  raw,
   rotation,
-  sql,
   TOKEN_COLLECTION,
   tokenItem,
-} from "./harness.ts";
+} from "./support/paths.ts";
+import { origin } from "./support/server.ts";
+import { READ, randomId } from "./support/tokens.ts";
 
 /** What a repetition has to have in common with the first answer. */
 const essence = ({ status, text, headers }: Answer) => ({

@@ -2,24 +2,21 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { type Account, account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { idsOf, links, position } from "./support/expectations.ts";
+import { keyed } from "./support/http.ts";
 import {
-  type Account,
-  type Answer,
-  account,
   COLLECTION,
-  idsOf,
   item,
-  keyed,
-  links,
   MESSAGES,
   messageItem,
   NO_ID,
-  position,
-  randomId,
   rotation,
   TOKEN_COLLECTION,
   tokenItem,
-} from "./harness.ts";
+} from "./support/paths.ts";
+import { randomId } from "./support/tokens.ts";
 
 /** An answer without what differs between any two: the request id, the date, D1's microseconds, the log. The rows stay:
  * what D1 had to read must not tell a foreign id from a missing one either. */

@@ -1,31 +1,17 @@
 // Rate limits: how often a token may ask, and an address fail to authenticate. Here the platform's own limiters let five
 // requests a minute through; where it matters what exactly they say, a header speaks for them.
 
+import "./support/tight_limit.ts";
 import assert from "node:assert/strict";
 import test from "node:test";
-import { fileURLToPath } from "node:url";
+import { account, grant } from "./support/accounts.ts";
+import { assertError } from "./support/expectations.ts";
+import { api, FORM, keyed, send } from "./support/http.ts";
+import { COLLECTION, item, MESSAGES, NO_ID, rotation, TOKEN_COLLECTION } from "./support/paths.ts";
+import { config } from "./support/server.ts";
+import { hashOf, newToken } from "./support/tokens.ts";
 
-const LIMIT = 5;
-process.env.TEST_LIMIT = String(LIMIT);
-const {
-  COLLECTION,
-  FORM,
-  MESSAGES,
-  NO_ID,
-  TOKEN_COLLECTION,
-  account,
-  api,
-  assertError,
-  grant,
-  hashOf,
-  item,
-  keyed,
-  newToken,
-  rotation,
-  send,
-} = await import("./harness.ts");
-const { experimental_readRawConfig } = await import("wrangler");
-
+const LIMIT = Number(process.env.TEST_LIMIT);
 const FULL = { "x-test-limiters": "full" };
 const tally = (answers: { status: number }[], status: number) =>
   answers.filter((answer) => answer.status === status).length;
@@ -159,12 +145,9 @@ test("a limiter that fails, or isn't there, limits nobody", async () => {
 });
 
 test("wrangler.toml tells callers the limits that it sets", () => {
-  const { rawConfig } = experimental_readRawConfig({
-    config: fileURLToPath(new URL("../wrangler.toml", import.meta.url)),
-  });
   const set = Object.fromEntries(
-    (rawConfig.ratelimits ?? []).map((each: { name: string; simple: object }) => [each.name, { ...each.simple }]),
+    (config.ratelimits ?? []).map((each: { name: string; simple: object }) => [each.name, { ...each.simple }]),
   );
-  const { token, address } = rawConfig.vars?.LIMITS as Record<string, object>;
+  const { token, address } = config.vars?.LIMITS as Record<string, object>;
   assert.deepEqual(set, { TOKEN_LIMIT: { ...token }, ADDRESS_LIMIT: { ...address } });
 });

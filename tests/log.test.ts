@@ -1,30 +1,24 @@
 // The log: one line of JSON a request, for operators and their tools. That it is one line, on the stream of its kind and
-// without a token is asserted on every answer, in tests/harness.ts.
+// without a token is asserted on every answer, in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { account, grant } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { assertError } from "./support/expectations.ts";
+import { api, FORM, JSON_TYPE, keyed, raw, send } from "./support/http.ts";
 import {
-  type Answer,
-  account,
-  api,
-  assertError,
   COLLECTION,
-  FORM,
-  grant,
   item,
-  JSON_TYPE,
-  keyed,
   MESSAGES,
   messageItem,
   NO_ID,
-  newToken,
-  origin,
-  raw,
   rotation,
-  send,
   TOKEN_COLLECTION,
   tokenItem,
-} from "./harness.ts";
+} from "./support/paths.ts";
+import { origin } from "./support/server.ts";
+import { newToken } from "./support/tokens.ts";
 
 const FIELDS = ["request_id", "method", "route", "status", "account", "d1_calls", "d1_ms", "rows_read", "rows_written"];
 const FAULT = "D1_ERROR: no such table: tokens: SQLITE_ERROR";

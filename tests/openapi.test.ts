@@ -4,32 +4,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import {
-  assertAcceptable,
-  assertDescribed,
-  complaint,
-  description,
-  methodsOf,
-  operationOf,
-  resolved,
-  scopeOf,
-} from "./description.ts";
-import {
-  ALL,
-  account,
-  api,
-  COLLECTION,
-  FORM,
-  grant,
-  item,
-  MESSAGES_READ,
-  MESSAGES_WRITE,
-  NO_ID,
-  READ,
-  send,
-  TOKENS,
-  WRITE,
-} from "./harness.ts";
+import { account, grant } from "./support/accounts.ts";
+import { assertAcceptable, assertDescribed } from "./support/described.ts";
+import { api, FORM, send } from "./support/http.ts";
+import { complaint, description, methodsOf, operationOf, resolved, scopeOf } from "./support/openapi.ts";
+import { COLLECTION, item, NO_ID } from "./support/paths.ts";
+import { ALL, MESSAGES_READ, MESSAGES_WRITE, READ, TOKENS, WRITE } from "./support/tokens.ts";
 
 const source = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
 const paths = Object.keys(description.paths);

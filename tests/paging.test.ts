@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, COLLECTION, idsOf, item, links } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertError, idsOf, links } from "./support/expectations.ts";
+import { COLLECTION, item } from "./support/paths.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name conversations, even ones the gaps between them. */
 const at = (n: number): string => String(n).padStart(16, "0");

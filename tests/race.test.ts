@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, COLLECTION, idsOf, item, MESSAGES, messageItem } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertConversation, assertError, idsOf } from "./support/expectations.ts";
+import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
 
 const times = <T>(count: number, request: (n: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => request(n)));

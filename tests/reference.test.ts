@@ -2,8 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { EXAMPLE } from "./example.ts";
-import { type Answer, account, FIELDS, origin, raw } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { FIELDS } from "./support/expectations.ts";
+import { raw } from "./support/http.ts";
+import { EXAMPLE } from "./support/reference.ts";
+import { origin } from "./support/server.ts";
 
 const HOST = origin.slice("http://".length);
 

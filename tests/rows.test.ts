@@ -4,20 +4,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test, { before, describe } from "node:test";
-import {
-  type Account,
-  type Answer,
-  account,
-  COLLECTION,
-  item,
-  keyed,
-  MESSAGES,
-  messageItem,
-  rotation,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "./harness.ts";
-import { COUNT, fill, fillMessages } from "./large.ts";
+import { type Account, account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { keyed } from "./support/http.ts";
+import { COUNT, fill, fillMessages } from "./support/large.ts";
+import { COLLECTION, item, MESSAGES, messageItem, rotation, TOKEN_COLLECTION, tokenItem } from "./support/paths.ts";
 
 const LARGE = "0000000000025000";
 

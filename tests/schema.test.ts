@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
-import { account, insert, type Row, sql } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { insert, type Row, sql } from "./support/database.ts";
 
 const ID = "0123456789abcdeF";
 const HASH = "0123456789abcdef".repeat(4);

@@ -4,19 +4,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  type Account,
-  account,
-  COLLECTION,
-  idsOf,
-  item,
-  links,
-  MESSAGES,
-  messageItem,
-  position,
-  sql,
-} from "./harness.ts";
 import { random } from "./random.ts";
+import { type Account, account } from "./support/accounts.ts";
+import { sql } from "./support/database.ts";
+import { idsOf, links, position } from "./support/expectations.ts";
+import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 

@@ -2,19 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  type Account,
-  account,
-  assertConversation,
-  assertError,
-  COLLECTION,
-  idsOf,
-  item,
-  links,
-  messageItem,
-  NO_ID,
-  position,
-} from "../harness.ts";
+import { type Account, account } from "../support/accounts.ts";
+import { assertConversation, assertError, idsOf, links, position } from "../support/expectations.ts";
+import { COLLECTION, item, messageItem, NO_ID } from "../support/paths.ts";
 
 const list = (query: string): string => `${COLLECTION}?${query}`;
 const BY_ACTIVITY = "sort=last_active_at";

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, COLLECTION, idsOf, item } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError, idsOf } from "../support/expectations.ts";
+import { COLLECTION, item } from "../support/paths.ts";
 
 const FRESH = {
   group_id: null,

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, COLLECTION, idsOf, item, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertError, idsOf } from "../support/expectations.ts";
+import { COLLECTION, item, NO_ID } from "../support/paths.ts";
 
 test("204 without a body, and the conversation is gone", async () => {
   const alice = await account();

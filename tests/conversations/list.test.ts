@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, COLLECTION, FIELDS, idsOf, item } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError, FIELDS, idsOf } from "../support/expectations.ts";
+import { COLLECTION, item } from "../support/paths.ts";
 
 test("an account without conversations has an empty list", async () => {
   const { text, status } = await (await account()).get(COLLECTION);

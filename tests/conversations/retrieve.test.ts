@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, item, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError } from "../support/expectations.ts";
+import { item, NO_ID } from "../support/paths.ts";
 
 test("a conversation has its ten fields, in the reference's order, set or not", async () => {
   const alice = await account();

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, item, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError } from "../support/expectations.ts";
+import { item, NO_ID } from "../support/paths.ts";
 
 for (const verb of ["put", "patch"] as const) {
   test(`${verb}: a form and JSON say the same, and the object comes back changed`, async () => {

@@ -3,18 +3,10 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  account,
-  assertConversation,
-  assertError,
-  assertMessage,
-  FORM,
-  idsOf,
-  item,
-  MESSAGES,
-  messageItem,
-  NO_ID,
-} from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError, assertMessage, idsOf } from "../support/expectations.ts";
+import { FORM } from "../support/http.ts";
+import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
 test("a new message comes back whole, with 201 and its Location", async () => {
   const alice = await account();

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, idsOf, item, MESSAGES, messageItem, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError, idsOf } from "../support/expectations.ts";
+import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
 test("204 without a body, and the message alone is gone", async () => {
   const alice = await account();

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, idsOf, item, links, MESSAGE_FIELDS, MESSAGES, messageItem, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertError, idsOf, links, MESSAGE_FIELDS } from "../support/expectations.ts";
+import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name messages, even ones the gaps between them. */
 const at = (n: number): string => String(n).padStart(16, "0");

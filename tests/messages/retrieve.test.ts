@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, assertMessage, item, messageItem, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertError, assertMessage } from "../support/expectations.ts";
+import { item, messageItem, NO_ID } from "../support/paths.ts";
 
 test("a message has its seven fields, in order, set or not", async () => {
   const alice = await account();

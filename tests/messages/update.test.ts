@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, assertMessage, item, messageItem, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertError, assertMessage } from "../support/expectations.ts";
+import { item, messageItem, NO_ID } from "../support/paths.ts";
 
 for (const verb of ["put", "patch"] as const) {
   test(`${verb}: a form and JSON say the same; the object comes back changed, with the time of the update`, async () => {

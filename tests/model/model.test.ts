@@ -8,19 +8,12 @@ import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
-import {
-  account,
-  FORM,
-  grant,
-  hashOf,
-  JSON_TYPE,
-  links,
-  newToken,
-  type Account as RealAccount,
-  type Answer as RealAnswer,
-  send,
-  sql,
-} from "../harness.ts";
+import { account, grant, type Account as RealAccount } from "../support/accounts.ts";
+import type { Answer as RealAnswer } from "../support/audit.ts";
+import { sql } from "../support/database.ts";
+import { links } from "../support/expectations.ts";
+import { FORM, JSON_TYPE, send } from "../support/http.ts";
+import { hashOf, newToken } from "../support/tokens.ts";
 import { type Choice, n, requests, resolve, stored, type World } from "./choices.ts";
 import {
   type Account,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { localDatabase, query } from "../../scripts/d1.ts";
-import { EXAMPLE } from "../example.ts";
+import { EXAMPLE } from "../support/reference.ts";
 import { curl, freePort, npmRun, Server, stateFolder, tokenIn } from "./processes.ts";
 
 test("an inbox as the reference shows it, and nothing that was there is touched", { timeout: 180_000 }, async (t) => {

@@ -2,26 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  ALL,
-  account,
-  api,
-  assertError,
-  assertNewToken,
-  assertToken,
-  COLLECTION,
-  grant,
-  hashOf,
-  item,
-  MESSAGES,
-  MESSAGES_READ,
-  READ,
-  sql,
-  TOKEN_COLLECTION,
-  TOKENS,
-  tokenItem,
-  WRITE,
-} from "../harness.ts";
+import { account, grant } from "../support/accounts.ts";
+import { sql } from "../support/database.ts";
+import { assertError, assertNewToken, assertToken } from "../support/expectations.ts";
+import { api } from "../support/http.ts";
+import { COLLECTION, item, MESSAGES, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { ALL, hashOf, MESSAGES_READ, READ, TOKENS, WRITE } from "../support/tokens.ts";
 
 const NAMES = ["conversations:read", "conversations:write", "messages:read", "messages:write", "tokens:write"];
 const END = 253402300799;

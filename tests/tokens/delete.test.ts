@@ -2,18 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  account,
-  api,
-  assertError,
-  COLLECTION,
-  grant,
-  hashOf,
-  NO_ID,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "../harness.ts";
+import { account, grant } from "../support/accounts.ts";
+import { sql } from "../support/database.ts";
+import { assertError } from "../support/expectations.ts";
+import { api } from "../support/http.ts";
+import { COLLECTION, NO_ID, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { hashOf } from "../support/tokens.ts";
 
 test("204 without a body, and from the next request on the token opens nothing", async () => {
   const alice = await account();

@@ -2,19 +2,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  type Account,
-  account,
-  assertError,
-  hashOf,
-  idsOf,
-  insert,
-  links,
-  newToken,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "../harness.ts";
+import { type Account, account } from "../support/accounts.ts";
+import { insert, sql } from "../support/database.ts";
+import { assertError, idsOf, links } from "../support/expectations.ts";
+import { TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { hashOf, newToken } from "../support/tokens.ts";
 
 /** Gives an account tokens of these ids, besides its own. */
 async function fill(alice: Account, ids: string[]): Promise<void> {

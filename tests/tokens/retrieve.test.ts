@@ -2,19 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  account,
-  api,
-  assertError,
-  assertToken,
-  grant,
-  hashOf,
-  item,
-  NO_ID,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "../harness.ts";
+import { account, grant } from "../support/accounts.ts";
+import { sql } from "../support/database.ts";
+import { assertError, assertToken } from "../support/expectations.ts";
+import { api } from "../support/http.ts";
+import { item, NO_ID, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { hashOf } from "../support/tokens.ts";
 
 const idOf = async (token: string): Promise<string> =>
   String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.id);

@@ -1,6 +1,7 @@
 // An account of 50,000 conversations, stored by SQL and known to the tests: what a page must hold is worked out here.
 
-import { type Account, sql } from "./harness.ts";
+import type { Account } from "./accounts.ts";
+import { sql } from "./database.ts";
 
 export const COUNT = 50_000;
 
