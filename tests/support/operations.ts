@@ -136,3 +136,7 @@ export const KINDS: Kind[] = OPERATIONS.flatMap((create) => {
   const exampleId = responseSchema("GET", retrieve.path)?.example?.id ?? lacking(`${retrieve.id} has no example`);
   return [{ collection: create.path, create, retrieve, exampleId }];
 });
+
+/** What the examples of openapi.yaml call the object of a collection. */
+export const exampleIdOf = (collection: string): string =>
+  KINDS.find((kind) => kind.collection === collection)?.exampleId ?? lacking(`${collection} has no example`);

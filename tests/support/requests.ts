@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { type Account, account } from "./accounts.ts";
 import type { Answer } from "./audit.ts";
 import { type Headers, JSON_TYPE } from "./http.ts";
-import { type Attributes, KINDS, lacking, OPERATIONS, type Operation, operation } from "./operations.ts";
+import { type Attributes, exampleIdOf, KINDS, lacking, OPERATIONS, type Operation, operation } from "./operations.ts";
 
 /** The path of an operation in the terms of the examples. */
 export function examplePath({ id, path }: Operation): string {
@@ -20,16 +20,20 @@ export interface World {
   real: (text: string) => string;
 }
 
+/** The text with other ids for those of the examples. */
+export const replaceIds = (text: string, idOf: (exampleId: string) => string): string =>
+  KINDS.reduce((real, { exampleId }) => real.replaceAll(exampleId, () => idOf(exampleId)), text);
+
 export async function world(): Promise<World> {
-  const ids: [string, string][] = [];
+  const ids = new Map<string, string>();
   const here: World = {
     account: await account(),
-    real: (text) => ids.reduce((real, [example, id]) => real.replaceAll(example, id), text),
+    real: (text) => replaceIds(text, (exampleId) => ids.get(exampleId) ?? exampleId),
   };
   for (const { create, exampleId } of KINDS) {
     const answer = await send(here, example(create));
     assert.equal(answer.status, 201, `the example of ${create.id}: ${answer.text}`);
-    ids.push([exampleId, answer.json.id]);
+    ids.set(exampleId, answer.json.id);
   }
   return here;
 }
@@ -62,7 +66,6 @@ function request(operation: Operation, { name, query, again, ...rest }: Variant 
 /** The example of an operation. */
 export const example = (operation: Operation): Request => request(operation);
 
-const exampleIdOf = (collection: string): string => KINDS.find((kind) => kind.collection === collection)!.exampleId;
 const conversation = exampleIdOf("/v1/conversations");
 const message = exampleIdOf("/v1/messages");
 
