@@ -64,25 +64,13 @@ export function mistakesOf(operation: Operation): Mistake[] {
       }),
     ),
     ...(path.includes("{id}")
-      ? wrong([
-          {
-            name: "a malformed id",
-            target: path.replace("{id}", "x"),
-            status: 404,
-            code: "resource_missing",
-          },
-        ])
+      ? wrong([{ name: "a malformed id", target: path.replace("{id}", "x"), status: 404, code: "resource_missing" }])
       : []),
-    ...(body?.required === undefined
-      ? []
-      : wrong([
-          {
-            name: "no attributes",
-            ...withBody(JSON_TYPE, "{}"),
-            code: "parameter_missing",
-            param: body.required,
-          },
-        ])),
+    ...(body?.required ?? [])
+      .slice(0, 1)
+      .map((param) =>
+        mistake(operation, { name: "no attributes", ...withBody(JSON_TYPE, "{}"), code: "parameter_missing", param }),
+      ),
     ...(body?.immutable ?? []).slice(0, 1).map((name) =>
       mistake(operation, {
         name: "an attribute that cannot be chosen",

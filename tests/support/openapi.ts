@@ -53,6 +53,6 @@ export function complaint(schema: Schema, value: unknown): string | undefined {
 
 /** A word of a header, a query or a form as the value that its schema has it stand for. */
 export function meaning(schema: Schema | undefined, word: string): unknown {
-  const values: unknown[] = /^(-?(0|[1-9]\d*)|true|false)$/.test(word) ? [JSON.parse(word), word] : [word];
+  const values: unknown[] = /^(0|-?[1-9]\d*|true|false)$/.test(word) ? [JSON.parse(word), word] : [word];
   return values.find((value) => schema !== undefined && complaint(schema, value) === undefined) ?? word;
 }

@@ -35,8 +35,8 @@ export interface Body {
   /** The schemas of its attributes, by name. */
   form: Record<string, Schema>;
   json: Record<string, Schema>;
-  /** The attribute that is named when the body is empty; undefined where all are optional. */
-  required?: string;
+  /** The attributes that must be there. Where one of several must be, the first of them. */
+  required: string[];
   /** Attributes of the object that this operation cannot set. */
   immutable: string[];
 }
@@ -72,7 +72,7 @@ function bodyOf(method: string, path: string): Body | undefined {
     all: Object.fromEntries(attributes.map((name) => [name, exampleOf(form.properties[name])])),
     form: form.properties,
     json: json.properties,
-    required: (json.required ?? json.anyOf?.[0].required)?.[0],
+    required: json.required ?? json.anyOf?.[0].required ?? [],
     immutable: describes ? object.filter((name) => !attributes.includes(name)) : [],
   };
 }
