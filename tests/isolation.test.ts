@@ -7,7 +7,7 @@ import type { Answer } from "./support/audit.ts";
 import { idsOf, links, position } from "./support/expectations.ts";
 import { type Headers, keyed } from "./support/http.ts";
 import { mistakesOf, sendMistake } from "./support/mistakes.ts";
-import { exampleIdOf, KINDS } from "./support/operations.ts";
+import { KINDS, kindAt } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
 import {
   type Caller,
@@ -50,7 +50,7 @@ async function neighbours() {
   const message = await alice.insertMessage(id);
   await alice.put(item(id), { pinned_message_id: message });
   await alice.insert({ id: "aaaaaaaaaaaaaaaa", contact_id: "carol", last_active_at: 5 });
-  return { alice, mallory, id, message, token: real(exampleIdOf(TOKEN_COLLECTION)) };
+  return { alice, mallory, id, message, token: real(kindAt(TOKEN_COLLECTION).exampleId) };
 }
 
 type Ask = [what: string, ask: (here: World, caller: Caller) => Promise<Answer>];

@@ -137,6 +137,5 @@ export const KINDS: Kind[] = OPERATIONS.flatMap((create) => {
   return [{ collection: create.path, create, retrieve, exampleId }];
 });
 
-/** What the examples of openapi.yaml call the object of a collection. */
-export const exampleIdOf = (collection: string): string =>
-  KINDS.find((kind) => kind.collection === collection)?.exampleId ?? lacking(`${collection} has no example`);
+export const kindAt = (collection: string): Kind =>
+  KINDS.find((kind) => kind.collection === collection) ?? lacking(`${collection} has no example`);

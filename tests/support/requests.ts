@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { type Account, account } from "./accounts.ts";
 import type { Answer } from "./audit.ts";
 import { type Headers, JSON_TYPE } from "./http.ts";
-import { type Attributes, exampleIdOf, KINDS, lacking, OPERATIONS, type Operation, operation } from "./operations.ts";
+import { type Attributes, KINDS, kindAt, lacking, OPERATIONS, type Operation, operation } from "./operations.ts";
 
 /** The path of an operation in the terms of the examples. */
 export function examplePath({ id, path }: Operation): string {
@@ -66,8 +66,8 @@ function request(operation: Operation, { name, query, again, ...rest }: Variant 
 /** The example of an operation. */
 export const example = (operation: Operation): Request => request(operation);
 
-const conversation = exampleIdOf("/v1/conversations");
-const message = exampleIdOf("/v1/messages");
+const conversation = kindAt("/v1/conversations").exampleId;
+const message = kindAt("/v1/messages").exampleId;
 
 /** Requests besides the examples that make the Worker run other SQL. */
 const VARIANTS: [id: string, variant: Variant][] = [
