@@ -22,7 +22,7 @@ const without = (attributes: Attributes, name: string): Attributes =>
   Object.fromEntries(Object.entries(attributes).filter(([other]) => other !== name));
 
 /** The names of all attributes of the API. */
-const NAMES = new Set(OPERATIONS.flatMap(({ body }) => Object.keys(body?.json ?? {})));
+const NAMES = new Set(OPERATIONS.flatMap(({ body }) => [...Object.keys(body?.json ?? {}), ...(body?.immutable ?? [])]));
 
 for (const operation of OPERATIONS) {
   const { name: title, body, maxBody } = operation;
@@ -33,24 +33,22 @@ for (const operation of OPERATIONS) {
 
   describe(`${title}: attributes`, () => {
     for (const name of known) {
-      // Beside as few other attributes as can be, and beside all others: none of them may be written either.
-      const beside = [without(example, name), without(body!.all, name)];
+      // Each value stands beside as few other attributes as can be, the next one beside all of them: no valid attribute
+      // beside a wrong one may be written either.
+      const others = [without(example, name), without(body!.all, name)] as const;
+      const beside = (n: number): Attributes => others[n % 2]!;
       refused(`wrong values of ${name} in a form`, [
         ...wrongWords(body!.form[name]!)
           .filter(fits)
-          .flatMap((word) =>
-            beside.map((others) =>
-              form(operation, joined("&", formOf(others), `${name}=${word}`), "parameter_invalid", name),
-            ),
+          .map((word, n) =>
+            form(operation, joined("&", formOf(beside(n)), `${name}=${word}`), "parameter_invalid", name),
           ),
       ]);
       refused(`wrong values of ${name} in JSON`, [
         ...wrongJson(body!.json[name]!)
           .filter(fits)
-          .flatMap((value) =>
-            beside.map((others) =>
-              json(operation, `{${joined(",", membersOf(others), `"${name}":${value}`)}}`, "parameter_invalid", name),
-            ),
+          .map((value, n) =>
+            json(operation, `{${joined(",", membersOf(beside(n)), `"${name}":${value}`)}}`, "parameter_invalid", name),
           ),
       ]);
       const value = body!.all[name];

@@ -65,6 +65,8 @@ const WORDS = [
   "x".repeat(10_001),
   "%C3%A9".repeat(10_001),
   // Booleans.
+  "true",
+  "false",
   "TRUE",
   "True",
   "FALSE",
