@@ -250,7 +250,7 @@ for (const [scope, bit] of Object.entries(SCOPES)) {
   });
 }
 
-test("each operation needs its one scope: without it a 403 names the scope, with it alone there is no 403", async () => {
+test("each operation needs one scope: without it a 403 names it, with it alone there is no 403", async () => {
   const owner = await account();
   const narrow = new Map<number, ReturnType<typeof api>>();
   for (let scopes = 1; scopes <= ALL; scopes += 1) narrow.set(scopes, api(await grant(owner.id, { scopes })));

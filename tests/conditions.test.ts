@@ -1,5 +1,6 @@
-// ETag, If-None-Match and If-Match: an object that the caller has already is not sent again, and a write is done only to
-// the state that the caller has seen. That every object has an ETag is asserted on every response: tests/support/audit.ts.
+// ETag, If-None-Match and If-Match: an object that the caller has already is not sent again, and a write is done only
+// to the state that the caller has seen. That every object has an ETag is asserted on every response:
+// tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";

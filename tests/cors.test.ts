@@ -1,5 +1,5 @@
-// CORS: pages of any origin may call the API with a token, without credentials, and read every response and its headers.
-// That every response allows any origin and exposes its headers is asserted in tests/support/audit.ts.
+// CORS: pages of any origin may call the API with a token, without credentials, and read every response and its
+// headers. That every response allows any origin and exposes its headers is asserted in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,6 +1,6 @@
-// The cost of a request: one call to D1, and rows read in proportion to the page alone, whatever the order, the filters,
-// the page and the size of the table. One account has 50,000 conversations here, another 5,000 of the same contacts and
-// groups. What single requests read and write exactly: tests/rows.test.ts.
+// The cost of a request: one call to D1, and rows read in proportion to the page alone, whatever the order, the
+// filters, the page and the size of the table. One account has 50,000 conversations here, another 5,000 of the same
+// contacts and groups. What single requests read and write exactly: tests/rows.test.ts.
 
 import assert from "node:assert/strict";
 import test, { before, describe } from "node:test";
@@ -302,7 +302,8 @@ test("a request with a key costs the same however many keys are stored, and howe
     sql(
       `INSERT INTO idempotency_keys (account_id, key, fingerprint, request_id, expires_at)
      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-     SELECT account, ? || i, printf('%064d', 0), printf('%016d', i), ? FROM n, (SELECT ? AS account UNION ALL SELECT ?)`,
+     SELECT account, ? || i, printf('%064d', 0), printf('%016d', i), ?
+     FROM n, (SELECT ? AS account UNION ALL SELECT ?)`,
       count,
       key,
       expires_at,
@@ -397,7 +398,7 @@ for (const request of REQUESTS) {
 }
 
 for (const operation of OPERATIONS) {
-  test(`${operation.name}: every query parameter, and every mistake, is one call to D1 that walks no table`, async () => {
+  test(`${operation.name}: each parameter and each mistake is one call to D1, which walks no table`, async () => {
     const here = await world();
     for (const [parameter, { example: value }] of Object.entries(operation.query)) {
       const request = { ...example(operation), target: `${operation.path}?${parameter}=${value}` };

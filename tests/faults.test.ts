@@ -1,5 +1,5 @@
-// Failures of D1: before a transaction, after it, within it, and with other requests under way. What was acknowledged is
-// stored, nothing is stored by half, and the next request works.
+// Failures of D1: before a transaction, after it, within it, and with other requests under way. What was acknowledged
+// is stored, nothing is stored by half, and the next request works.
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";

@@ -1,5 +1,5 @@
-// Idempotency-Key: a POST that is sent again is done once, and its first response is replayed. Failures of D1 in between:
-// tests/faults.test.ts.
+// Idempotency-Key: a POST that is sent again is done once, and its first response is replayed. Failures of D1 in
+// between: tests/faults.test.ts.
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
@@ -436,7 +436,7 @@ test("other methods ignore the header, even when it is malformed", async () => {
 
 // ------------------------------------------------------------------------------------------------------- under way
 
-test("a request that overtakes another with the same key is the first, and the other replays its response", async () => {
+test("a request that overtakes another with the same key comes first, and the other replays it", async () => {
   const alice = await account();
   const { headers, reached, open } = gate();
   const post = (more = {}) => alice.post(COLLECTION, "contact_id=bob", { ...keyed("a"), ...more });

@@ -1,4 +1,5 @@
-// Isolation: no request sees or changes anything of another account, and another account's id answers like a missing one.
+// Isolation: no request sees or changes anything of another account, and another account's id answers like a missing
+// one.
 
 import assert from "node:assert/strict";
 import test from "node:test";

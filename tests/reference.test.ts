@@ -77,7 +77,7 @@ test("curl -X DELETE …/v1/conversations/xgQQXg3hrtjh7AvZ", async () => {
   );
 });
 
-test("every documented attribute of the list and of an update is taken together", async () => {
+test("all documented parameters of the list, and all attributes of an update, can be combined", async () => {
   const { token } = await example();
   const filters = "limit=10&muted=false&archived=false&pinned=false&group_id=WAz8eIbvDR60rouK";
   assert.equal(

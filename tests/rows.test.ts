@@ -1,5 +1,5 @@
-// What one request of each kind reads and writes, from D1's own meta, in an account of 50,000 conversations one of which
-// has 200,000 messages. The two tables are the README's, row for row.
+// What one request of each kind reads and writes, from D1's own meta, in an account of 50,000 conversations one of
+// which has 200,000 messages. The two tables are the README's, row for row.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -64,7 +64,10 @@ const post =
     alice.post(MESSAGES, `conversation_id=${conversation}&${attributes}`);
 
 let keys = 0;
-const key = () => keyed(`key ${(keys += 1)}`);
+const key = () => {
+  keys += 1;
+  return keyed(`key ${keys}`);
+};
 const TOKEN = { name: "one of many", scopes: "conversations:read" };
 
 /** The others: the rows read, and the rows written where the conversation has a contact or a group, and where both. */

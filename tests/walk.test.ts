@@ -55,7 +55,8 @@ async function messages(alice: Account, narrowed: boolean): Promise<World> {
   const [conversation, other] = [await alice.insert(), await alice.insert()];
   const fill = (id: string, ids: string[]) =>
     sql(
-      "INSERT INTO messages (account_id, conversation_id, id, message, created_at) SELECT ?, ?, value, 'Hello', 0 FROM json_each(?)",
+      `INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+       SELECT ?, ?, value, 'Hello', 0 FROM json_each(?)`,
       alice.id,
       id,
       JSON.stringify(ids),

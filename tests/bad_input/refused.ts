@@ -1,5 +1,5 @@
-// How wrong requests are tested. That an error is the error object, and never a page of the runtime, is asserted on every
-// response, in tests/support/audit.ts.
+// How wrong requests are tested. That an error is the error object, and never a page of the runtime, is asserted on
+// every response, in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,6 +1,6 @@
-// Random requests. A sequence is chosen before anything in it has an id, so a choice says which thing is meant, the third
-// of the caller's conversations say, and becomes a request when its turn has come. What is sent is mostly right and now
-// and then wrong; which it is, `model.ts` says.
+// Random requests. A sequence is chosen before anything in it has an id, so a choice says which thing is meant, the
+// third of the caller's conversations say, and becomes a request when its turn has come. What is sent is mostly right
+// and now and then wrong; which it is, `model.ts` says.
 
 import fc from "fast-check";
 import {
@@ -22,10 +22,11 @@ export interface World {
   messages: Message[];
 }
 
-// ---------------------------------------------------------------------------------------------------------------- values
+// -------------------------------------------------------------------------------------------------------------- values
 
 type Kind = "conversations" | "messages";
-/** One of the caller's own, a message of the conversation that the path names, a pinned one, anybody's, gone or not, or none. */
+/** One of the caller's own, a message of the conversation that the path names, a pinned one, anybody's, gone or not,
+ * or none. */
 interface Which {
   kind: Kind;
   of: "mine" | "this" | "pinned" | "anybody" | "nobody";
@@ -48,7 +49,8 @@ const isAround = (value: unknown) => is<Around>(value, "around");
 const rarely = <T, U>(weight: number, rare: Choosable<T>, usual: Choosable<U>): Choosable<T | U> =>
   fc.oneof({ weight: 100 - weight, arbitrary: usual }, { weight, arbitrary: rare });
 
-/** Stands for one of a list, whatever the list's length. Half the time the first: so that much happens to the same thing. */
+/** Stands for one of a list, whatever the list's length. Half the time the first: so that much happens to the same
+ * thing. */
 export const n = fc.oneof(fc.constant(0), fc.noBias(fc.nat(999)));
 const nth = <T>(list: T[], n: number): T | undefined => list[n % list.length];
 
@@ -113,7 +115,7 @@ const all = (values: Record<string, Choosable<unknown>>): Choosable<Values> => s
 const both = (...parts: Choosable<Values>[]): Choosable<Values> =>
   fc.tuple(...parts).map((parts) => Object.assign({}, ...parts));
 
-// --------------------------------------------------------------------------------------------------- what was there before
+// ----------------------------------------------------------------------------------------------- what was there before
 
 const when = fc.oneof(fc.constant(null), fc.constantFrom(0, 1, 2, 705103200, 705103201, 253402300799));
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -144,7 +146,7 @@ export const stored = fc.array(
   { minLength: 1, maxLength: 20, size: "max" },
 );
 
-// -------------------------------------------------------------------------------------------------------------- requests
+// ------------------------------------------------------------------------------------------------------------ requests
 
 export interface Choice {
   method: Request["method"];

@@ -1,4 +1,5 @@
-// What the API promises of every response, asserted on every response of every test: http.ts passes each through `audit`.
+// What the API promises of every response, asserted on every response of every test: http.ts passes each through
+// `audit`.
 
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
@@ -89,7 +90,7 @@ export function audit(
   // An object comes with its tag, and only an object.
   const tagged = [200, 201, 304].includes(status) && /^\/v1\/\w+(\/|$)/.test(path) && !/"has_more"/.test(text);
   if (tagged && method !== "HEAD") assert.match(String(headers.etag), /^"[\w-]+"$/, `no tag: ${what}`);
-  let json;
+  let json: any;
   if (!bodiless && headers["content-type"]?.startsWith("application/json")) {
     json = JSON.parse(text);
     if (status >= 400) {

@@ -1,5 +1,6 @@
-// Holds every response of every API test against openapi.yaml: its status, headers, media type and body must be described,
-// and so must every part of a request that was accepted. Unknown paths, other methods and OPTIONS have rules of their own.
+// Holds every response of every API test against openapi.yaml: its status, headers, media type and body must be
+// described, and so must every part of a request that was accepted. Unknown paths, other methods and OPTIONS have rules
+// of their own.
 
 import assert from "node:assert/strict";
 import { complaint, description, meaning, methodsOf, operationOf, resolved, type Schema } from "./openapi.ts";
@@ -24,15 +25,15 @@ export function assertDescribed(method: string, target: string, status: number, 
   const what = `${method} ${target.slice(0, 200)} answered ${status} ${JSON.stringify(headers)} ${text.slice(0, 1000)}`;
   const { path, route } = find(target);
   if (method === "OPTIONS" && headers["access-control-allow-methods"] !== undefined)
-    return assert.equal(status, 204, what);
+    return void assert.equal(status, 204, what);
   if (route === undefined) {
     const page = PAGES.test(path) && (status < 400 || status === 405);
-    return assert.ok(page || status === 404, `a path that is not described: ${what}`);
+    return void assert.ok(page || status === 404, `a path that is not described: ${what}`);
   }
   const methods = methodsOf(route).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
   if (!methods.includes(method)) {
     assert.equal(status, method === "OPTIONS" ? 204 : 405, `a method that is not described: ${what}`);
-    return assert.equal(headers.allow, [...methods, "OPTIONS"].join(", "), what);
+    return void assert.equal(headers.allow, [...methods, "OPTIONS"].join(", "), what);
   }
 
   const response = operationOf(method === "HEAD" ? "GET" : method, route).responses[status];
@@ -46,12 +47,15 @@ export function assertDescribed(method: string, target: string, status: number, 
     if (value === undefined) assert.ok(!required, `no ${name}: ${what}`);
     else assert.equal(complaint(schema, meaning(schema, String(value))), undefined, `${name}: ${what}`);
   }
-  const strangers = Object.keys(headers).filter((name) => !(name in names) && !UNDESCRIBED.test(name));
-  assert.deepEqual(strangers, [], `headers that are not described: ${what}`);
+  const undescribed = Object.keys(headers).filter((name) => !(name in names) && !UNDESCRIBED.test(name));
+  assert.deepEqual(undescribed, [], `headers that are not described: ${what}`);
 
   const type = headers["content-type"]?.toString().split(";")[0];
   if (content === undefined)
-    return assert.ok(text === "" && (type === undefined || status === 304), `a body that is not described: ${what}`);
+    return void assert.ok(
+      text === "" && (type === undefined || status === 304),
+      `a body that is not described: ${what}`,
+    );
   assert.ok(type !== undefined && type in content, `a type that is not described: ${what}`);
   if (method !== "HEAD") assert.equal(complaint(content[type].schema, JSON.parse(text)), undefined, what);
 }
@@ -93,7 +97,7 @@ export function assertAcceptable(
     );
 
   if (operation.requestBody === undefined) return;
-  if (!body) return assert.ok(!operation.requestBody.required, `without a body: ${what}`);
+  if (!body) return void assert.ok(!operation.requestBody.required, `without a body: ${what}`);
   const type = String(sent["content-type"]).split(";")[0]!.trim().toLowerCase();
   const schema = operation.requestBody.content[type]?.schema;
   assert.ok(schema !== undefined, `its type is not described: ${what}`);

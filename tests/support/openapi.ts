@@ -47,7 +47,10 @@ const compiled = new Map<Schema, ReturnType<typeof ajv.compile>>();
 /** Why a value is not what the schema asks for; undefined when it is. */
 export function complaint(schema: Schema, value: unknown): string | undefined {
   let validate = compiled.get(schema);
-  if (validate === undefined) compiled.set(schema, (validate = ajv.compile(absolute(schema))));
+  if (validate === undefined) {
+    validate = ajv.compile(absolute(schema));
+    compiled.set(schema, validate);
+  }
   return validate(value) ? undefined : ajv.errorsText(validate.errors);
 }
 

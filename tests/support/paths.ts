@@ -1,4 +1,5 @@
-// The paths of the API, for tests of single endpoints. Tests of all endpoints take them from openapi.yaml: operations.ts.
+// The paths of the API, for tests of single endpoints. Tests of all endpoints take them from openapi.yaml:
+// operations.ts.
 
 export const COLLECTION = "/v1/conversations";
 export const item = (id: string): string => `${COLLECTION}/${id}`;

@@ -1,5 +1,5 @@
-// A valid request of every operation, and an account to send it to. The requests are the examples of openapi.yaml: an id
-// in an example stands for the object whose schema has that id in its own example.
+// A valid request of every operation, and an account to send it to. The requests are the examples of openapi.yaml: an
+// id in an example stands for the object whose schema has that id in its own example.
 
 import assert from "node:assert/strict";
 import { type Account, account } from "./accounts.ts";

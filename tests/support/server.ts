@@ -1,5 +1,6 @@
-// One Worker with one empty database for each test file: importing this module starts both in workerd, from wrangler.toml
-// and through wrangler's own test harness, and stops them after the file's last test. `npm run build` comes first.
+// One Worker with one empty database for each test file: importing this module starts both in workerd, from
+// wrangler.toml and through wrangler's own test harness, and stops them after the file's last test. `npm run build`
+// comes first.
 
 import { join } from "node:path";
 import { after } from "node:test";
