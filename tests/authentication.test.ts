@@ -324,14 +324,18 @@ const MORE_MISTAKES = [
 test("only a caller with a valid token and the scope learns what is wrong with a request", async () => {
   const here = await world();
   const { account: alice } = here;
+  const invalid = [newToken(), await grant(alice.id, { expires_at: 1 })].map(api);
+  const narrow = new Map<string, ReturnType<typeof api>>();
+  for (const [scope, bit] of Object.entries(SCOPES))
+    narrow.set(scope, api(await grant(alice.id, { scopes: ALL & ~bit })));
   for (const wrong of [...OPERATIONS.flatMap(mistakesOf), ...MORE_MISTAKES]) {
     const what = `${wrong.operation.name}, ${wrong.name}`;
     assertUnauthorized(await sendMistake(here, wrong, {}, { send }), "token_missing", 0, what);
     assertUnauthorized(await sendMistake(here, wrong, {}, api("x")), "token_invalid", 0, what);
-    for (const token of [newToken(), await grant(alice.id, { expires_at: 1 })])
-      assertUnauthorized(await sendMistake(here, wrong, {}, api(token)), "token_invalid", 1, what);
-    const narrow = api(await grant(alice.id, { scopes: ALL & ~SCOPES[wrong.operation.scope]! }));
-    assertError(await sendMistake(here, wrong, {}, narrow), 403, "scope_insufficient");
+    for (const caller of invalid)
+      assertUnauthorized(await sendMistake(here, wrong, {}, caller), "token_invalid", 1, what);
+    const scopeless = narrow.get(wrong.operation.scope)!;
+    assertError(await sendMistake(here, wrong, {}, scopeless), 403, "scope_insufficient");
     const told = await sendMistake(here, wrong);
     assertError(told, wrong.status, wrong.code, wrong.param);
     assert.equal(told.cost.calls, 1, what);
