@@ -1,5 +1,5 @@
 // The error object: on every answer that isn't a success, and nothing in it that a caller must not see. Its shape is
-// asserted on every answer of every test, in tests/support/audit.ts.
+// asserted on every response of every test, in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test from "node:test";

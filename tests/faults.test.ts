@@ -38,7 +38,7 @@ const OVERLOAD = [
   "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
   "D1_ERROR: D1 DB's isolate exceeded its memory limit and was reset.",
   "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.",
-  "something that nobody has documented",
+  "a message that is not documented",
 ];
 const FAULT = [
   "D1_ERROR: no such table: tokens: SQLITE_ERROR",

@@ -1,4 +1,4 @@
-// GET /health: what whoever watches the service asks. It needs no token and tells nothing of what is stored.
+// GET /health: the health check. It needs no token, and its response contains no data of an account.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 // The log: one line of JSON a request, for operators and their tools. That it is one line, on the stream of its kind
-// and without a token is asserted on every answer, in tests/support/audit.ts.
+// and without a token is asserted on every response, in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-// The database refuses bad rows whoever writes them. Each test writes past the Worker.
+// The database refuses rows that break its constraints. Each test writes past the Worker.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

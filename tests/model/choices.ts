@@ -15,7 +15,7 @@ import {
 
 /** What choices are made among. */
 export interface World {
-  /** The first two open an account each and do so for good; the others may open less, or nothing. */
+  /** The first two open an account each and stay valid; the others may have fewer scopes, or be expired. */
   tokens: Token[];
   /** All that was ever made, by whomever; what is deleted is here as it was last. */
   conversations: Conversation[];
@@ -25,11 +25,11 @@ export interface World {
 // -------------------------------------------------------------------------------------------------------------- values
 
 type Kind = "conversations" | "messages";
-/** One of the caller's own, a message of the conversation that the path names, a pinned one, anybody's, gone or not,
- * or none. */
+/** One of the caller's own, a message of the conversation that the path names, a pinned one, one of any account,
+ * deleted or not, or none. */
 interface Which {
   kind: Kind;
-  of: "mine" | "this" | "pinned" | "anybody" | "nobody";
+  of: "mine" | "this" | "pinned" | "any" | "missing";
   n: number;
 }
 /** A time near the last activity of the conversation that the path names. */
@@ -59,7 +59,7 @@ const which = (kind: Kind, ...of: Which["of"][]) =>
 export const a = (kind: Kind): Choosable<Which> =>
   rarely(
     15,
-    which(kind, "anybody", "nobody"),
+    which(kind, "any", "missing"),
     kind === "messages" ? which(kind, "mine", "mine", "pinned") : which(kind, "mine"),
   );
 
@@ -154,7 +154,7 @@ export interface Choice {
   query?: Values;
   body?: Values;
   /** One attribute more: unknown, not to be chosen here, or sent already. */
-  stranger?: string;
+  unknown?: string;
   json: boolean;
   /** A header: a key, tags as they are, or the tag of the state that the object in the path is in or was in. */
   special?: string | State;
@@ -176,7 +176,7 @@ const choice = (methods: Request["method"][], parts: Partial<Record<"id" | "quer
   fc.record({
     method: fc.constantFrom(...methods),
     ...parts,
-    stranger: rarely(3, fc.constantFrom("colour", "id", "contact_id", "created_at", "is_muted", "limit"), ABSENT),
+    unknown: rarely(3, fc.constantFrom("colour", "id", "contact_id", "created_at", "is_muted", "limit"), ABSENT),
     json: flag,
     special: methods.includes("POST") ? rarely(30, key, ABSENT) : "id" in parts ? rarely(30, tags, ABSENT) : ABSENT,
     token: rarely(15, n, fc.nat(1)),
@@ -234,7 +234,7 @@ export const requests = {
 export function resolve(
   world: World,
   collection: Kind,
-  { method, id, query = {}, body = {}, stranger, json, special, ...rest }: Choice,
+  { method, id, query = {}, body = {}, unknown, json, special, ...rest }: Choice,
 ): Request {
   const token = nth(world.tokens, rest.token)!;
   const { account } = token;
@@ -260,7 +260,7 @@ export function resolve(
 
   const said = attributes(body);
   const asked = attributes(query);
-  if (stranger !== undefined) (said.length > 0 ? said : asked).push([stranger, "1"]);
+  if (unknown !== undefined) (said.length > 0 ? said : asked).push([unknown, "1"]);
   return {
     method,
     collection,
@@ -282,8 +282,8 @@ export function idOf(world: World, account: Account, { kind, of, n }: Which, tar
     pinned: [...account.conversations.values()].flatMap(
       ({ pinned_message_id }) => account.messages.get(pinned_message_id ?? "") ?? [],
     ),
-    anybody: world[kind],
-    nobody: [],
+    any: world[kind],
+    missing: [],
   };
   return nth<{ id: string }>(lists[of], n)?.id ?? NO_ID;
 }

@@ -48,7 +48,7 @@ export const NEW_MESSAGE: Message = {
   updated_at: null,
 };
 
-/** What belongs together and to nobody else. */
+/** The objects of one account. */
 export interface Account {
   conversations: Map<string, Conversation>;
   messages: Map<string, Message>;
@@ -396,7 +396,7 @@ const MESSAGES: Record<string, Operation> = {
       const message = { ...NEW_MESSAGE, id, conversation_id, contact_id, message: said, created_at: now };
       account.messages.set(id, message);
       conversation.last_active_at = now;
-      // Whoever says something has the conversation open.
+      // The account's own message also opens the conversation.
       if (contact_id === null) conversation.last_opened_at = now;
       changed(account, conversation_id);
       return tagged(account, id, chosen, { status: 201, location: `/v1/messages/${id}`, body: message });
