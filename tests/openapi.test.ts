@@ -1,5 +1,5 @@
 // openapi.yaml describes the API, all of it and nothing else. That every answer of every API test is as it says is
-// asserted in tests/harness.ts; here is what no answer shows.
+// asserted in tests/support/audit.ts; here is what no response shows.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -96,7 +96,7 @@ const ABSENT = {
   body: undefined,
 };
 
-/** What the model speaks of in an answer. The rest is the same for all answers, and the harness sees to it. */
+/** What the model says of a response. The rest is the same for all responses, and tests/support/audit.ts asserts it. */
 function told(collection: string, answer: RealAnswer): Answer {
   const canonical = ([relation, link]: [string, string]) => {
     const { pathname, searchParams } = new URL(link, "http://host");
