@@ -1,59 +1,18 @@
-// Who may: the Authorization header, tokens and their scopes. What is wrong is told before anything else about the
-// request, what can be told without the database is told without it, and what changes holds from the very next request.
+// Authentication: the Authorization header, tokens and their scopes. An error of the token comes before any other error
+// of the request, and without a call to D1 where none is needed. A change of a token holds from the next request on.
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  ALL,
-  type Answer,
-  account,
-  api,
-  assertError,
-  COLLECTION,
-  FORM,
-  grant,
-  type Headers,
-  hashOf,
-  item,
-  JSON_TYPE,
-  MESSAGES,
-  MESSAGES_READ,
-  MESSAGES_WRITE,
-  messageItem,
-  NO_ID,
-  newToken,
-  origin,
-  READ,
-  raw,
-  rotation,
-  send,
-  sql,
-  TOKEN_COLLECTION,
-  TOKENS,
-  tokenItem,
-  WRITE,
-} from "./harness.ts";
-
-/** Every endpoint, and the scope that it needs. */
-const endpoints = (collection: string, read: number, write: number): [string, string, number][] => [
-  ["GET", collection, read],
-  ["HEAD", collection, read],
-  ["POST", collection, write],
-  ...["GET", "HEAD", "PUT", "PATCH", "DELETE"].map((verb): [string, string, number] => [
-    verb,
-    `${collection}/${NO_ID}`,
-    verb === "GET" || verb === "HEAD" ? read : write,
-  ]),
-];
-const ENDPOINTS: [string, string, number][] = [
-  ...endpoints(COLLECTION, READ, WRITE),
-  ...endpoints(MESSAGES, MESSAGES_READ, MESSAGES_WRITE),
-  ["GET", TOKEN_COLLECTION, TOKENS],
-  ["POST", TOKEN_COLLECTION, TOKENS],
-  ["GET", tokenItem(NO_ID), TOKENS],
-  ["DELETE", tokenItem(NO_ID), TOKENS],
-  ["POST", rotation(NO_ID), TOKENS],
-];
+import { account, grant } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { sql } from "./support/database.ts";
+import { assertError } from "./support/expectations.ts";
+import { api, FORM, JSON_TYPE, raw, send, textOf } from "./support/http.ts";
+import { mistake, mistakesOf, sendMistake, withBody } from "./support/mistakes.ts";
+import { METHODS_AND_PATHS, OPERATIONS, operation } from "./support/operations.ts";
+import { COLLECTION, item, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
+import { REQUESTS, type Request, send as sendRequest, world } from "./support/requests.ts";
+import { ALL, hashOf, newToken, READ, SCOPES, WRITE } from "./support/tokens.ts";
 
 const challenge = (answer: Answer): string => String(answer.headers["www-authenticate"]);
 
@@ -68,13 +27,18 @@ function assertUnauthorized(answer: Answer, code: "token_missing" | "token_inval
   );
 }
 
-test("no token: 401 on every endpoint, without asking the database", async () => {
-  for (const [method, path] of ENDPOINTS) {
-    assertUnauthorized(await send(method, path), "token_missing", 0, `${method} ${path}`);
-  }
+/** Every method of every path that needs a token, with an id that no object has. */
+const TARGETS = METHODS_AND_PATHS.map(({ method, path, scope }) => {
+  const target = path.replace("{id}", NO_ID);
+  return { method, target, scope, name: `${method} ${target}` };
 });
 
-test("a header that holds no bearer token is like none", async () => {
+test("without a token every operation is a 401, without a call to D1", async () => {
+  for (const { method, target, name } of TARGETS)
+    assertUnauthorized(await send(method, target), "token_missing", 0, name);
+});
+
+test("an Authorization header without a bearer token counts as no token", async () => {
   const alice = await account();
   const basic = Buffer.from(`${alice.token}:`).toString("base64");
   for (const value of [
@@ -98,7 +62,7 @@ test("a header that holds no bearer token is like none", async () => {
   }
 });
 
-test("a token anywhere else isn't read", async () => {
+test("a token is read from the Authorization header only", async () => {
   const { token } = await account();
   for (const path of [`${COLLECTION}?access_token=${token}`, `${COLLECTION}?token=${token}`]) {
     assertUnauthorized(await send("GET", path), "token_missing", 0);
@@ -114,7 +78,7 @@ test("a token anywhere else isn't read", async () => {
   assertUnauthorized(await send("POST", COLLECTION, form, `access_token=${token}&contact_id=bob`), "token_missing", 0);
 });
 
-test("a malformed token, or one with a wrong checksum, is refused without asking the database", async () => {
+test("a malformed token, or one with a wrong checksum, is a 401 without a call to D1", async () => {
   const { token } = await account();
   const other = (character = "") => (character === "x" ? "y" : "x");
   const changed = [5, 20, 34, 35, 40].map((at) => token.slice(0, at) + other(token[at]) + token.slice(at + 1));
@@ -151,7 +115,7 @@ test("a malformed token, or one with a wrong checksum, is refused without asking
   }
 });
 
-test("bytes that aren't ASCII are refused like any malformed token", async () => {
+test("a token with bytes that are not ASCII is malformed", async () => {
   const { token } = await account();
   for (const value of [
     `Bearer ${token}\xe9`,
@@ -159,22 +123,20 @@ test("bytes that aren't ASCII are refused like any malformed token", async () =>
     "Bearer \xff\xfe",
     `Bearer ${Buffer.from("tökén").toString("latin1")}`,
   ]) {
-    const request = `GET ${COLLECTION} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nAuthorization: ${value}\r\nConnection: close\r\n\r\n`;
+    const request = textOf("GET", COLLECTION, { Authorization: value });
     assertUnauthorized(await raw(Buffer.from(request, "latin1")), "token_invalid", 0, value);
   }
 });
 
-test("two Authorization headers open nothing, though both are good", async () => {
+test("two Authorization headers are a 401, even when both tokens are valid", async () => {
   const [alice, bob] = [await account(), await account()];
   for (const second of [alice.token, bob.token]) {
-    const answer = await raw(
-      `GET ${COLLECTION} HTTP/1.1\r\nHost: ${origin.slice(7)}\r\nAuthorization: Bearer ${alice.token}\r\nAuthorization: Bearer ${second}\r\nConnection: close\r\n\r\n`,
-    );
-    assertUnauthorized(answer, "token_invalid", 0);
+    const headers = { Authorization: [`Bearer ${alice.token}`, `Bearer ${second}`] };
+    assertUnauthorized(await raw(textOf("GET", COLLECTION, headers)), "token_invalid", 0);
   }
 });
 
-test("the scheme is read without regard to case, and spaces around the token don't matter", async () => {
+test("the scheme is case-insensitive, and spaces around the token are ignored", async () => {
   const { token } = await account();
   for (const value of [
     `Bearer ${token}`,
@@ -187,14 +149,13 @@ test("the scheme is read without regard to case, and spaces around the token don
   }
 });
 
-test("an unknown token costs one call and opens nothing", async () => {
-  const stranger = api(newToken());
-  for (const [method, path] of ENDPOINTS) {
-    assertUnauthorized(await stranger.send(method, path), "token_invalid", 1, `${method} ${path}`);
-  }
+test("an unknown token is a 401 on every operation, with one call to D1", async () => {
+  const unknown = api(newToken());
+  for (const { method, target, name } of TARGETS)
+    assertUnauthorized(await unknown.send(method, target), "token_invalid", 1, name);
 });
 
-test("what is stored opens nothing: only the token does, not its hash", async () => {
+test("the stored hash is not a token, and the database does not hold the token", async () => {
   const { token } = await account();
   assertUnauthorized(await send("GET", COLLECTION, { Authorization: `Bearer ${hashOf(token)}` }), "token_invalid", 0);
   const rows = await sql("SELECT * FROM tokens WHERE hash = ?", hashOf(token));
@@ -202,11 +163,9 @@ test("what is stored opens nothing: only the token does, not its hash", async ()
   assert.ok(!JSON.stringify(rows).includes(token.slice(5)));
 });
 
-test("an expired or revoked token opens nothing and changes nothing", async () => {
-  const alice = await account();
-  const id = await alice.insert();
-  const message = await alice.insertMessage(id);
-  const before = await alice.contents();
+test("an expired or revoked token is a 401 on every operation, and changes nothing", async () => {
+  const here = await world();
+  const { account: alice } = here;
   const now = Math.floor(Date.now() / 1000);
   for (const ending of [
     { expires_at: 0 },
@@ -215,36 +174,26 @@ test("an expired or revoked token opens nothing and changes nothing", async () =
     { revoked_at: now },
     { expires_at: 253402300799, revoked_at: now },
   ]) {
-    const late = api(await grant(alice.id, ending));
-    for (const answer of [
-      await late.get(COLLECTION),
-      await late.get(item(id)),
-      await late.post(COLLECTION, "contact_id=bob"),
-      await late.post(COLLECTION, "contact_id=someone&distinct=true"),
-      await late.put(item(id), "is_muted=true"),
-      await late.put(item(id)),
-      await late.patch(item(id), "is_pinned=true"),
-      await late.delete(item(id)),
-      await late.get(MESSAGES),
-      await late.get(messageItem(message)),
-      await late.post(MESSAGES, `conversation_id=${id}&message=Hello`),
-      await late.put(messageItem(message), "message=Hi"),
-      await late.put(messageItem(message)),
-      await late.delete(messageItem(message)),
-    ]) {
-      assertUnauthorized(answer, "token_invalid", 1, JSON.stringify(ending));
-    }
+    const ended = api(await grant(alice.id, ending));
+    const before = await alice.everything();
+    for (const request of REQUESTS)
+      assertUnauthorized(
+        await sendRequest(here, request, {}, ended),
+        "token_invalid",
+        1,
+        `${request.name} ${JSON.stringify(ending)}`,
+      );
+    assert.deepEqual(await alice.everything(), before);
   }
-  assert.deepEqual(await alice.contents(), before);
 });
 
-test("a token that expires later is good", async () => {
+test("a token is valid until it expires", async () => {
   const alice = await account();
   const later = api(await grant(alice.id, { expires_at: 253402300799 }));
   assert.equal((await later.get(COLLECTION)).status, 200);
 });
 
-test("revocation, expiry and a change of scope hold from the very next request", async () => {
+test("revocation, expiry and a change of scopes hold from the next request on", async () => {
   for (const [change, status] of [
     ["revoked_at = 1", 401],
     ["expires_at = 1", 401],
@@ -262,7 +211,7 @@ test("revocation, expiry and a change of scope hold from the very next request",
   assert.equal((await alice.contents()).conversations.length, 1);
 });
 
-test("one account may have many tokens; ending one doesn't end the others", async () => {
+test("an account can have many tokens, and revoking one leaves the others valid", async () => {
   const alice = await account();
   const second = api(await grant(alice.id));
   const id = await alice.insert();
@@ -270,104 +219,51 @@ test("one account may have many tokens; ending one doesn't end the others", asyn
   assert.equal((await second.get(item(id))).status, 200);
 });
 
-test("a token for reading writes nothing, one for writing reads nothing", async () => {
-  const owner = await account();
-  const id = await owner.insert();
-  await owner.insertMessage(id);
-  const before = await owner.contents();
-  const [reader, writer] = [
-    api(await grant(owner.id, { scopes: READ })),
-    api(await grant(owner.id, { scopes: WRITE })),
-  ];
+for (const [scope, bit] of Object.entries(SCOPES)) {
+  const [allowed, refused] = [true, false].map((within) =>
+    REQUESTS.filter(({ operation }) => (operation.scope === scope) === within),
+  ) as [Request[], Request[]];
 
-  assert.equal((await reader.get(COLLECTION)).status, 200);
-  assert.equal((await reader.get(item(id))).status, 200);
-  for (const answer of [
-    await reader.post(COLLECTION, "contact_id=bob"),
-    await reader.post(COLLECTION, "contact_id=someone&distinct=true"),
-    await reader.put(item(id), "is_muted=true"),
-    await reader.patch(item(id), { is_muted: true }),
-    await reader.put(item(id)),
-    await reader.delete(item(id)),
-    await reader.delete(item(NO_ID)),
-  ]) {
-    assertError(answer, 403, "scope_insufficient");
-    assert.match(challenge(answer), /^Bearer realm="[^"]+", error="insufficient_scope"/);
-    assert.equal(answer.cost.calls, 1);
-  }
-  assert.deepEqual(await owner.contents(), before);
+  test(`a token with ${scope} alone is a 403 on every other operation, and changes nothing`, async () => {
+    const here = await world();
+    const narrow = api(await grant(here.account.id, { scopes: bit }));
+    const before = await here.account.everything();
+    for (const request of refused) {
+      const answer = await sendRequest(here, request, {}, narrow);
+      assertError(answer, 403, "scope_insufficient");
+      assert.match(challenge(answer), /^Bearer realm="[^"]+", error="insufficient_scope"/);
+      assert.equal(answer.cost.calls, 1, request.name);
+    }
+    assert.deepEqual(await here.account.everything(), before);
+  });
 
-  for (const answer of [await writer.get(COLLECTION), await writer.get(item(id)), await writer.get(item(NO_ID))]) {
-    assertError(answer, 403, "scope_insufficient");
-  }
-  assert.equal((await writer.head(COLLECTION)).status, 403);
-  assert.equal((await writer.post(COLLECTION, "contact_id=bob")).status, 201);
-  assert.equal((await writer.put(item(id), "is_muted=true")).status, 200);
-  assert.equal((await writer.delete(item(id))).status, 204);
-});
+  test(`a token with ${scope} alone may use every operation that needs it`, async () => {
+    assert.ok(allowed.length > 0);
+    for (const request of allowed) {
+      const here = await world();
+      // A token can only make and rotate tokens that may do no more than itself.
+      const grants = request.operation.path.startsWith(TOKEN_COLLECTION) && request.operation.method === "POST";
+      const narrow = api(await grant(here.account.id, { scopes: grants ? ALL : bit }));
+      const answer = await sendRequest(here, request, {}, narrow);
+      assert.equal(answer.status, request.operation.success, `${request.name}: ${answer.text}`);
+    }
+  });
+}
 
-test("a token for reading messages writes none, one for writing reads none", async () => {
-  const owner = await account();
-  const id = await owner.insert();
-  const message = await owner.insertMessage(id);
-  const before = await owner.contents();
-  const [reader, writer] = [
-    api(await grant(owner.id, { scopes: MESSAGES_READ })),
-    api(await grant(owner.id, { scopes: MESSAGES_WRITE })),
-  ];
-  assert.equal((await reader.get(MESSAGES)).status, 200);
-  assert.equal((await reader.get(messageItem(message))).status, 200);
-  for (const answer of [
-    await reader.post(MESSAGES, { conversation_id: id, message: "Hello" }),
-    await reader.put(messageItem(message), "message=Hi"),
-    await reader.put(messageItem(message)),
-    await reader.patch(messageItem(message), "read_at=5"),
-    await reader.delete(messageItem(message)),
-    await reader.delete(messageItem(NO_ID)),
-  ]) {
-    assertError(answer, 403, "scope_insufficient");
-    assert.match(challenge(answer), /^Bearer realm="[^"]+", error="insufficient_scope"/);
-  }
-  assert.deepEqual(await owner.contents(), before);
-  for (const answer of [
-    await writer.get(MESSAGES),
-    await writer.get(messageItem(message)),
-    await writer.get(messageItem(NO_ID)),
-  ]) {
-    assertError(answer, 403, "scope_insufficient");
-  }
-  assert.equal((await writer.put(messageItem(message), "message=Hi")).status, 200);
-  assert.equal((await writer.delete(messageItem(message))).status, 204);
-  assert.equal(
-    (await writer.post(MESSAGES, { conversation_id: id, message: "Hello" })).status,
-    201,
-    "though it sends in a conversation",
-  );
-});
-
-test("each endpoint needs its one scope: without it 403 that names it, with it alone none", async () => {
-  const names: Record<number, string> = {
-    [READ]: "conversations:read",
-    [WRITE]: "conversations:write",
-    [MESSAGES_READ]: "messages:read",
-    [MESSAGES_WRITE]: "messages:write",
-    [TOKENS]: "tokens:write",
-  };
+test("each operation needs one scope: without it a 403 names it, with it alone there is no 403", async () => {
   const owner = await account();
   const narrow = new Map<number, ReturnType<typeof api>>();
   for (let scopes = 1; scopes <= ALL; scopes += 1) narrow.set(scopes, api(await grant(owner.id, { scopes })));
-  for (const [method, path, needed] of ENDPOINTS) {
+  for (const { method, target, scope, name } of TARGETS) {
     for (const [scopes, caller] of narrow) {
-      const answer = await caller.send(method, path);
-      const what = `${method} ${path} with scopes ${scopes}`;
-      assert.equal(answer.status === 403, (scopes & needed) === 0, what);
-      if (answer.status !== 403) continue;
-      assert.ok(challenge(answer).includes(`scope="${names[needed]}"`), `${what}: ${challenge(answer)}`);
+      const answer = await caller.send(method, target);
+      assert.equal(answer.status === 403, (scopes & SCOPES[scope]!) === 0, `${name} with scopes ${scopes}`);
+      if (answer.status === 403) assert.ok(challenge(answer).includes(`scope="${scope}"`), `${name}: ${scopes}`);
     }
   }
 });
 
-test("a token made before there were messages keeps what it had, and opens none of them", async () => {
+test("a token with the scopes of conversations alone cannot use messages", async () => {
   const before = await account(READ | WRITE);
   const id = (await before.post(COLLECTION, "contact_id=bob")).json.id;
   assert.equal((await before.put(item(id), "last_opened_at=5")).status, 200);
@@ -384,72 +280,81 @@ test("a token made before there were messages keeps what it had, and opens none 
   assert.equal((await before.delete(item(id))).status, 204);
 });
 
-test("what else is wrong with a request is told only to a caller whose token is good", async () => {
-  const alice = await account();
-  const id = await alice.insert();
-  const bad: [string, string, Headers, string?][] = [
-    ["GET", `${COLLECTION}?limit=0`, {}],
-    ["GET", `${COLLECTION}?x=%zz`, {}],
-    ["GET", item("%zz"), {}],
-    ["GET", `${item(id)}?x=1`, {}],
-    ["POST", COLLECTION, {}],
-    ["POST", COLLECTION, { "Content-Type": JSON_TYPE }, "["],
-    ["POST", COLLECTION, { "Content-Type": "text/plain" }, "x"],
-    ["POST", COLLECTION, { "Content-Type": FORM }, "x".repeat(20_000)],
-    ["PUT", item(id), { "Content-Type": FORM }, "contact_id=bob"],
-    ["PUT", item(id), { "Content-Type": FORM }, `pinned_message_id=${NO_ID}`],
-    ["DELETE", `${item(id)}?x=1`, {}],
-    ["GET", `${COLLECTION}?sort=last_active_at&starting_after=${NO_ID}`, {}],
-    ["GET", `${MESSAGES}?conversation_id=x`, {}],
-    ["POST", MESSAGES, { "Content-Type": JSON_TYPE }, `{"conversation_id":"${id}","message":""}`],
-    ["POST", MESSAGES, { "Content-Type": FORM }, `conversation_id=${NO_ID}&message=Hello`],
-    ["POST", MESSAGES, { "Content-Type": FORM }, "x".repeat(70_000)],
-    ["PUT", messageItem(NO_ID), { "Content-Type": FORM }, "contact_id=bob"],
-    ["POST", MESSAGES, { "Content-Type": FORM, "Idempotency-Key": "" }, `conversation_id=${NO_ID}&message=Hello`],
-    ["GET", item(id), { "If-None-Match": "x" }],
-    ["PUT", item(id), { "If-Match": "x" }],
-    ["GET", `${TOKEN_COLLECTION}?limit=0`, {}],
-    ["POST", TOKEN_COLLECTION, { "Content-Type": FORM }, "name=x&scopes=all"],
-    ["POST", rotation(NO_ID), { "Content-Type": FORM }, "grace_period=-1"],
-  ];
-  for (const [method, path, headers, body] of bad) {
-    const what = `${method} ${path} ${body?.slice(0, 40)}`;
-    assertUnauthorized(await send(method, path, headers, body), "token_missing", 0, what);
-    assertUnauthorized(
-      await send(method, path, { ...headers, Authorization: "Bearer x" }, body),
-      "token_invalid",
-      0,
-      what,
-    );
-    for (const token of [newToken(), await grant(alice.id, { expires_at: 1 })]) {
-      assertUnauthorized(await api(token).send(method, path, headers, body), "token_invalid", 1, what);
-    }
-    const [mayRead, mayWrite] = path.startsWith(MESSAGES)
-      ? [MESSAGES_READ, MESSAGES_WRITE]
-      : path.startsWith(TOKEN_COLLECTION)
-        ? [TOKENS, TOKENS]
-        : [READ, WRITE];
-    const narrow = api(await grant(alice.id, { scopes: ALL & ~(method === "GET" ? mayRead : mayWrite) }));
-    assertError(await narrow.send(method, path, headers, body), 403, "scope_insufficient");
-    const told = await alice.send(method, path, headers, body);
-    assert.ok(told.status >= 400 && told.status !== 401 && told.status !== 403, what);
+/** Mistakes of single operations that only their own SQL or types find. */
+const MORE_MISTAKES = [
+  mistake(operation("listConversations"), {
+    query: `sort=last_active_at&starting_after=${NO_ID}`,
+    code: "parameter_invalid",
+    param: "starting_after",
+  }),
+  mistake(operation("listConversations"), { query: "limit=0", code: "parameter_invalid", param: "limit" }),
+  mistake(operation("updateConversation"), {
+    ...withBody(FORM, `pinned_message_id=${NO_ID}`),
+    code: "parameter_invalid",
+    param: "pinned_message_id",
+  }),
+  mistake(operation("listMessages"), {
+    query: "conversation_id=x",
+    code: "parameter_invalid",
+    param: "conversation_id",
+  }),
+  mistake(operation("createMessage"), {
+    ...withBody(FORM, `conversation_id=${NO_ID}&message=Hello`),
+    status: 404,
+    code: "resource_missing",
+    param: "conversation_id",
+  }),
+  mistake(operation("createMessage"), {
+    ...withBody(JSON_TYPE, `{"conversation_id":"${NO_ID}","message":""}`),
+    code: "parameter_invalid",
+    param: "message",
+  }),
+  mistake(operation("createToken"), {
+    ...withBody(FORM, "name=x&scopes=all"),
+    code: "parameter_invalid",
+    param: "scopes",
+  }),
+  mistake(operation("rotateToken"), {
+    ...withBody(FORM, "grace_period=-1"),
+    code: "parameter_invalid",
+    param: "grace_period",
+  }),
+];
+
+test("only a caller with a valid token and the scope learns what is wrong with a request", async () => {
+  const here = await world();
+  const { account: alice } = here;
+  const invalid = [newToken(), await grant(alice.id, { expires_at: 1 })].map(api);
+  const narrow = new Map<string, ReturnType<typeof api>>();
+  for (const [scope, bit] of Object.entries(SCOPES))
+    narrow.set(scope, api(await grant(alice.id, { scopes: ALL & ~bit })));
+  for (const wrong of [...OPERATIONS.flatMap(mistakesOf), ...MORE_MISTAKES]) {
+    const what = `${wrong.operation.name}, ${wrong.name}`;
+    assertUnauthorized(await sendMistake(here, wrong, {}, { send }), "token_missing", 0, what);
+    assertUnauthorized(await sendMistake(here, wrong, {}, api("x")), "token_invalid", 0, what);
+    for (const caller of invalid)
+      assertUnauthorized(await sendMistake(here, wrong, {}, caller), "token_invalid", 1, what);
+    const scopeless = narrow.get(wrong.operation.scope)!;
+    assertError(await sendMistake(here, wrong, {}, scopeless), 403, "scope_insufficient");
+    const told = await sendMistake(here, wrong);
+    assertError(told, wrong.status, wrong.code, wrong.param);
     assert.equal(told.cost.calls, 1, what);
   }
 });
 
-test("an unknown path, a wrong verb and a preflight ask neither for a token nor the database", async () => {
+test("an unknown path, another method and a preflight need neither a token nor a call to D1", async () => {
   const { token } = await account();
   for (const headers of [{}, { Authorization: `Bearer ${token}` }, { Authorization: "Bearer x" }]) {
     const missing = await send("GET", "/v1/nothing", headers);
     assertError(missing, 404, "path_unknown");
-    const verb = await send("DELETE", COLLECTION, headers);
-    assertError(verb, 405, "method_not_allowed");
-    const preflight = await send("OPTIONS", COLLECTION, {
-      ...headers,
-      "Access-Control-Request-Method": "POST",
-      Origin: "https://a.example",
-    });
-    assert.equal(preflight.status, 204);
-    for (const answer of [missing, verb, preflight]) assert.equal(answer.cost.calls, 0);
+    assert.equal(missing.cost.calls, 0);
+    for (const path of new Set(OPERATIONS.map(({ path }) => path.replace("{id}", NO_ID)))) {
+      const other = await send("PROPFIND", path, headers);
+      assertError(other, 405, "method_not_allowed");
+      const preflight = { ...headers, "Access-Control-Request-Method": "POST", Origin: "https://a.example" };
+      const allowed = await send("OPTIONS", path, preflight);
+      assert.equal(allowed.status, 204);
+      assert.deepEqual([other.cost.calls, allowed.cost.calls], [0, 0], path);
+    }
   }
 });

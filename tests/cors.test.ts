@@ -1,9 +1,14 @@
-// Browsers: pages of any origin may call the API with a token, without credentials, and read what is useful of every
-// answer, errors included. That every answer allows any origin and exposes its headers is asserted in tests/harness.ts.
+// CORS: pages of any origin may call the API with a token, without credentials, and read every response and its
+// headers. That every response allows any origin and exposes its headers is asserted in tests/support/audit.ts.
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, COLLECTION, item, MESSAGES, messageItem, NO_ID, send } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertError } from "./support/expectations.ts";
+import { send } from "./support/http.ts";
+import { description, methodsOf } from "./support/openapi.ts";
+import { OPERATIONS } from "./support/operations.ts";
+import { COLLECTION, item, MESSAGES, NO_ID } from "./support/paths.ts";
 
 const ORIGIN = { Origin: "https://app.example" };
 const words = (header: unknown): string[] =>
@@ -11,15 +16,18 @@ const words = (header: unknown): string[] =>
     .split(/, */)
     .map((word) => word.toLowerCase());
 
-test("a preflight is allowed for every verb and header the API takes, on any path", async () => {
-  for (const path of [COLLECTION, item(NO_ID), MESSAGES, messageItem(NO_ID), "/v1/nothing", "/"]) {
-    for (const verb of ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"]) {
-      const { status, headers, cost } = await send("OPTIONS", path, {
+/** The paths of the description, with an id that no object has. */
+const PATHS = Object.keys(description.paths).map((path) => ({ path, target: path.replace("{id}", NO_ID) }));
+
+test("a preflight allows every method and header that the API takes, on any path", async () => {
+  for (const target of [...PATHS.map((each) => each.target), "/v1/nothing", "/"]) {
+    for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "PROPFIND"]) {
+      const { status, headers, cost } = await send("OPTIONS", target, {
         ...ORIGIN,
-        "Access-Control-Request-Method": verb,
+        "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": "authorization,content-type",
       });
-      assert.equal(status, 204, `${verb} ${path}`);
+      assert.equal(status, 204, `${method} ${target}`);
       assert.equal(headers["access-control-allow-origin"], "*");
       assert.deepEqual(words(headers["access-control-allow-methods"]), [
         "get",
@@ -29,32 +37,25 @@ test("a preflight is allowed for every verb and header the API takes, on any pat
         "patch",
         "delete",
       ]);
-      assert.deepEqual(words(headers["access-control-allow-headers"]), [
-        "authorization",
-        "content-type",
-        "idempotency-key",
-        "if-match",
-        "if-none-match",
-      ]);
+      const allowed = words(headers["access-control-allow-headers"]);
+      const taken = ["Authorization", "Content-Type", ...OPERATIONS.flatMap((operation) => operation.headers)];
+      assert.deepEqual(allowed, [...new Set(taken.map((name) => name.toLowerCase()))].sort());
       assert.equal(headers["access-control-max-age"], "86400");
       assert.equal(cost.calls, 0);
     }
   }
 });
 
-test("OPTIONS that is no preflight says what a path allows", async () => {
-  const allowed = async (path: string) => {
-    const { status, headers } = await send("OPTIONS", path);
-    return [status, headers.allow];
-  };
-  assert.deepEqual(await allowed(COLLECTION), [204, "GET, HEAD, POST, OPTIONS"]);
-  assert.deepEqual(await allowed(item(NO_ID)), [204, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"]);
-  assert.deepEqual(await allowed(MESSAGES), [204, "GET, HEAD, POST, OPTIONS"]);
-  assert.deepEqual(await allowed(messageItem(NO_ID)), [204, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"]);
+test("OPTIONS without a preflight's header answers with the methods of the path", async () => {
+  for (const { path, target } of PATHS) {
+    const { status, headers } = await send("OPTIONS", target);
+    const allowed = methodsOf(path).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+    assert.deepEqual([status, headers.allow], [204, [...allowed, "OPTIONS"].join(", ")], path);
+  }
   assertError(await send("OPTIONS", "/v1/nothing"), 404, "path_unknown");
 });
 
-test("what a page may read: the answer and its useful headers, of successes and errors alike", async () => {
+test("a page of any origin may read responses and their headers, of successes and errors alike", async () => {
   const alice = await account();
   const id = await alice.insert();
   const answers = [
@@ -80,7 +81,7 @@ test("what a page may read: the answer and its useful headers, of successes and 
   }
 });
 
-test("no cookies, no credentials: any origin gets the same answer", async () => {
+test("there are no cookies and no credentials, and every origin gets the same response", async () => {
   const alice = await account();
   await alice.insert();
   const [without, from] = [

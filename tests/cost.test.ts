@@ -1,27 +1,15 @@
-// What a request costs: one call to D1, and rows read in proportion to the page alone, whatever the order, the filters,
-// the page and the size of the table. One account has 50,000 conversations here, another 5,000 of the same contacts and
-// groups. What single requests read and write exactly: tests/rows.test.ts.
+// The cost of a request: one call to D1, and rows read in proportion to the page alone, whatever the order, the
+// filters, the page and the size of the table. One account has 50,000 conversations here, another 5,000 of the same
+// contacts and groups. What single requests read and write exactly: tests/rows.test.ts.
 
 import assert from "node:assert/strict";
 import test, { before, describe } from "node:test";
-import {
-  type Account,
-  type Answer,
-  account,
-  COLLECTION,
-  type Headers,
-  idsOf,
-  item,
-  keyed,
-  MESSAGES,
-  messageItem,
-  position,
-  randomId,
-  rotation,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "./harness.ts";
+import { random } from "./random.ts";
+import { type Account, account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { sql } from "./support/database.ts";
+import { idsOf, position } from "./support/expectations.ts";
+import { type Headers, keyed } from "./support/http.ts";
 import {
   BY_ACTIVITY,
   COUNT,
@@ -33,8 +21,12 @@ import {
   STORED,
   type Stored,
   UNREAD,
-} from "./large.ts";
-import { random } from "./random.ts";
+} from "./support/large.ts";
+import { mistakesOf, sendMistake } from "./support/mistakes.ts";
+import { OPERATIONS } from "./support/operations.ts";
+import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
+import { canBeKeyed, example, REQUESTS, send as sendRequest, world } from "./support/requests.ts";
+import { randomId } from "./support/tokens.ts";
 
 let alice: Account;
 let bob: Account;
@@ -113,7 +105,7 @@ const pages = (list: List, limit: number): Promise<void>[] => {
   ];
 };
 
-/** Every filter with pages of 10 and of a random size, every seventh (no two neighbours) with pages of 1 and 100. */
+/** Every filter with pages of 10 and of a random size, every seventh with pages of 1 and 100. */
 async function assertLists(sort: Sort, unread: typeof UNREAD): Promise<void> {
   const below = random(20_250_101);
   let n = 0;
@@ -123,12 +115,13 @@ async function assertLists(sort: Sort, unread: typeof UNREAD): Promise<void> {
       length === 0
         ? []
         : [forwards(list, below(length), 1 + below(100)), backwards(list, below(length), 1 + below(100))];
-    const extremes = (n += 1) % 7 === 0 ? [...pages(list, 1), ...pages(list, 100)] : [];
+    n += 1;
+    const extremes = n % 7 === 0 ? [...pages(list, 1), ...pages(list, 100)] : [];
     await Promise.all([...pages(list, 10), ...some, ...extremes]);
   }
 }
 
-test("in order of creation without unread a list reads at most limit + 8 rows, and the right ones", () =>
+test("a list in order of creation, without unread, reads at most limit + 8 rows, and the right ones", () =>
   assertLists("created_at", [{}]));
 
 describe("every list reads at most 2 * limit + 24 rows, and the right ones", () => {
@@ -136,7 +129,7 @@ describe("every list reads at most 2 * limit + 24 rows, and the right ones", () 
   test("order of activity", () => assertLists("last_active_at", [{}]));
   test("unread in order of activity", () => assertLists("last_active_at", UNREAD.slice(1)));
 
-  test("one that finds nothing, too", async () => {
+  test("a list that finds nothing", async () => {
     const orders = ["", "sort=last_active_at", "unread=true", "unread=false&sort=last_active_at"];
     for (const flags of FLAGS) {
       for (const references of [
@@ -155,7 +148,7 @@ describe("every list reads at most 2 * limit + 24 rows, and the right ones", () 
   });
 });
 
-test("another account's rows are neither read nor counted", async () => {
+test("rows of another account are neither read nor counted", async () => {
   const wanted = (row: Stored) => Number(row.id) <= COUNT / 10 && row.group_id === "group-3" && !row.archived;
   for (const [sort, rows] of [
     ["created_at", STORED],
@@ -216,7 +209,7 @@ describe("a conversation of 200,000 messages", () => {
     await page("conversation_id=NoSuchConversat0", 100, [], false);
   });
 
-  test("sending, retrieving, changing and deleting a message takes the same as in an empty conversation", async () => {
+  test("sending, retrieving, updating and deleting a message costs the same as in an empty conversation", async () => {
     const costs = async (conversation: string) => {
       const answers: Answer[] = [];
       for (const attributes of [{}, { contact_id: "bob" }]) {
@@ -254,7 +247,7 @@ describe("a conversation of 200,000 messages", () => {
   });
 });
 
-test("deleting a conversation of 100,000 messages is one call, and all or nothing", async () => {
+test("deleting a conversation of 100,000 messages is one call to D1, and all or nothing", async () => {
   const [dave, erin] = [await account(), await account()];
   const [id, kept] = [await dave.insert(), await dave.insert()];
   await fillMessages(dave, id, 100_000);
@@ -271,9 +264,10 @@ test("deleting a conversation of 100,000 messages is one call, and all or nothin
     )[0];
   const before = [(await dave.get(item(id))).text, await count()];
 
-  // The database gives up at the fifty-thousandth message.
+  // The database fails at the fifty-thousandth message.
   await sql(
-    "CREATE TRIGGER giving_up BEFORE DELETE ON messages WHEN OLD.id = '0000000000050000' BEGIN SELECT RAISE(ABORT, 'gave up'); END",
+    `CREATE TRIGGER giving_up BEFORE DELETE ON messages WHEN OLD.id = '0000000000050000'
+     BEGIN SELECT RAISE(ABORT, 'gave up'); END`,
   );
   try {
     const answer = await dave.delete(item(id));
@@ -297,7 +291,7 @@ test("deleting a conversation of 100,000 messages is one call, and all or nothin
   assert.equal((await erin.contents()).messages.length, 3);
 });
 
-test("a keyed request takes the same however many keys are remembered, and however many have expired", async () => {
+test("a request with a key costs the same however many keys are stored, and however many have expired", async () => {
   const [frank, grace] = [await account(), await account()];
   const cost = async () =>
     [
@@ -308,7 +302,8 @@ test("a keyed request takes the same however many keys are remembered, and howev
     sql(
       `INSERT INTO idempotency_keys (account_id, key, fingerprint, request_id, expires_at)
      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-     SELECT account, ? || i, printf('%064d', 0), printf('%016d', i), ? FROM n, (SELECT ? AS account UNION ALL SELECT ?)`,
+     SELECT account, ? || i, printf('%064d', 0), printf('%016d', i), ?
+     FROM n, (SELECT ? AS account UNION ALL SELECT ?)`,
       count,
       key,
       expires_at,
@@ -331,12 +326,15 @@ interface Plan {
   steps: string[];
 }
 
-/** The tables of the database under the names a statement gives them. */
+/** The tables of the database. */
+const TABLES = (await sql("SELECT name FROM sqlite_schema WHERE type = 'table'")).map(({ name }) => String(name));
+
+/** The tables under the names that a statement gives them. */
 const tableNames = (text: string): Set<string> =>
   new Set(
-    [
-      ...text.matchAll(/\b(accounts|tokens|conversations|messages|idempotency_keys)\b(?:\s+AS)?(?:\s+(\w+))?/gi),
-    ].flatMap(([, table = "", alias]) => [table, alias ?? table]),
+    [...text.matchAll(new RegExp(`\\b(${TABLES.join("|")})\\b(?:\\s+AS)?(?:\\s+(\\w+))?`, "gi"))].flatMap(
+      ([, table = "", alias]) => [table, alias ?? table],
+    ),
   );
 
 const EXPLAIN = { "x-test-explain": "1" };
@@ -381,37 +379,37 @@ test("no list walks a table or sorts in a temporary B-tree", async () => {
   }
 });
 
-test("neither does any other request, be it keyed, conditional or both", async () => {
-  for (const more of [{}, { ...keyed(randomId()), "If-Match": "*", "If-None-Match": '"x"' }, { "If-Match": '"x"' }])
-    await assertRequests({ ...EXPLAIN, ...more });
-});
+for (const request of REQUESTS) {
+  test(`${request.name}: one call to D1, which walks no table and sorts in no temporary B-tree`, async () => {
+    const { headers } = request.operation;
+    const conditions: Headers[] = [
+      {},
+      ...(canBeKeyed(request) ? [keyed(randomId())] : []),
+      ...(headers.includes("If-Match") ? [{ "If-Match": "*" }, { "If-Match": '"x"' }] : []),
+      ...(headers.includes("If-None-Match") ? [{ "If-None-Match": "*" }, { "If-None-Match": '"x"' }] : []),
+    ];
+    for (const condition of conditions) {
+      const here = await world();
+      const answer = await sendRequest(here, request, { ...EXPLAIN, ...condition });
+      assert.equal(answer.cost.calls, 1);
+      assertPlans(answer);
+    }
+  });
+}
 
-async function assertRequests(explained: Headers): Promise<void> {
-  const conversation = await alice.insert();
-  const post = (path: string, attributes: unknown) =>
-    alice.post(path, attributes, { ...explained, ...("Idempotency-Key" in explained ? keyed(randomId()) : {}) });
-  const sent = await post(MESSAGES, { conversation_id: conversation, message: "Hello" });
-  const token = await post(TOKEN_COLLECTION, "name=x&scopes=messages:read");
-  const [path, message, minted] = [item(conversation), messageItem(sent.json.id), tokenItem(token.json.id)];
-  for (const answer of [
-    sent,
-    await alice.get(message, undefined, explained),
-    await alice.put(message, "read_at=5", explained),
-    await alice.get(path, undefined, explained),
-    await alice.put(path, `pinned_message_id=${sent.json.id}`, explained),
-    await alice.delete(message, undefined, explained),
-    await post(COLLECTION, "contact_id=bob"),
-    await post(COLLECTION, "contact_id=bob&distinct=true"),
-    await alice.delete(path, undefined, explained),
-    await alice.get(`${COLLECTION}?limit=0`, undefined, explained),
-    token,
-    await alice.get(TOKEN_COLLECTION, undefined, explained),
-    await alice.get(`${TOKEN_COLLECTION}?starting_after=${token.json.id}`, undefined, explained),
-    await alice.get(`${TOKEN_COLLECTION}?ending_before=${token.json.id}`, undefined, explained),
-    await alice.get(minted, undefined, explained),
-    await post(rotation(token.json.id), undefined),
-    await alice.delete(minted, undefined, explained),
-  ]) {
-    assertPlans(answer);
-  }
+for (const operation of OPERATIONS) {
+  test(`${operation.name}: each parameter and each mistake is one call to D1, which walks no table`, async () => {
+    const here = await world();
+    for (const [parameter, { example: value }] of Object.entries(operation.query)) {
+      const request = { ...example(operation), target: `${operation.path}?${parameter}=${value}` };
+      const answer = await sendRequest(here, request, EXPLAIN);
+      assert.deepEqual([answer.status, answer.cost.calls], [200, 1], parameter);
+      assertPlans(answer);
+    }
+    for (const mistake of mistakesOf(operation)) {
+      const answer = await sendMistake(here, mistake, EXPLAIN);
+      assert.equal(answer.cost.calls, 1, mistake.name);
+      assertPlans(answer);
+    }
+  });
 }

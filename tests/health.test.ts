@@ -1,11 +1,13 @@
-// GET /health: what whoever watches the service asks. It needs no token and tells nothing of what is stored.
+// GET /health: the health check. It needs no token, and its response contains no data of an account.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { account, assertError, send } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertError } from "./support/expectations.ts";
+import { send } from "./support/http.ts";
 
-test("200 with the build's version while D1 answers", async () => {
+test("GET /health is a 200 with the version of the build while D1 answers", async () => {
   const [, version] = /^version = "(.+)"/m.exec(readFileSync(new URL("../Cargo.toml", import.meta.url), "utf8"))!;
   for (const headers of [{}, { Authorization: "Bearer x" }, { Authorization: `Bearer ${(await account()).token}` }]) {
     const { status, json, cost, log } = await send("GET", "/health", headers);
@@ -15,7 +17,7 @@ test("200 with the build's version while D1 answers", async () => {
   assert.equal((await send("HEAD", "/health")).status, 200);
 });
 
-test("503 when it doesn't", async () => {
+test("GET /health is a 503 when D1 does not answer", async () => {
   const answer = await send("GET", "/health", {
     "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
   });
@@ -23,7 +25,7 @@ test("503 when it doesn't", async () => {
   assert.equal(answer.headers["retry-after"], "5");
 });
 
-test("what passes is asked again: a lost connection is no illness", async () => {
+test("GET /health retries a passing failure of D1", async () => {
   const answer = await send("GET", "/health", {
     "x-test-d1-failure": "D1_ERROR: Network connection lost.",
     "x-test-d1-failures": "2",
@@ -31,11 +33,11 @@ test("what passes is asked again: a lost connection is no illness", async () => 
   assert.deepEqual([answer.status, answer.cost.calls], [200, 3]);
 });
 
-test("500 when there is none", async () => {
+test("GET /health is a 500 without a database", async () => {
   assertError(await send("GET", "/health", { "x-test-no-d1": "1" }), 500, "internal_error");
 });
 
-test("it takes GET and HEAD", async () => {
+test("/health has the methods GET and HEAD", async () => {
   const answer = await send("POST", "/health");
   assertError(answer, 405, "method_not_allowed");
   assert.equal(answer.headers.allow, "GET, HEAD, OPTIONS");

@@ -1,28 +1,29 @@
-// Two accounts: nothing of one is seen or changed by the other, and a foreign id answers like a missing one.
+// Isolation: no request sees or changes anything of another account, and another account's id answers like a missing
+// one.
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { idsOf, links, position } from "./support/expectations.ts";
+import { type Headers, keyed } from "./support/http.ts";
+import { mistakesOf, sendMistake } from "./support/mistakes.ts";
+import { KINDS, kindAt } from "./support/operations.ts";
+import { COLLECTION, item, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
 import {
-  type Account,
-  type Answer,
-  account,
-  COLLECTION,
-  idsOf,
-  item,
-  keyed,
-  links,
-  MESSAGES,
-  messageItem,
-  NO_ID,
-  position,
-  randomId,
-  rotation,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "./harness.ts";
+  type Caller,
+  canBeKeyed,
+  REQUESTS,
+  type Request,
+  replaceIds,
+  send as sendRequest,
+  type World,
+  world,
+} from "./support/requests.ts";
+import { randomId } from "./support/tokens.ts";
 
-/** An answer without what differs between any two: the request id, the date, D1's microseconds, the log. The rows stay:
- * what D1 had to read must not tell a foreign id from a missing one either. */
+/** A response without what differs between any two: request id, date, duration and log. The rows stay: the rows read
+ * must not tell another account's id from a missing one either. */
 function bare({ status, headers, text }: Answer): unknown {
   const {
     date,
@@ -35,9 +36,10 @@ function bare({ status, headers, text }: Answer): unknown {
   return { status, rest, timing: String(timing).replace(/dur=[\d.]+/, ""), text: text.replaceAll(String(id), "") };
 }
 
-/** Alice with a little of everything, and Mallory. */
+/** Alice with an object of every kind, and a conversation that every filter finds; and Mallory. */
 async function neighbours() {
-  const [alice, mallory] = [await account(), await account()];
+  const [here, mallory] = [await world(), await account()];
+  const { account: alice, real } = here;
   const id = await alice.insert({
     id: "mmmmmmmmmmmmmmmm",
     contact_id: "bob",
@@ -49,101 +51,61 @@ async function neighbours() {
   const message = await alice.insertMessage(id);
   await alice.put(item(id), { pinned_message_id: message });
   await alice.insert({ id: "aaaaaaaaaaaaaaaa", contact_id: "carol", last_active_at: 5 });
-  const token = String((await alice.everything()).tokens![0]!.id);
-  return { alice, mallory, id, message, token };
+  return { alice, mallory, id, message, token: real(kindAt(TOKEN_COLLECTION).exampleId) };
 }
 
-const REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
-  ["GET", (caller, id) => caller.get(item(id))],
-  ["HEAD", (caller, id) => caller.head(item(id))],
-  ["PUT without attributes", (caller, id) => caller.put(item(id))],
-  ["PUT", (caller, id) => caller.put(item(id), "is_muted=false")],
-  ["PUT pinned_message_id=", (caller, id) => caller.put(item(id), "pinned_message_id=")],
-  ["PUT pinned_message_id", (caller, id) => caller.put(item(id), `pinned_message_id=${NO_ID}`)],
-  ["PATCH", (caller, id) => caller.patch(item(id), { archived_at: null })],
-  ["PUT, refused", (caller, id) => caller.put(item(id), "contact_id=mallory")],
-  ["DELETE", (caller, id) => caller.delete(item(id))],
-  ["DELETE, refused", (caller, id) => caller.delete(`${item(id)}?x=1`)],
-  ["PUT last_opened_at", (caller, id) => caller.put(item(id), "last_opened_at=5")],
-  ["POST a message", (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello" })],
-  [
-    "POST a message of a contact",
-    (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello", contact_id: "bob" }),
-  ],
-  ["GET, if it is there", (caller, id) => caller.get(item(id), undefined, { "If-None-Match": "*" })],
-  ["PUT, if it is there", (caller, id) => caller.put(item(id), "is_muted=true", { "If-Match": "*" })],
-  ["PUT, if it is something else", (caller, id) => caller.put(item(id), "is_muted=true", { "If-Match": '"x"' })],
-  ["DELETE, if it is something else", (caller, id) => caller.delete(item(id), undefined, { "If-Match": '"x"' })],
-  [
-    "POST a message with a key",
-    (caller, id) => caller.post(MESSAGES, { conversation_id: id, message: "Hello" }, keyed(randomId())),
-  ],
-  ["GET its messages", (caller, id) => caller.get(`${MESSAGES}?conversation_id=${id}`)],
-];
+type Ask = [what: string, ask: (here: World, caller: Caller) => Promise<Answer>];
 
-for (const [name, request] of REQUESTS) {
-  test(`${name}: a foreign id answers byte for byte like one that never existed, and changes nothing`, async () => {
-    const { alice, mallory, id } = await neighbours();
+const CONDITIONS: Record<string, string[]> = { "If-Match": ["*", '"x"'], "If-None-Match": ["*"] };
+
+/** Every way to send a request: as it is, with each condition, with a key, as HEAD, and with a mistake. */
+function waysOf(request: Request): Ask[] {
+  const { operation } = request;
+  const plain: Headers[] = [
+    {},
+    ...operation.headers.flatMap((name) => (CONDITIONS[name] ?? []).map((value) => ({ [name]: value }))),
+  ];
+  const ways = plain.map(
+    (headers): Ask => [JSON.stringify(headers), (here, caller) => sendRequest(here, request, headers, caller)],
+  );
+  if (canBeKeyed(request))
+    ways.push(["with a key", (here, caller) => sendRequest(here, request, keyed(randomId()), caller)]);
+  if (operation.method === "GET") {
+    const head = { ...request, operation: { ...operation, method: "HEAD" } };
+    ways.push(["HEAD", (here, caller) => sendRequest(here, head, {}, caller)]);
+  }
+  for (const mistake of mistakesOf(operation))
+    ways.push([mistake.name, (here, caller) => sendMistake(here, mistake, {}, caller)]);
+  return ways;
+}
+
+for (const request of REQUESTS) {
+  const text = request.target + JSON.stringify(request.body);
+  const named = KINDS.filter(({ exampleId }) => text.includes(exampleId));
+  // A request that names no object cannot name one of another account.
+  if (named.length === 0) continue;
+  test(`${request.name}: another account's id answers byte for byte like an id that never existed`, async () => {
+    const [here, mallory, third] = [await world(), (await world()).account, await account()];
+    const { account: alice, real } = here;
+    const nowhere = { account: mallory, real: (text: string) => replaceIds(text, () => NO_ID) };
+    const ways = waysOf(request);
     const before = await alice.everything();
-    const foreign = bare(await request(mallory, id));
-    assert.deepEqual(await alice.everything(), before);
-    assert.equal((await alice.delete(item(id))).status, 204);
-    assert.deepEqual(foreign, bare(await request(mallory, id)), "once it is gone");
-    assert.deepEqual(foreign, bare(await request(await account(), id)), "to anybody else");
+    const foreign: unknown[] = [];
+    for (const [what, ask] of ways) {
+      const answer = bare(await ask(here, mallory));
+      assert.deepEqual(answer, bare(await ask(nowhere, mallory)), `${what}: an id that never existed`);
+      foreign.push(answer);
+    }
+    assert.deepEqual(await alice.everything(), before, "nothing changed");
+    for (const { collection, exampleId } of named) await alice.delete(`${collection}/${real(exampleId)}`);
+    for (const [n, [what, ask]] of ways.entries()) {
+      assert.deepEqual(foreign[n], bare(await ask(here, mallory)), `${what}: after the object was deleted`);
+      assert.deepEqual(foreign[n], bare(await ask(here, third)), `${what}: a third account`);
+    }
   });
 }
 
-const MESSAGE_REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
-  ["GET", (caller, id) => caller.get(messageItem(id))],
-  ["HEAD", (caller, id) => caller.head(messageItem(id))],
-  ["PUT without attributes", (caller, id) => caller.put(messageItem(id))],
-  ["PUT", (caller, id) => caller.put(messageItem(id), "message=mine+now&read_at=5")],
-  ["PATCH", (caller, id) => caller.patch(messageItem(id), { read_at: null })],
-  ["PUT, refused", (caller, id) => caller.put(messageItem(id), "contact_id=mallory")],
-  ["GET, if it is there", (caller, id) => caller.get(messageItem(id), undefined, { "If-None-Match": "*" })],
-  ["PUT, if it is there", (caller, id) => caller.put(messageItem(id), "read_at=5", { "If-Match": "*" })],
-  ["DELETE, if it is something else", (caller, id) => caller.delete(messageItem(id), undefined, { "If-Match": '"x"' })],
-  ["DELETE", (caller, id) => caller.delete(messageItem(id))],
-  ["DELETE, refused", (caller, id) => caller.delete(`${messageItem(id)}?x=1`)],
-];
-
-for (const [name, request] of MESSAGE_REQUESTS) {
-  test(`${name}: a foreign message's id answers byte for byte like one that never existed, and changes nothing`, async () => {
-    const { alice, mallory, message } = await neighbours();
-    await mallory.say(await mallory.insert());
-    const before = await alice.everything();
-    const foreign = bare(await request(mallory, message));
-    assert.deepEqual(await alice.everything(), before);
-    assert.equal((await alice.delete(messageItem(message))).status, 204);
-    assert.deepEqual(foreign, bare(await request(mallory, message)), "once it is gone");
-    assert.deepEqual(foreign, bare(await request(await account(), message)), "to anybody else");
-  });
-}
-
-const TOKEN_REQUESTS: [string, (caller: Account, id: string) => Promise<Answer>][] = [
-  ["GET", (caller, id) => caller.get(tokenItem(id))],
-  ["HEAD", (caller, id) => caller.head(tokenItem(id))],
-  ["GET, if it is there", (caller, id) => caller.get(tokenItem(id), undefined, { "If-None-Match": "*" })],
-  ["DELETE", (caller, id) => caller.delete(tokenItem(id))],
-  ["DELETE, if it is something else", (caller, id) => caller.delete(tokenItem(id), undefined, { "If-Match": '"x"' })],
-  ["DELETE, refused", (caller, id) => caller.delete(`${tokenItem(id)}?x=1`)],
-  ["rotate", (caller, id) => caller.post(rotation(id))],
-  ["rotate with a key", (caller, id) => caller.post(rotation(id), "grace_period=0", keyed(randomId()))],
-  ["rotate, refused", (caller, id) => caller.post(rotation(id), "grace_period=-1")],
-];
-
-for (const [name, request] of TOKEN_REQUESTS) {
-  test(`${name}: a foreign token's id answers byte for byte like one that never existed, and changes nothing`, async () => {
-    const { alice, mallory, token } = await neighbours();
-    const before = await alice.everything();
-    const foreign = bare(await request(mallory, token));
-    assert.deepEqual(await alice.everything(), before);
-    assert.deepEqual(foreign, bare(await request(mallory, NO_ID)), "one that never existed");
-    assert.deepEqual(foreign, bare(await request(await account(), token)), "to anybody else");
-  });
-}
-
-test("no list of tokens and no cursor shows anything of another account", async () => {
+test("a list of tokens shows no token of another account, whatever the cursor", async () => {
   const { mallory, token } = await neighbours();
   const own = idsOf(await mallory.get(TOKEN_COLLECTION));
   assert.equal(own.length, 1);
@@ -161,7 +123,7 @@ test("no list of tokens and no cursor shows anything of another account", async 
   }
 });
 
-test("another account's key neither answers nor refuses, and its answer is not seen", async () => {
+test("another account's idempotency key is a key of its own: neither replayed nor refused", async () => {
   const { alice, mallory } = await neighbours();
   const [one, other] = [keyed("shared"), keyed("other")];
   const hers = await alice.post(COLLECTION, "contact_id=bob", one);
@@ -175,7 +137,7 @@ test("another account's key neither answers nor refuses, and its answer is not s
   }
 });
 
-test("a message to a foreign conversation leaves no trace in either account", async () => {
+test("a message to another account's conversation changes neither account", async () => {
   const { alice, mallory, id } = await neighbours();
   const before = await alice.contents();
   assert.equal((await mallory.post(MESSAGES, { conversation_id: id, message: "Hello" })).status, 404);
@@ -183,7 +145,7 @@ test("a message to a foreign conversation leaves no trace in either account", as
   assert.deepEqual(await mallory.contents(), { conversations: [], messages: [] });
 });
 
-test("the same ids of conversation and message in two accounts: each sends, changes, un-pins and deletes its own", async () => {
+test("two accounts can have a conversation and a message of the same ids: each changes only its own", async () => {
   const [alice, bob] = [await account(), await account()];
   const id = await alice.insert();
   await bob.insert({ id });
@@ -200,7 +162,7 @@ test("the same ids of conversation and message in two accounts: each sends, chan
   assert.deepEqual(await bob.contents(), before);
 });
 
-test("no list of messages and no cursor shows anything of another account", async () => {
+test("a list of messages shows no message of another account, whatever the filter and the cursor", async () => {
   const { mallory, id, message } = await neighbours();
   for (const which of ["", `conversation_id=${id}`, `conversation_id=${NO_ID}`]) {
     for (const cursor of [
@@ -217,18 +179,19 @@ test("no list of messages and no cursor shows anything of another account", asyn
   }
 });
 
-test("a foreign message can be pinned no more than one that never existed", async () => {
+test("pinning another account's message answers like pinning a message that never existed", async () => {
   const { mallory, message, alice } = await neighbours();
+  const before = await alice.contents();
   const id = await mallory.insert();
   const foreign = await mallory.put(item(id), { pinned_message_id: message });
   const missing = await mallory.put(item(id), { pinned_message_id: NO_ID });
   assert.equal(foreign.status, 400);
   assert.deepEqual(bare(foreign), bare(missing));
   assert.equal((await mallory.get(item(id))).json.pinned_message_id, null);
-  assert.equal((await alice.contents()).messages.length, 1);
+  assert.deepEqual(await alice.contents(), before);
 });
 
-test("the same ids may exist in two accounts, each its own", async () => {
+test("two accounts can have a conversation of the same id", async () => {
   const [alice, bob] = [await account(), await account()];
   const id = await alice.insert({ contact_id: "a" });
   await bob.insert({ id, contact_id: "b" });
@@ -238,7 +201,7 @@ test("the same ids may exist in two accounts, each its own", async () => {
   assert.equal((await bob.get(item(id))).json.contact_id, "b");
 });
 
-test("no filter and no cursor shows anything of another account", async () => {
+test("a list of conversations shows none of another account, whatever the filters and the cursor", async () => {
   const { mallory } = await neighbours();
   const flags = [
     "",
@@ -278,7 +241,7 @@ test("no filter and no cursor shows anything of another account", async () => {
   }
 });
 
-test("a foreign id as a cursor is a position among one's own", async () => {
+test("another account's id is a valid cursor: a position among one's own conversations", async () => {
   const { mallory, id } = await neighbours();
   await mallory.insert({ id: "nnnnnnnnnnnnnnnn" });
   await mallory.insert({ id: "bbbbbbbbbbbbbbbb" });
@@ -286,7 +249,7 @@ test("a foreign id as a cursor is a position among one's own", async () => {
   assert.deepEqual(idsOf(await mallory.get(`${COLLECTION}?ending_before=${id}`)), ["nnnnnnnnnnnnnnnn"]);
 });
 
-test("has_more and Link count one's own conversations only", async () => {
+test("has_more and Link depend on one's own conversations only", async () => {
   const { alice, mallory } = await neighbours();
   for (let i = 0; i < 20; i += 1) await alice.insert();
   await mallory.insert();
@@ -295,7 +258,7 @@ test("has_more and Link count one's own conversations only", async () => {
   assert.deepEqual(links(answer), {});
 });
 
-test("a create goes to the caller's account; distinct looks nowhere else", async () => {
+test("a conversation is created in the caller's account, and distinct=true searches only there", async () => {
   const { alice, mallory } = await neighbours();
   const before = await alice.contents();
   assert.equal((await mallory.post(COLLECTION, "contact_id=bob&group_id=team&distinct=true")).status, 201);
@@ -305,7 +268,7 @@ test("a create goes to the caller's account; distinct looks nowhere else", async
   assert.equal((await mallory.contents()).conversations.length, 3);
 });
 
-test("no request can name an account", async () => {
+test("no parameter, attribute or header names an account", async () => {
   const { alice, mallory } = await neighbours();
   for (const name of ["account_id", "account", "user_id"]) {
     assert.equal((await mallory.get(`${COLLECTION}?${name}=${alice.id}`)).status, 400);

@@ -1,35 +1,15 @@
 // openapi.yaml describes the API, all of it and nothing else. That every answer of every API test is as it says is
-// asserted in tests/harness.ts; here is what no answer shows.
+// asserted in tests/support/audit.ts; here is what no response shows.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import {
-  assertAcceptable,
-  assertDescribed,
-  complaint,
-  description,
-  methodsOf,
-  operationOf,
-  resolved,
-  scopeOf,
-} from "./description.ts";
-import {
-  ALL,
-  account,
-  api,
-  COLLECTION,
-  FORM,
-  grant,
-  item,
-  MESSAGES_READ,
-  MESSAGES_WRITE,
-  NO_ID,
-  READ,
-  send,
-  TOKENS,
-  WRITE,
-} from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertAcceptable, assertDescribed } from "./support/described.ts";
+import { FORM, send } from "./support/http.ts";
+import { complaint, description, methodsOf, operationOf, resolved, scopeOf } from "./support/openapi.ts";
+import { COLLECTION, item, NO_ID } from "./support/paths.ts";
+import { REQUESTS, send as sendRequest, world } from "./support/requests.ts";
 
 const source = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
 const paths = Object.keys(description.paths);
@@ -49,7 +29,7 @@ test("/openapi.json is openapi.yaml, of the version that was built, for pages of
   assert.deepEqual([again.status, again.text], [304, ""]);
 });
 
-test("every route is described with its scope, and nothing else is", () => {
+test("openapi.yaml describes every route with its scope, and no other", () => {
   const routes = source("src/routes.rs");
   const table = /const TABLE: .*?= &\[\n(.*?)\n\];/s.exec(routes)![1]!;
   const scopes = Object.fromEntries(
@@ -72,45 +52,21 @@ test("every route is described with its scope, and nothing else is", () => {
   );
 });
 
-test("a path allows the methods that are described, and HEAD and OPTIONS", async () => {
-  for (const path of paths) {
-    const { status, headers } = await send("OPTIONS", path.replace("{id}", NO_ID));
-    const allowed = methodsOf(path).flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
-    assert.deepEqual([status, headers.allow], [204, [...allowed, "OPTIONS"].join(", ")], path);
+test("every operation accepts its example, and all its attributes with their examples at once", async () => {
+  for (const request of REQUESTS) {
+    const here = await world();
+    const answer = await sendRequest(here, request);
+    assert.equal(answer.status, request.operation.success, `${request.name}: ${answer.text}`);
+    const again = await sendRequest(here, request);
+    assert.equal(again.status, request.again, `${request.name}, again: ${again.text}`);
+    const { operation } = request;
+    if (operation.body === undefined) continue;
+    const all = await sendRequest(await world(), { ...request, body: operation.body.all });
+    assert.equal(all.status, operation.success, `${request.name}, all attributes: ${all.text}`);
   }
 });
 
-test("an operation takes a token of the described scope, and of no other", async () => {
-  const bits: Record<string, number> = {
-    "conversations:read": READ,
-    "conversations:write": WRITE,
-    "messages:read": MESSAGES_READ,
-    "messages:write": MESSAGES_WRITE,
-    "tokens:write": TOKENS,
-  };
-  const { id } = await account();
-  for (const { method, path, operation } of operations) {
-    const target = path.replace("{id}", NO_ID);
-    const scope = scopeOf(operation);
-    if (scope === undefined) {
-      assert.equal((await send(method, target)).status, 200, path);
-      continue;
-    }
-    const [with_it, without_it] = [
-      api(await grant(id, { scopes: bits[scope]! })),
-      api(await grant(id, { scopes: ALL - bits[scope]! })),
-    ];
-    assert.notEqual((await with_it.send(method, target)).status, 403, `${method} ${path}`);
-    const { status, headers } = await without_it.send(method, target);
-    assert.deepEqual(
-      [status, headers["www-authenticate"]],
-      [403, `Bearer realm="conversations", error="insufficient_scope", scope="${scope}"`],
-      `${method} ${path}`,
-    );
-  }
-});
-
-test("every code has a section with its status, and no section is of no code", () => {
+test("every error code has a section with its status, and every section is of an error code", () => {
   const rust = source("src/error.rs");
   const names = Object.fromEntries(
     [...rust.matchAll(/Self::(\w+) => "(\w+)"/g)].map(([, variant, name]) => [variant, name]),
@@ -167,7 +123,7 @@ test("every attribute, parameter and header has a description, a type and an exa
   }
 });
 
-test("an answer that is not as described is found", async () => {
+test("the audit fails on a response that is not as described", async () => {
   const alice = await account();
   const { status, headers, text, json } = await alice.get(item(await alice.insert()));
   const answer = (
@@ -194,7 +150,7 @@ test("an answer that is not as described is found", async () => {
   }
 });
 
-test("a request that was accepted and is not as described is found", () => {
+test("the audit fails on an accepted request that is not as described", () => {
   const form = { "Content-Type": FORM };
   const accepted =
     (method: string, path: string, headers: Record<string, string> = {}, body?: string) =>

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, COLLECTION, idsOf, item, links } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertError, idsOf, links } from "./support/expectations.ts";
+import { COLLECTION, item } from "./support/paths.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name conversations, even ones the gaps between them. */
 const at = (n: number): string => String(n).padStart(16, "0");
@@ -16,7 +18,7 @@ async function holder(count: number) {
 
 const list = (query: string): string => `${COLLECTION}?${query}`;
 
-test("following next from the first page sees everything once, newest first", async () => {
+test("following next from the first page returns every conversation once, newest first", async () => {
   const alice = await holder(25);
   const seen: string[][] = [];
   for (let path: string | undefined = COLLECTION; path !== undefined; ) {
@@ -35,7 +37,7 @@ test("following next from the first page sees everything once, newest first", as
   );
 });
 
-test("following prev from the last page leads back over the same pages", async () => {
+test("following prev from the last page returns the same pages backwards", async () => {
   const alice = await holder(25);
   const last = await alice.get(list(`starting_after=${at(11)}`));
   assert.deepEqual(idsOf(last), [9, 7, 5, 3, 1].map(at));
@@ -54,7 +56,7 @@ test("following prev from the last page leads back over the same pages", async (
   assert.deepEqual(Object.keys(links(first)), ["next"]);
 });
 
-test("has_more speaks of the direction travelled", async () => {
+test("has_more says whether there is more in the direction of the cursor", async () => {
   const alice = await holder(6);
   for (const [query, more] of [
     ["limit=6", false],
@@ -70,12 +72,12 @@ test("has_more speaks of the direction travelled", async () => {
   }
 });
 
-test("ending_before gives the page right before it, still newest first", async () => {
+test("ending_before returns the page right before the cursor, newest first", async () => {
   const alice = await holder(6);
   assert.deepEqual(idsOf(await alice.get(list(`limit=2&ending_before=${at(1)}`))), [at(5), at(3)]);
 });
 
-test("the Link header names the pages there may be, and keeps every other parameter", async () => {
+test("the Link header has the next and the previous page, with every other parameter", async () => {
   const alice = await holder(6);
   const cases: [string, { next?: string; prev?: string }][] = [
     ["limit=6", {}],
@@ -125,7 +127,7 @@ test("the Link header names the pages there may be, and keeps every other parame
   }
 });
 
-test("a cursor is a position: it needs no row, nor one that passes the filter", async () => {
+test("a cursor is a position: the id need not exist, nor match the filters", async () => {
   const alice = await holder(6);
   const everything = [11, 9, 7, 5, 3, 1].map(at);
   assert.deepEqual(idsOf(await alice.get(list(`starting_after=${at(6)}`))), [at(5), at(3), at(1)]);
@@ -138,7 +140,7 @@ test("a cursor is a position: it needs no row, nor one that passes the filter", 
   assert.deepEqual(idsOf(await alice.get(list(`muted=true&ending_before=${at(5)}`))), [at(11), at(7)]);
 });
 
-test("deleting the row a cursor names doesn't break the walk", async () => {
+test("pagination goes on after the object of the cursor was deleted", async () => {
   const alice = await holder(6);
   const first = await alice.get(list("limit=2"));
   await alice.delete(item(at(9)));
@@ -148,7 +150,7 @@ test("deleting the row a cursor names doesn't break the walk", async () => {
   assert.deepEqual(idsOf(await alice.get(String(links(second).prev))), [at(11)]);
 });
 
-test("a page whose rows are all gone is an empty one without links", async () => {
+test("a page whose objects were all deleted is empty and has no links", async () => {
   const alice = await account();
   for (const cursor of ["starting_after", "ending_before"]) {
     const answer = await alice.get(list(`${cursor}=${at(5)}`));
@@ -157,7 +159,7 @@ test("a page whose rows are all gone is an empty one without links", async () =>
   }
 });
 
-test("both cursors at once are refused", async () => {
+test("starting_after and ending_before together are a 400", async () => {
   const alice = await holder(1);
   for (const query of [
     `starting_after=${at(1)}&ending_before=${at(1)}`,

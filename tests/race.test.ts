@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, COLLECTION, idsOf, item, MESSAGES, messageItem } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { assertConversation, assertError, idsOf } from "./support/expectations.ts";
+import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
 
 const times = <T>(count: number, request: (n: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => request(n)));
@@ -13,7 +15,7 @@ const tally = (answers: { status: number }[]): Record<number, number> => {
   return counts;
 };
 
-test("50 simultaneous creates with distinct=true make one conversation", async () => {
+test("50 simultaneous creations with distinct=true make one conversation", async () => {
   for (const attributes of ["contact_id=bob", "group_id=team", "contact_id=bob&group_id=team"]) {
     const alice = await account();
     const answers = await times(50, () => alice.post(COLLECTION, `${attributes}&distinct=true`));
@@ -23,7 +25,7 @@ test("50 simultaneous creates with distinct=true make one conversation", async (
   }
 });
 
-test("50 simultaneous creates without it make fifty", async () => {
+test("50 simultaneous creations without distinct make 50 conversations", async () => {
   const alice = await account();
   const answers = await times(50, () => alice.post(COLLECTION, "contact_id=bob"));
   assert.deepEqual(tally(answers), { 201: 50 });
@@ -32,19 +34,19 @@ test("50 simultaneous creates without it make fifty", async () => {
   assert.deepEqual(new Set(idsOf(await alice.get(`${COLLECTION}?limit=100`))), ids);
 });
 
-test("simultaneous updates of different attributes all survive", async () => {
+test("simultaneous updates of different attributes are all kept", async () => {
   const alice = await account();
   for (let round = 0; round < 10; round += 1) {
     const id = await alice.insert();
     const message = await alice.insertMessage(id);
     const changes = [{ is_muted: true }, { is_pinned: true }, { archived_at: round }, { pinned_message_id: message }];
     const answers = await Promise.all(changes.map((change) => alice.put(item(id), change)));
-    answers.forEach((answer, n) => assertConversation(answer.json, changes[n] ?? {}));
+    for (const [n, answer] of answers.entries()) assertConversation(answer.json, changes[n] ?? {});
     assertConversation((await alice.get(item(id))).json, Object.assign({}, ...changes));
   }
 });
 
-test("of simultaneous deletes one succeeds, the others find nothing", async () => {
+test("of simultaneous deletions one is a 204 and the others are a 404", async () => {
   const alice = await account();
   for (let round = 0; round < 10; round += 1) {
     const id = await alice.insert();
@@ -53,7 +55,7 @@ test("of simultaneous deletes one succeeds, the others find nothing", async () =
   }
 });
 
-test("an update never brings a deleted conversation back", async () => {
+test("an update does not bring back a deleted conversation", async () => {
   const alice = await account();
   for (let round = 0; round < 10; round += 1) {
     const id = await alice.insert();
@@ -70,7 +72,7 @@ test("an update never brings a deleted conversation back", async () => {
   assert.deepEqual(await alice.contents(), { conversations: [], messages: [] });
 });
 
-test("distinct=true and deletes at once: never two, and the one that answers exists", async () => {
+test("simultaneous deletions and creations with distinct=true never leave two conversations", async () => {
   const alice = await account();
   let id = (await alice.post(COLLECTION, "contact_id=bob&distinct=true")).json.id;
   for (let round = 0; round < 10; round += 1) {
@@ -85,14 +87,14 @@ test("distinct=true and deletes at once: never two, and the one that answers exi
   }
 });
 
-test("50 simultaneous messages to one conversation are fifty, and the conversation is active as of one of them", async () => {
+test("50 simultaneous messages are all stored, and the conversation has the time of one of them", async () => {
   const alice = await account();
   const id = await alice.insert();
   const answers = await times(50, (n) =>
     alice.post(MESSAGES, { conversation_id: id, message: `Message ${n}`, contact_id: n % 2 ? "bob" : null }),
   );
   assert.deepEqual(tally(answers), { 201: 50 });
-  answers.forEach(({ json }, n) => assert.equal(json.message, `Message ${n}`));
+  for (const [n, { json }] of answers.entries()) assert.equal(json.message, `Message ${n}`);
   const ids = new Set(answers.map(({ json }) => json.id));
   assert.equal(ids.size, 50);
   assert.deepEqual(new Set(idsOf(await alice.get(`${MESSAGES}?conversation_id=${id}&limit=100`))), ids);
@@ -101,7 +103,7 @@ test("50 simultaneous messages to one conversation are fifty, and the conversati
   assert.ok(created.includes(last_active_at) && created.includes(last_opened_at));
 });
 
-test("messages and the conversation's deletion at once: a message goes with it or finds it gone, and no orphan stays", async () => {
+test("a message sent during the deletion of its conversation is deleted with it or a 404", async () => {
   const alice = await account();
   const kept = await alice.insert();
   const seen: Record<number, number> = {};
@@ -126,7 +128,7 @@ test("messages and the conversation's deletion at once: a message goes with it o
   assert.deepEqual([conversations.map((row) => row.id), messages], [[kept], []]);
 });
 
-test("a message's deletion and its pinning at once: never a pin of what is gone", async () => {
+test("simultaneous deletion and pinning of a message never leave a pin without a message", async () => {
   const alice = await account();
   const id = await alice.insert();
   const seen: Record<number, number> = {};
@@ -153,7 +155,7 @@ test("a message's deletion and its pinning at once: never a pin of what is gone"
   assert.ok((seen[200] ?? 0) > 0 && (seen[400] ?? 0) > 0, `both have to happen: ${JSON.stringify(seen)}`);
 });
 
-test("simultaneous updates of a message all survive, and none brings a deleted one back", async () => {
+test("simultaneous updates of a message are all kept, and none brings back a deleted message", async () => {
   const alice = await account();
   const id = await alice.insert();
   for (let round = 0; round < 10; round += 1) {
@@ -169,7 +171,7 @@ test("simultaneous updates of a message all survive, and none brings a deleted o
   }
 });
 
-test("messages, opening and flags at once: none undoes another", async () => {
+test("a message and updates of a conversation at the same time do not undo each other", async () => {
   const alice = await account();
   for (let round = 0; round < 10; round += 1) {
     const id = await alice.insert({ last_active_at: 5 });

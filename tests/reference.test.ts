@@ -2,8 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { EXAMPLE } from "./example.ts";
-import { type Answer, account, FIELDS, origin, raw } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { FIELDS } from "./support/expectations.ts";
+import { raw } from "./support/http.ts";
+import { EXAMPLE } from "./support/reference.ts";
+import { origin } from "./support/server.ts";
 
 const HOST = origin.slice("http://".length);
 
@@ -73,7 +77,7 @@ test("curl -X DELETE …/v1/conversations/xgQQXg3hrtjh7AvZ", async () => {
   );
 });
 
-test("every documented attribute of the list and of an update is taken together", async () => {
+test("all documented parameters of the list, and all attributes of an update, can be combined", async () => {
   const { token } = await example();
   const filters = "limit=10&muted=false&archived=false&pinned=false&group_id=WAz8eIbvDR60rouK";
   assert.equal(

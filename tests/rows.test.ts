@@ -1,23 +1,14 @@
-// What one request of each kind reads and writes, from D1's own meta, in an account of 50,000 conversations one of which
-// has 200,000 messages. The two tables are the README's, row for row.
+// What one request of each kind reads and writes, from D1's own meta, in an account of 50,000 conversations one of
+// which has 200,000 messages. The two tables are the README's, row for row.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test, { before, describe } from "node:test";
-import {
-  type Account,
-  type Answer,
-  account,
-  COLLECTION,
-  item,
-  keyed,
-  MESSAGES,
-  messageItem,
-  rotation,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "./harness.ts";
-import { COUNT, fill, fillMessages } from "./large.ts";
+import { type Account, account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
+import { keyed } from "./support/http.ts";
+import { COUNT, fill, fillMessages } from "./support/large.ts";
+import { COLLECTION, item, MESSAGES, messageItem, rotation, TOKEN_COLLECTION, tokenItem } from "./support/paths.ts";
 
 const LARGE = "0000000000025000";
 
@@ -73,7 +64,10 @@ const post =
     alice.post(MESSAGES, `conversation_id=${conversation}&${attributes}`);
 
 let keys = 0;
-const key = () => keyed(`key ${(keys += 1)}`);
+const key = () => {
+  keys += 1;
+  return keyed(`key ${keys}`);
+};
 const TOKEN = { name: "one of many", scopes: "conversations:read" };
 
 /** The others: the rows read, and the rows written where the conversation has a contact or a group, and where both. */

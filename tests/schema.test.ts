@@ -1,10 +1,11 @@
-// The database refuses bad rows whoever writes them. Each test writes past the Worker.
+// The database refuses rows that break its constraints. Each test writes past the Worker.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import test from "node:test";
-import { account, insert, type Row, sql } from "./harness.ts";
+import { account } from "./support/accounts.ts";
+import { insert, type Row, sql } from "./support/database.ts";
 
 const ID = "0123456789abcdeF";
 const HASH = "0123456789abcdef".repeat(4);
@@ -41,7 +42,7 @@ async function refuses(table: string, good: Row, bad: Record<string, (string | n
   assert.equal(await rows(), stored);
 }
 
-test("migrations: all are applied, in order, and recorded", async () => {
+test("all migrations are applied in order, and recorded", async () => {
   const files = readdirSync(new URL("../migrations", import.meta.url))
     .filter((name) => name.endsWith(".sql"))
     .sort();
@@ -52,16 +53,17 @@ test("migrations: all are applied, in order, and recorded", async () => {
   );
 });
 
-test("every table is STRICT, and nothing is left of what a bad row could hang on", async () => {
+test("every table is STRICT, and foreign keys are on", async () => {
   const tables = await sql(
-    "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name IN ('accounts', 'tokens', 'conversations', 'messages', 'idempotency_keys')",
+    `SELECT name, strict FROM pragma_table_list WHERE schema = 'main'
+     AND name IN ('accounts', 'tokens', 'conversations', 'messages', 'idempotency_keys')`,
   );
   assert.equal(tables.length, 5);
   for (const { name, strict } of tables) assert.equal(strict, 1, String(name));
   assert.deepEqual(await sql("PRAGMA foreign_keys"), [{ foreign_keys: 1 }]);
 });
 
-test("accounts", async () => {
+test("a row of accounts that breaks a constraint is refused", async () => {
   await refuses(
     "accounts",
     { name: "good", created_at: 0 },
@@ -73,7 +75,7 @@ test("accounts", async () => {
   await assert.rejects(insert("accounts", { name: "good", created_at: 0 }), /UNIQUE/);
 });
 
-test("tokens", async () => {
+test("a row of tokens that breaks a constraint is refused", async () => {
   const { id } = await account();
   await sql("DELETE FROM tokens");
   const good = {
@@ -101,7 +103,7 @@ test("tokens", async () => {
   await assert.rejects(insert("tokens", { ...good, valid_until: 1 }), /generated/);
 });
 
-test("tokens: valid until they expire or are revoked, whichever is first", async () => {
+test("a token is valid until it expires or is revoked, whichever is first", async () => {
   const { id } = await account();
   for (const [expires_at, revoked_at, valid_until] of [
     [null, null, 253402300800],
@@ -126,7 +128,7 @@ test("tokens: valid until they expire or are revoked, whichever is first", async
   }
 });
 
-test("conversations", async () => {
+test("a row of conversations that breaks a constraint is refused", async () => {
   const alice = await account();
   const good = {
     account_id: alice.id,
@@ -163,7 +165,7 @@ test("conversations", async () => {
   await assert.rejects(insert("conversations", { ...good, id: "another0123456id", state: 1 }), /generated/);
 });
 
-test("conversations: state is the three flags in one number", async () => {
+test("state is the three flags of a conversation in one number", async () => {
   const alice = await account();
   for (let state = 0; state < 8; state += 1) {
     const id = await alice.insert({
@@ -177,7 +179,7 @@ test("conversations: state is the three flags in one number", async () => {
   }
 });
 
-test("messages", async () => {
+test("a row of messages that breaks a constraint is refused", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   const good = {
@@ -211,7 +213,7 @@ test("messages", async () => {
   await assert.rejects(insert("messages", { ...good, id: "third0012345678d", object: "{}" }), /generated/);
 });
 
-test("conversations: inbox_state is state and whether it is unread, recency sorts by activity and id", async () => {
+test("inbox_state is state and whether a conversation is unread, and recency sorts by activity and id", async () => {
   const alice = await account();
   for (const [last_active_at, last_opened_at, unread, digits] of [
     [null, null, 8, "000000000000"],
@@ -239,7 +241,7 @@ test("conversations: inbox_state is state and whether it is unread, recency sort
   }
 });
 
-test("a message belongs to a conversation of its own account", async () => {
+test("a message belongs to a conversation of the same account", async () => {
   const [alice, bob] = [await account(), await account()];
   const id = await alice.insert();
   await assert.rejects(
@@ -248,7 +250,7 @@ test("a message belongs to a conversation of its own account", async () => {
   );
 });
 
-test("only a message of the conversation itself can be pinned", async () => {
+test("only a message of the conversation can be pinned", async () => {
   const [alice, bob] = [await account(), await account()];
   const [id, other] = [await alice.insert(), await alice.insert()];
   const [mine, others] = [await alice.insertMessage(id), await alice.insertMessage(other)];
@@ -269,7 +271,7 @@ test("only a message of the conversation itself can be pinned", async () => {
   );
 });
 
-test("a deleted message is un-pinned by the database, whoever deletes it, and nothing else", async () => {
+test("the database unpins a deleted message, and changes nothing else", async () => {
   const [alice, bob] = [await account(), await account()];
   const id = await alice.insert({ is_pinned: 1, last_active_at: 5, last_opened_at: 6 });
   const other = await alice.insert();
@@ -314,7 +316,7 @@ test("a deleted message is un-pinned by the database, whoever deletes it, and no
   );
 });
 
-test("a tag names the request that changed the row last, before any did the row itself", async () => {
+test("a row's tag is the id of the request that changed it last, or the row's own id", async () => {
   const alice = await account();
   const id = await alice.insert();
   const message = await alice.insertMessage(id);
@@ -337,7 +339,7 @@ test("a tag names the request that changed the row last, before any did the row 
   assert.deepEqual(JSON.parse(String(after.object)), { ...JSON.parse(String(before.object)), revoked_at: 7 });
 });
 
-test("a remembered key is one of an account, whole, and goes with the account", async () => {
+test("an idempotency key belongs to an account, and is deleted with it", async () => {
   const alice = await account();
   const good: Row = { account_id: alice.id, key: "k", fingerprint: HASH, request_id: ID, answer: null, expires_at: 0 };
   await refuses("idempotency_keys", good, {
@@ -352,7 +354,7 @@ test("a remembered key is one of an account, whole, and goes with the account", 
   assert.deepEqual(await sql("SELECT * FROM idempotency_keys WHERE account_id = ?", alice.id), []);
 });
 
-test("a database of before the messages is brought up to date without loss", async () => {
+test("a database from before there were messages is migrated without loss", async () => {
   const migrations = readdirSync(new URL("../migrations", import.meta.url))
     .filter((name) => name.endsWith(".sql"))
     .sort();
@@ -364,20 +366,24 @@ test("a database of before the messages is brought up to date without loss", asy
   database.exec(`PRAGMA foreign_keys = ON; ${first}`);
   database.exec(`
     INSERT INTO accounts (id, name, created_at) VALUES (1, 'alice', 1), (2, 'bob', 2);
-    INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at) VALUES ('${HASH}', '${ID}', 1, 'old', 3, 1, 9);
+    INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
+    VALUES ('${HASH}', '${ID}', 1, 'old', 3, 1, 9);
     WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 499)
-    INSERT INTO conversations (account_id, id, contact_id, group_id, is_pinned, is_muted, last_active_at, last_opened_at, created_at, archived_at)
+    INSERT INTO conversations (account_id, id, contact_id, group_id, is_pinned, is_muted,
+                               last_active_at, last_opened_at, created_at, archived_at)
     SELECT 1 + n % 2, printf('%016d', n), iif(n % 3 = 0, NULL, 'bob'), iif(n % 3 < 2, 'team', NULL), n % 2, n % 5 = 0,
            iif(n % 4 = 0, NULL, n), iif(n % 7 = 0, NULL, n % 11 * 50), n, iif(n % 6 = 0, n, NULL) FROM numbers;
     INSERT INTO messages (account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at)
-    SELECT account_id, id, id, contact_id, 'A message to ' || id || char(10) || '😀', archived_at, created_at, last_active_at FROM conversations WHERE is_muted;
+    SELECT account_id, id, id, contact_id, 'A message to ' || id || char(10) || '😀', archived_at, created_at,
+           last_active_at FROM conversations WHERE is_muted;
     UPDATE conversations SET pinned_message_id = id WHERE is_muted AND is_pinned;`);
   const columns = {
     accounts: "*",
     tokens: "hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, valid_until",
     messages: "account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at",
     conversations:
-      "account_id, id, contact_id, group_id, pinned_message_id, is_pinned, is_muted, last_active_at, last_opened_at, created_at, archived_at, state, object",
+      "account_id, id, contact_id, group_id, pinned_message_id, is_pinned, is_muted, " +
+      "last_active_at, last_opened_at, created_at, archived_at, state, object",
   };
   const contents = () =>
     Object.entries(columns).map(([table, list]) =>
@@ -402,7 +408,8 @@ test("a database of before the messages is brought up to date without loss", asy
   // What is new works on what was there.
   const unread = database
     .prepare(
-      "SELECT count(*) AS n FROM conversations INDEXED BY conversations_by_inbox WHERE account_id = 1 AND inbox_state >= 8",
+      `SELECT count(*) AS n FROM conversations INDEXED BY conversations_by_inbox
+       WHERE account_id = 1 AND inbox_state >= 8`,
     )
     .get();
   const counted = before[3]!.filter(
@@ -418,7 +425,7 @@ test("a database of before the messages is brought up to date without loss", asy
   );
 });
 
-test("deleting a conversation deletes its messages, deleting an account all it has", async () => {
+test("deleting a conversation deletes its messages, and deleting an account everything of it", async () => {
   const [alice, bob] = [await account(), await account()];
   const id = await alice.insert();
   const message = await alice.insertMessage(id);

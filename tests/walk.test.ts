@@ -4,19 +4,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  type Account,
-  account,
-  COLLECTION,
-  idsOf,
-  item,
-  links,
-  MESSAGES,
-  messageItem,
-  position,
-  sql,
-} from "./harness.ts";
 import { random } from "./random.ts";
+import { type Account, account } from "./support/accounts.ts";
+import { sql } from "./support/database.ts";
+import { idsOf, links, position } from "./support/expectations.ts";
+import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -63,7 +55,8 @@ async function messages(alice: Account, narrowed: boolean): Promise<World> {
   const [conversation, other] = [await alice.insert(), await alice.insert()];
   const fill = (id: string, ids: string[]) =>
     sql(
-      "INSERT INTO messages (account_id, conversation_id, id, message, created_at) SELECT ?, ?, value, 'Hello', 0 FROM json_each(?)",
+      `INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+       SELECT ?, ?, value, 'Hello', 0 FROM json_each(?)`,
       alice.id,
       id,
       JSON.stringify(ids),

@@ -11,7 +11,10 @@ import {
   NetworkError,
   type Options,
 } from "../../clients/typescript/src/index.ts";
-import { account, audited, COLLECTION, item, NO_ID, origin } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { audited } from "../support/http.ts";
+import { COLLECTION, item, NO_ID } from "../support/paths.ts";
+import { origin } from "../support/server.ts";
 
 type Fetch = NonNullable<Options["fetch"]>;
 

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ALL, account, hashOf, newToken, origin, randomId } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { origin } from "../support/server.ts";
+import { ALL, hashOf, newToken, randomId } from "../support/tokens.ts";
 import { EXPECTED, everything } from "./everything.ts";
 
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");

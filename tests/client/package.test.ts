@@ -8,7 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { account, api, origin } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { api } from "../support/http.ts";
+import { origin } from "../support/server.ts";
 
 const client = fileURLToPath(new URL("../../clients/typescript", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "conversations-client-"));

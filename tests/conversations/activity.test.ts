@@ -2,19 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  type Account,
-  account,
-  assertConversation,
-  assertError,
-  COLLECTION,
-  idsOf,
-  item,
-  links,
-  messageItem,
-  NO_ID,
-  position,
-} from "../harness.ts";
+import { type Account, account } from "../support/accounts.ts";
+import { assertConversation, assertError, idsOf, links, position } from "../support/expectations.ts";
+import { COLLECTION, item, messageItem, NO_ID } from "../support/paths.ts";
 
 const list = (query: string): string => `${COLLECTION}?${query}`;
 const BY_ACTIVITY = "sort=last_active_at";
@@ -43,7 +33,7 @@ async function walk(alice: Account, path: string): Promise<string[][]> {
 
 // --------------------------------------------------------------------------------------------------- order by activity
 
-test("most recent activity first; in the same second the newer first; the never active last, newest first", async () => {
+test("sort=last_active_at: most recently active first, newer first in the same second, never active last", async () => {
   const { alice, ids } = await holder([5], [null], [0], [253402300799], [5], [null], [99], [1]);
   const order = [3, 6, 4, 0, 7, 2, 5, 1].map((n) => ids[n]);
   assert.deepEqual(idsOf(await alice.get(list(BY_ACTIVITY))), order);
@@ -59,7 +49,7 @@ test("sort=created_at is the default", async () => {
   assert.deepEqual(idsOf(await alice.get(String(next))), [ids[1]]);
 });
 
-test("a message brings its conversation to the front", async () => {
+test("a new message makes its conversation the first", async () => {
   const {
     alice,
     ids: [first, second, third],
@@ -70,7 +60,7 @@ test("a message brings its conversation to the front", async () => {
   assert.deepEqual(await order(), [first, second, third]);
 });
 
-test("what is listed is the same text as what is retrieved, in any order", async () => {
+test("a listed conversation is the same text as a retrieved one, in both orders", async () => {
   const {
     alice,
     ids: [id],
@@ -81,7 +71,7 @@ test("what is listed is the same text as what is retrieved, in any order", async
   }
 });
 
-test("links keep sort and unread, and lead there and back", async () => {
+test("links keep sort and unread, in both directions", async () => {
   const times = Array.from({ length: 12 }, (_, n): [number] => [(n * 5) % 7]);
   const { alice } = await holder(...times);
   for (const [query, count] of [
@@ -111,7 +101,7 @@ test("links keep sort and unread, and lead there and back", async () => {
   }
 });
 
-test("a cursor stays right when the row it came from moves or goes", async () => {
+test("a cursor stays valid when its conversation moves in the order or is deleted", async () => {
   const { alice, ids } = await holder([1], [2], [3], [4], [5], [6]);
   const first = await alice.get(list(`${BY_ACTIVITY}&limit=2`));
   assert.deepEqual(idsOf(first), [ids[5], ids[4]]);
@@ -123,7 +113,7 @@ test("a cursor stays right when the row it came from moves or goes", async () =>
   assert.deepEqual(idsOf(await alice.get(String(links(second).prev))), [ids[4], ids[5]], "what moved is before it now");
 });
 
-test("a position needs no row", async () => {
+test("a position need not be one of a conversation", async () => {
   const {
     alice,
     ids: [never, five, nine],
@@ -137,7 +127,7 @@ test("a position needs no row", async () => {
   assert.deepEqual(await ids(`starting_after=${"9".repeat(12)}${"z".repeat(16)}`), [nine, five, never]);
 });
 
-test("each order has positions of its own: the other's are refused with where to take the right one from", async () => {
+test("a cursor of the other order is a 400 that says to take it from the Link header", async () => {
   const {
     alice,
     ids: [id],
@@ -145,7 +135,7 @@ test("each order has positions of its own: the other's are refused with where to
   for (const cursor of ["starting_after", "ending_before"]) {
     const wrong = await alice.get(list(`${BY_ACTIVITY}&${cursor}=${id}`));
     assertError(wrong, 400, "parameter_invalid", cursor);
-    assert.match(wrong.json.message, /Link header/);
+    assert.match(wrong.json.message, /Link/);
     for (const query of [
       `${cursor}=${position(String(id), 5)}`,
       `sort=created_at&${cursor}=${position(String(id), 5)}`,
@@ -155,9 +145,9 @@ test("each order has positions of its own: the other's are refused with where to
   }
 });
 
-// --------------------------------------------------------------------------------------------------------------- unread
+// -------------------------------------------------------------------------------------------------------------- unread
 
-test("unread: never opened, or active since; true only those, false only the others", async () => {
+test("unread=true lists conversations never opened or active since, unread=false the others", async () => {
   const { alice, ids } = await holder(
     [null, null],
     [5, null],
@@ -176,7 +166,7 @@ test("unread: never opened, or active since; true only those, false only the oth
   assert.deepEqual(new Set(idsOf(await alice.get(list(`unread=false&${BY_ACTIVITY}`)))), new Set(read));
 });
 
-test("a message of a contact makes it unread, one of one's own read; opening it later makes it read", async () => {
+test("a contact's message makes a conversation unread, the account's own message or opening it read", async () => {
   const alice = await account();
   const { id } = (await alice.post(COLLECTION, "contact_id=bob")).json;
   const isUnread = async () =>
@@ -197,7 +187,7 @@ test("a message of a contact makes it unread, one of one's own read; opening it 
   assert.deepEqual(await isUnread(), [0, 1]);
 });
 
-test("unread and both orders combine with every flag and reference", async () => {
+test("unread and sort combine with every filter", async () => {
   const alice = await account();
   type Stored = {
     id: string;
@@ -266,7 +256,7 @@ test("unread and both orders combine with every flag and reference", async () =>
 
 // ------------------------------------------------------------------------------------------------------ last_opened_at
 
-test("last_opened_at: a time marks it read, null unread, and nothing else changes", async () => {
+test("last_opened_at with a time marks a conversation read, with null unread, and changes nothing else", async () => {
   const alice = await account();
   const id = await alice.insert({ last_active_at: 5, is_muted: 1 });
   let expected = (await alice.get(item(id))).json;
@@ -283,7 +273,7 @@ test("last_opened_at: a time marks it read, null unread, and nothing else change
   }
 });
 
-test("no GET changes when a conversation was opened", async () => {
+test("GET does not change last_opened_at", async () => {
   const alice = await account();
   const id = await alice.insert();
   await alice.say(id, { contact_id: "bob" });
@@ -301,7 +291,7 @@ test("no GET changes when a conversation was opened", async () => {
   assert.deepEqual(await alice.contents(), before);
 });
 
-test("an update without attributes reads only", async () => {
+test("an update without attributes writes nothing", async () => {
   const alice = await account();
   const id = await alice.insert();
   for (const verb of ["put", "patch"] as const) {
@@ -310,9 +300,9 @@ test("an update without attributes reads only", async () => {
   }
 });
 
-// ------------------------------------------------------------------------------------------------------ pinned messages
+// ----------------------------------------------------------------------------------------------------- pinned messages
 
-test("a message sent through the API can be pinned, changed for another and let go", async () => {
+test("a message can be pinned, replaced by another and unpinned", async () => {
   const alice = await account();
   const { id } = (await alice.post(COLLECTION, "contact_id=bob")).json;
   const [first, second] = [await alice.say(id), await alice.say(id, { contact_id: "bob" })];
@@ -322,7 +312,7 @@ test("a message sent through the API can be pinned, changed for another and let 
   }
 });
 
-test("a message of another conversation, of another account or of none can't be, and nothing changes", async () => {
+test("pinning a message of another conversation, of another account or of none is a 400", async () => {
   const [alice, bob] = [await account(), await account()];
   const [id, other] = [await alice.insert(), await alice.insert()];
   const mine = await alice.say(id);
@@ -334,7 +324,7 @@ test("a message of another conversation, of another account or of none can't be,
   for (const message of [others, foreign, gone]) {
     const answer = await alice.put(item(id), { pinned_message_id: message.id, is_muted: true, last_opened_at: 5 });
     assertError(answer, 400, "parameter_invalid", "pinned_message_id");
-    assert.match(answer.json.message, /message of this conversation/);
+    assert.match(answer.json.message, /pinned_message_id.*message.*conversation/);
   }
   assert.equal((await alice.get(item(id))).text, before);
 });

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, COLLECTION, idsOf, item } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError, idsOf } from "../support/expectations.ts";
+import { COLLECTION, item } from "../support/paths.ts";
 
 const FRESH = {
   group_id: null,
@@ -14,7 +16,7 @@ const FRESH = {
   archived_at: null,
 };
 
-test("a new conversation comes back whole, with 201 and its Location", async () => {
+test("a new conversation is a 201 with the whole object and its Location", async () => {
   const alice = await account();
   const before = Math.floor(Date.now() / 1000);
   const { status, json, headers } = await alice.post(COLLECTION, "contact_id=WAz8eIbvDR60rouK");
@@ -27,7 +29,7 @@ test("a new conversation comes back whole, with 201 and its Location", async () 
   assert.deepEqual((await alice.get(String(headers.location))).json, json);
 });
 
-test("a form and JSON say the same", async () => {
+test("a form and JSON mean the same", async () => {
   const alice = await account();
   for (const attributes of ["contact_id=bob&group_id=team", { contact_id: "bob", group_id: "team" }]) {
     const { status, json } = await alice.post(COLLECTION, attributes);
@@ -36,14 +38,14 @@ test("a form and JSON say the same", async () => {
   }
 });
 
-test("a group alone is enough", async () => {
+test("a conversation can have a group and no contact", async () => {
   const alice = await account();
   const { status, json } = await alice.post(COLLECTION, { group_id: "team" });
   assert.equal(status, 201);
   assertConversation(json, { ...FRESH, contact_id: null, group_id: "team" });
 });
 
-test("one of the two may be null, or an empty value of a form", async () => {
+test("contact_id or group_id can be null, or an empty value of a form", async () => {
   const alice = await account();
   for (const attributes of [{ contact_id: null, group_id: "team" }, "contact_id=&group_id=team"]) {
     const { status, json, text } = await alice.post(COLLECTION, attributes);
@@ -52,7 +54,7 @@ test("one of the two may be null, or an empty value of a form", async () => {
   }
 });
 
-test("without either it is refused", async () => {
+test("without contact_id and group_id it is a 400", async () => {
   const alice = await account();
   for (const attributes of [
     undefined,
@@ -76,7 +78,7 @@ test("references are 1 to 64 characters of A-Z, a-z, 0-9, _ and -", async () => 
   }
 });
 
-test("content types are read without regard to case, with UTF-8 as the only charset", async () => {
+test("content types are case-insensitive, and the only charset is UTF-8", async () => {
   const alice = await account();
   const bodies = { "application/x-www-form-urlencoded": "contact_id=bob", "application/json": '{"contact_id":"bob"}' };
   for (const [type, body] of Object.entries(bodies)) {
@@ -93,7 +95,7 @@ test("content types are read without regard to case, with UTF-8 as the only char
   }
 });
 
-test("every POST adds one, with the same contact too", async () => {
+test("every POST creates a conversation, also with the same contact", async () => {
   const alice = await account();
   const first = await alice.post(COLLECTION, "contact_id=bob");
   const second = await alice.post(COLLECTION, "contact_id=bob&distinct=false");
@@ -101,7 +103,7 @@ test("every POST adds one, with the same contact too", async () => {
   assert.notEqual(first.json.id, second.json.id);
 });
 
-test("ids sort by creation, so the newest is first in the list at once", async () => {
+test("ids sort by creation, so the newest object is the first of the list at once", async () => {
   const alice = await account();
   const created = [];
   for (let i = 0; i < 10; i += 1) {
@@ -112,7 +114,7 @@ test("ids sort by creation, so the newest is first in the list at once", async (
   assert.deepEqual(idsOf(await alice.get(COLLECTION)), created);
 });
 
-test("distinct=true returns the one there is, unchanged and with 200", async () => {
+test("distinct=true returns an existing conversation unchanged, with 200", async () => {
   const alice = await account();
   const first = await alice.post(COLLECTION, "contact_id=bob&distinct=true");
   assert.equal(first.status, 201);
@@ -130,7 +132,7 @@ test("distinct=true returns the one there is, unchanged and with 200", async () 
   assert.equal((await alice.contents()).conversations.length, 1);
 });
 
-test("distinct tells contact, group and both together apart", async () => {
+test("distinct=true compares both the contact and the group", async () => {
   const alice = await account();
   const ids = new Set<string>();
   const attributes = [
@@ -152,7 +154,7 @@ test("distinct tells contact, group and both together apart", async () => {
   assert.equal(ids.size, attributes.length);
 });
 
-test("distinct finds one that was made without it, and makes a new one when it is gone", async () => {
+test("distinct=true finds a conversation created without it, and creates a new one after its deletion", async () => {
   const alice = await account();
   const plain = await alice.post(COLLECTION, "contact_id=bob");
   const found = await alice.post(COLLECTION, "contact_id=bob&distinct=true");

@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, COLLECTION, idsOf, item, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertError, idsOf } from "../support/expectations.ts";
+import { COLLECTION, item, NO_ID } from "../support/paths.ts";
 
-test("204 without a body, and the conversation is gone", async () => {
+test("DELETE is a 204 without a body, and the conversation is deleted", async () => {
   const alice = await account();
   const id = await alice.insert();
   const { status, text, headers } = await alice.delete(item(id));
@@ -16,7 +18,7 @@ test("204 without a body, and the conversation is gone", async () => {
   assert.deepEqual(idsOf(await alice.get(COLLECTION)), []);
 });
 
-test("all its messages go with it, the pinned one too, and nobody else's", async () => {
+test("deleting a conversation deletes its messages, the pinned one too, and no others", async () => {
   const alice = await account();
   const [gone, kept] = [await alice.insert(), await alice.insert()];
   const pinned = await alice.insertMessage(gone);
@@ -36,7 +38,7 @@ test("all its messages go with it, the pinned one too, and nobody else's", async
   );
 });
 
-test("a second time is a 404, and so is an id that names nothing", async () => {
+test("a second DELETE is a 404, and so is an id that does not exist", async () => {
   const alice = await account();
   const id = await alice.insert();
   assert.equal((await alice.delete(item(id))).status, 204);

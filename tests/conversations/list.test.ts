@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, COLLECTION, FIELDS, idsOf, item } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError, FIELDS, idsOf } from "../support/expectations.ts";
+import { COLLECTION, item } from "../support/paths.ts";
 
 test("an account without conversations has an empty list", async () => {
   const { text, status } = await (await account()).get(COLLECTION);
@@ -33,7 +35,7 @@ test("a listed conversation is the same text as the one retrieved", async () => 
   assert.equal(all.text, `{"has_more":false,"data":[${one.text}]}`);
 });
 
-test("flags are booleans, timestamps whole numbers, and what is unset is null", async () => {
+test("flags are booleans, timestamps are whole numbers, and unset attributes are null", async () => {
   const alice = await account();
   await alice.insert({ is_muted: 1, last_active_at: 0, last_opened_at: 253402300799 });
   const { json, text } = await alice.get(COLLECTION);
@@ -51,7 +53,7 @@ test("flags are booleans, timestamps whole numbers, and what is unset is null", 
   assert.doesNotMatch(text, /\d\.\d|\de\d/i);
 });
 
-test("the newest comes first", async () => {
+test("the newest conversation comes first", async () => {
   const alice = await account();
   for (const id of ["aaaaaaaaaaaaaaaa", "0000000000000000", "ZZZZZZZZZZZZZZZZ", "zzzzzzzzzzzzzzzz"]) {
     await alice.insert({ id });
@@ -64,7 +66,7 @@ test("the newest comes first", async () => {
   ]);
 });
 
-test("ten at most unless limit says otherwise, from 1 to 100", async () => {
+test("a page has at most ten conversations, or as many as limit says, from 1 to 100", async () => {
   const alice = await account();
   for (let i = 0; i < 101; i += 1) await alice.insert();
   for (const [query, count] of [
@@ -79,7 +81,7 @@ test("ten at most unless limit says otherwise, from 1 to 100", async () => {
   }
 });
 
-test("muted, archived and pinned: true only those, false only the others, absent all; they combine", async () => {
+test("muted, archived and pinned: true lists those, false the others, absent all, in any combination", async () => {
   const alice = await account();
   const all: {
     id: string;
@@ -127,7 +129,7 @@ test("muted, archived and pinned: true only those, false only the others, absent
       }
 });
 
-test("a filter's value is matched exactly: case counts, prefixes don't", async () => {
+test("a filter compares the whole value, case-sensitively", async () => {
   const alice = await account();
   const id = await alice.insert({ contact_id: null, group_id: "Team_1" });
   assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?group_id=Team_1`)), [id]);
@@ -137,14 +139,14 @@ test("a filter's value is matched exactly: case counts, prefixes don't", async (
   assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?contact_id=null`)), []);
 });
 
-test("percent-encoding in names and values is understood", async () => {
+test("names and values can be percent-encoded", async () => {
   const alice = await account();
   const id = await alice.insert({ contact_id: "a-b" });
   await alice.insert();
   assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?%63ontact_id=%61%2Db&limit=%31`)), [id]);
 });
 
-test("an update moves a conversation from one filter to the other", async () => {
+test("an update moves a conversation from one filter to another", async () => {
   const alice = await account();
   const id = await alice.insert();
   await alice.put(item(id), "is_muted=true&archived_at=705103200");
@@ -154,7 +156,7 @@ test("an update moves a conversation from one filter to the other", async () => 
   assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?archived=false`)), [id]);
 });
 
-test("HEAD answers as GET does, without the body", async () => {
+test("HEAD has the status and headers of GET, and no body", async () => {
   const alice = await account();
   await alice.insert();
   await alice.insert();

@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, item, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError } from "../support/expectations.ts";
+import { item, NO_ID } from "../support/paths.ts";
 
-test("a conversation has its ten fields, in the reference's order, set or not", async () => {
+test("a conversation has its ten fields in the order of the reference, set or null", async () => {
   const alice = await account();
   const bare = await alice.insert({ contact_id: null, group_id: "team" });
   const { status, json } = await alice.get(item(bare));
@@ -46,7 +48,7 @@ test("a conversation has its ten fields, in the reference's order, set or not", 
   });
 });
 
-test("timestamps are whole numbers up to the end of the year 9999", async () => {
+test("timestamps are whole numbers, up to the end of the year 9999", async () => {
   const alice = await account();
   const id = await alice.insert({ last_active_at: 253402300799, last_opened_at: 0, archived_at: 2147483648 });
   const { text } = await alice.get(item(id));
@@ -56,7 +58,7 @@ test("timestamps are whole numbers up to the end of the year 9999", async () => 
   );
 });
 
-test("an id that names nothing is a 404, whatever it looks like", async () => {
+test("an id that does not exist is a 404, well-formed or not", async () => {
   const alice = await account();
   for (const id of [
     NO_ID,
@@ -74,14 +76,14 @@ test("an id that names nothing is a 404, whatever it looks like", async () => {
   }
 });
 
-test("ids are read as they are: their case counts", async () => {
+test("ids are case-sensitive", async () => {
   const alice = await account();
   await alice.insert({ id: "AbcdefghijklmnoP" });
   assert.equal((await alice.get(item("AbcdefghijklmnoP"))).status, 200);
   assertError(await alice.get(item("abcdefghijklmnop")), 404, "resource_missing");
 });
 
-test("HEAD answers as GET does, without the body", async () => {
+test("HEAD has the status and headers of GET, and no body", async () => {
   const alice = await account();
   const id = await alice.insert();
   const [get, head] = [await alice.get(item(id)), await alice.head(item(id))];

@@ -2,10 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, item, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError } from "../support/expectations.ts";
+import { item, NO_ID } from "../support/paths.ts";
 
 for (const verb of ["put", "patch"] as const) {
-  test(`${verb}: a form and JSON say the same, and the object comes back changed`, async () => {
+  test(`${verb}: a form and JSON mean the same, and the response is the changed object`, async () => {
     const alice = await account();
     for (const attributes of ["is_muted=true&archived_at=705103200", { is_muted: true, archived_at: 705103200 }]) {
       const id = await alice.insert({ last_active_at: 7 });
@@ -17,7 +19,7 @@ for (const verb of ["put", "patch"] as const) {
     }
   });
 
-  test(`${verb}: only what is sent changes`, async () => {
+  test(`${verb}: only the attributes that are sent change`, async () => {
     const alice = await account();
     const id = await alice.insert({ is_pinned: 1, archived_at: 5, group_id: "team", last_opened_at: 6 });
     const message = await alice.insertMessage(id);
@@ -38,7 +40,7 @@ for (const verb of ["put", "patch"] as const) {
     assertConversation((await alice.get(item(id))).json, expected);
   });
 
-  test(`${verb}: without attributes the object comes back unchanged`, async () => {
+  test(`${verb}: without attributes the response is the object, unchanged`, async () => {
     const alice = await account();
     const id = await alice.insert({ is_muted: 1 });
     const before = await alice.get(item(id));
@@ -49,7 +51,7 @@ for (const verb of ["put", "patch"] as const) {
     }
   });
 
-  test(`${verb}: an id that names nothing is a 404`, async () => {
+  test(`${verb}: an id that does not exist is a 404`, async () => {
     const alice = await account();
     for (const id of [NO_ID, "x", "%00", "%zz"]) {
       for (const attributes of [undefined, "is_muted=true"]) {
@@ -59,7 +61,7 @@ for (const verb of ["put", "patch"] as const) {
   });
 }
 
-test("null, or an empty value of a form, clears what can be cleared", async () => {
+test("null, or an empty value of a form, clears an attribute that can be null", async () => {
   const alice = await account();
   for (const attributes of [{ archived_at: null, pinned_message_id: null }, "archived_at=&pinned_message_id="]) {
     const id = await alice.insert({ archived_at: 705103200 });
@@ -69,7 +71,7 @@ test("null, or an empty value of a form, clears what can be cleared", async () =
   }
 });
 
-test("only a message of this very conversation can be pinned", async () => {
+test("only a message of the same conversation can be pinned", async () => {
   const alice = await account();
   const [id, other] = [await alice.insert(), await alice.insert()];
   const [mine, others] = [await alice.insertMessage(id), await alice.insertMessage(other)];
@@ -85,13 +87,13 @@ test("only a message of this very conversation can be pinned", async () => {
   assertConversation((await alice.get(item(id))).json, { pinned_message_id: mine, is_muted: false });
 });
 
-test("a message to pin in a conversation that isn't there: the conversation is what is missing", async () => {
+test("pinning in a conversation that does not exist is a 404", async () => {
   const alice = await account();
   const message = await alice.insertMessage(await alice.insert());
   assertError(await alice.put(item(NO_ID), { pinned_message_id: message }), 404, "resource_missing");
 });
 
-test("the same update twice changes nothing more", async () => {
+test("a repeated update changes nothing more", async () => {
   const alice = await account();
   const id = await alice.insert();
   const first = await alice.put(item(id), "is_pinned=true");

@@ -3,20 +3,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  account,
-  assertConversation,
-  assertError,
-  assertMessage,
-  FORM,
-  idsOf,
-  item,
-  MESSAGES,
-  messageItem,
-  NO_ID,
-} from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError, assertMessage, idsOf } from "../support/expectations.ts";
+import { FORM } from "../support/http.ts";
+import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
-test("a new message comes back whole, with 201 and its Location", async () => {
+test("a new message is a 201 with the whole object and its Location", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   const before = Math.floor(Date.now() / 1000);
@@ -34,7 +26,7 @@ test("a new message comes back whole, with 201 and its Location", async () => {
   assert.deepEqual((await alice.get(String(headers.location))).json, json);
 });
 
-test("a form and JSON say the same", async () => {
+test("a form and JSON mean the same", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   for (const attributes of [
@@ -47,7 +39,7 @@ test("a form and JSON say the same", async () => {
   }
 });
 
-test("without a contact, or with null or an empty value of a form, it is the account's own", async () => {
+test("without a contact, or with null or an empty value of a form, a message is the account's own", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   const form = `conversation_id=${conversation_id}&message=Hello`;
@@ -63,7 +55,7 @@ test("without a contact, or with null or an empty value of a form, it is the acc
   }
 });
 
-test("conversation_id and message are needed; the first that is missing is named", async () => {
+test("conversation_id and message are required, and the error names the first that is missing", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   for (const attributes of [undefined, "", {}, "contact_id=bob", "message=Hello", { message: "Hello" }]) {
@@ -79,7 +71,7 @@ test("conversation_id and message are needed; the first that is missing is named
   assert.deepEqual((await alice.contents()).messages, []);
 });
 
-test("text of 1 to 10,000 characters comes back as it was sent, whatever the script", async () => {
+test("a text of 1 to 10,000 characters is returned as it was sent, in any script", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   const texts = [
@@ -121,7 +113,7 @@ test("text of 1 to 10,000 characters comes back as it was sent, whatever the scr
   assert.deepEqual(new Set(listed.json.data.map(({ message }: { message: string }) => message)), new Set(texts));
 });
 
-test("characters are Unicode scalar values, however JSON writes them", async () => {
+test("characters are Unicode scalar values, escaped in JSON or not", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   // 5,000 characters as escapes of surrogate pairs, 60,000 bytes.
@@ -131,7 +123,7 @@ test("characters are Unicode scalar values, however JSON writes them", async () 
   assert.equal(json.message, "😀".repeat(5000));
 });
 
-test("a conversation that isn't there is what is missing, and nothing is stored", async () => {
+test("a conversation that does not exist is a 404, and nothing is stored", async () => {
   const [alice, bob] = [await account(), await account()];
   const foreign = await bob.insert();
   const gone = await alice.insert();
@@ -148,7 +140,7 @@ test("a conversation that isn't there is what is missing, and nothing is stored"
   assert.deepEqual((await bob.contents()).messages, []);
 });
 
-test("a contact's message makes the conversation active, and leaves when it was opened", async () => {
+test("a contact's message changes last_active_at and not last_opened_at", async () => {
   const alice = await account();
   for (const last_opened_at of [null, 7]) {
     const id = await alice.insert({ last_active_at: 5, last_opened_at, is_muted: 1, archived_at: 9 });
@@ -158,7 +150,7 @@ test("a contact's message makes the conversation active, and leaves when it was 
   }
 });
 
-test("a message of one's own also counts as opening it", async () => {
+test("the account's own message changes last_active_at and last_opened_at", async () => {
   const alice = await account();
   for (const last_opened_at of [null, 7, 253402300799]) {
     const id = await alice.insert({ last_opened_at });
@@ -172,7 +164,7 @@ test("a message of one's own also counts as opening it", async () => {
   }
 });
 
-test("no other conversation is touched", async () => {
+test("a message changes no other conversation", async () => {
   const [alice, bob] = [await account(), await account()];
   const [id, other] = [await alice.insert(), await alice.insert({ last_active_at: 5 })];
   await bob.insert({ id });
@@ -184,7 +176,7 @@ test("no other conversation is touched", async () => {
   );
 });
 
-test("ids sort by creation, so the newest is first in the list at once", async () => {
+test("ids sort by creation, so the newest object is the first of the list at once", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const sent: string[] = [];

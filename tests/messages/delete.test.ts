@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertConversation, assertError, idsOf, item, MESSAGES, messageItem, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertConversation, assertError, idsOf } from "../support/expectations.ts";
+import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
-test("204 without a body, and the message alone is gone", async () => {
+test("DELETE is a 204 without a body, and only that message is deleted", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const [gone, kept] = [await alice.insertMessage(conversation), await alice.insertMessage(conversation)];
@@ -17,7 +19,7 @@ test("204 without a body, and the message alone is gone", async () => {
   assert.deepEqual(idsOf(await alice.get(MESSAGES)), [kept]);
 });
 
-test("a pinned one is un-pinned; when the conversation was active stays", async () => {
+test("deleting a pinned message unpins it, and last_active_at stays", async () => {
   const alice = await account();
   const conversation = await alice.insert({ is_pinned: 1 });
   const { id } = await alice.say(conversation);
@@ -27,7 +29,7 @@ test("a pinned one is un-pinned; when the conversation was active stays", async 
   assertConversation((await alice.get(item(conversation))).json, { ...before, pinned_message_id: null });
 });
 
-test("the tag after it is un-pinned names no state before", async () => {
+test("the conversation's ETag is new after its pinned message was deleted", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const { id } = await alice.say(conversation);
@@ -38,7 +40,7 @@ test("the tag after it is un-pinned names no state before", async () => {
   assert.equal(status, 200, `${sent}, ${pinned}: ${headers.etag}`);
 });
 
-test("deleting another one leaves the pin", async () => {
+test("deleting another message leaves the pin", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const [pinned, other] = [await alice.say(conversation), await alice.say(conversation)];
@@ -47,7 +49,7 @@ test("deleting another one leaves the pin", async () => {
   assert.equal((await alice.get(item(conversation))).text, text);
 });
 
-test("a second time is a 404, and so is an id that names nothing", async () => {
+test("a second DELETE is a 404, and so is an id that does not exist", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const id = await alice.insertMessage(conversation);

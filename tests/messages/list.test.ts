@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, idsOf, item, links, MESSAGE_FIELDS, MESSAGES, messageItem, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertError, idsOf, links, MESSAGE_FIELDS } from "../support/expectations.ts";
+import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name messages, even ones the gaps between them. */
 const at = (n: number): string => String(n).padStart(16, "0");
@@ -25,7 +27,7 @@ test("an account without messages has an empty list", async () => {
   assert.equal((await alice.get(MESSAGES)).text, '{"has_more":false,"data":[]}');
 });
 
-test("a list is has_more and data, and what is in it is the same text as the one retrieved", async () => {
+test("a list is has_more and data, and a listed message is the same text as a retrieved one", async () => {
   const alice = await account();
   const message = await alice.say(await alice.insert(), { message: 'tab\tbreak\nquote"' });
   const { json, text } = await alice.get(MESSAGES);
@@ -34,7 +36,7 @@ test("a list is has_more and data, and what is in it is the same text as the one
   assert.equal(text, `{"has_more":false,"data":[${(await alice.get(messageItem(message.id))).text}]}`);
 });
 
-test("the newest first, ten at most unless limit says otherwise", async () => {
+test("newest first, at most ten, or as many as limit says", async () => {
   const { alice } = await holder(101);
   for (const [query, count] of [
     ["", 10],
@@ -52,13 +54,13 @@ test("the newest first, ten at most unless limit says otherwise", async () => {
   }
 });
 
-test("conversation_id narrows to one conversation", async () => {
+test("conversation_id lists the messages of one conversation", async () => {
   const { alice, conversations } = await holder(6);
   assert.deepEqual(numbers(idsOf(await alice.get(list(`conversation_id=${conversations[0]}`)))), [9, 5, 1]);
   assert.deepEqual(numbers(idsOf(await alice.get(list(`conversation_id=${conversations[1]}`)))), [11, 7, 3]);
 });
 
-test("a conversation that isn't there, or is another account's, has an empty list", async () => {
+test("the list of a conversation that does not exist, or of another account, is empty", async () => {
   const { conversations } = await holder(3);
   const bob = await account();
   for (const id of [NO_ID, conversations[0]]) {
@@ -68,7 +70,7 @@ test("a conversation that isn't there, or is another account's, has an empty lis
   }
 });
 
-test("following next sees everything once, following prev leads back, links keep the conversation", async () => {
+test("following next returns every message once, prev leads back, and links keep conversation_id", async () => {
   const {
     alice,
     conversations: [conversation],
@@ -98,7 +100,7 @@ test("following next sees everything once, following prev leads back, links keep
   assert.deepEqual(Object.keys(links(first)), ["next"]);
 });
 
-test("a cursor is a position: it needs no row, nor one of the conversation", async () => {
+test("a cursor is a position: the id need not exist, nor belong to the conversation", async () => {
   const {
     alice,
     conversations: [conversation],
@@ -113,21 +115,21 @@ test("a cursor is a position: it needs no row, nor one of the conversation", asy
   assert.deepEqual(await ids("ending_before=zzzzzzzzzzzzzzzz"), []);
 });
 
-test("deleting the row a cursor names doesn't break the walk", async () => {
+test("pagination goes on after the object of the cursor was deleted", async () => {
   const { alice } = await holder(6);
   const first = await alice.get(list("limit=2"));
   await alice.delete(messageItem(at(9)));
   assert.deepEqual(numbers(idsOf(await alice.get(String(links(first).next)))), [7, 5]);
 });
 
-test("a deleted conversation's messages are in no list", async () => {
+test("messages of a deleted conversation are in no list", async () => {
   const { alice, conversations } = await holder(6);
   await alice.delete(item(conversations[0]));
   assert.deepEqual(numbers(idsOf(await alice.get(MESSAGES))), [11, 7, 3]);
   assert.deepEqual(idsOf(await alice.get(list(`conversation_id=${conversations[0]}`))), []);
 });
 
-test("a page of a hundred of the longest messages", async () => {
+test("a page can have a hundred messages of 10,000 characters", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const message = "😀".repeat(10_000);
@@ -154,7 +156,7 @@ test("listing and retrieving change nothing", async () => {
   assert.deepEqual(await alice.contents(), before);
 });
 
-test("HEAD answers as GET does, without the body", async () => {
+test("HEAD has the status and headers of GET, and no body", async () => {
   const { alice } = await holder(3);
   const [get, head] = [await alice.get(list("limit=1")), await alice.head(list("limit=1"))];
   assert.equal(head.status, 200);

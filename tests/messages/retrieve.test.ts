@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, assertMessage, item, messageItem, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertError, assertMessage } from "../support/expectations.ts";
+import { item, messageItem, NO_ID } from "../support/paths.ts";
 
-test("a message has its seven fields, in order, set or not", async () => {
+test("a message has its seven fields in order, set or null", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
   const bare = await alice.insertMessage(conversation_id);
@@ -29,7 +31,7 @@ test("a message has its seven fields, in order, set or not", async () => {
   assert.match(text, /"read_at":0,"created_at":253402300799,"updated_at":2147483648\}$/);
 });
 
-test("an id that names nothing is a 404, whatever it looks like; a conversation's id too", async () => {
+test("an id that does not exist is a 404, well-formed or not, and so is a conversation's id", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   for (const id of [
@@ -48,14 +50,14 @@ test("an id that names nothing is a 404, whatever it looks like; a conversation'
   }
 });
 
-test("ids are read as they are: their case counts", async () => {
+test("ids are case-sensitive", async () => {
   const alice = await account();
   await alice.insertMessage(await alice.insert(), { id: "AbcdefghijklmnoP" });
   assert.equal((await alice.get(messageItem("AbcdefghijklmnoP"))).status, 200);
   assertError(await alice.get(messageItem("abcdefghijklmnop")), 404, "resource_missing");
 });
 
-test("a message goes with its conversation", async () => {
+test("a message is deleted with its conversation", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const { id } = await alice.say(conversation);
@@ -63,7 +65,7 @@ test("a message goes with its conversation", async () => {
   assertError(await alice.get(messageItem(id)), 404, "resource_missing");
 });
 
-test("HEAD answers as GET does, without the body", async () => {
+test("HEAD has the status and headers of GET, and no body", async () => {
   const alice = await account();
   const { id } = await alice.say(await alice.insert());
   const [get, head] = [await alice.get(messageItem(id)), await alice.head(messageItem(id))];

@@ -2,10 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, assertError, assertMessage, item, messageItem, NO_ID } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { assertError, assertMessage } from "../support/expectations.ts";
+import { item, messageItem, NO_ID } from "../support/paths.ts";
 
 for (const verb of ["put", "patch"] as const) {
-  test(`${verb}: a form and JSON say the same; the object comes back changed, with the time of the update`, async () => {
+  test(`${verb}: a form and JSON mean the same, and the response has the changes and updated_at`, async () => {
     const alice = await account();
     const conversation = await alice.insert();
     for (const attributes of [
@@ -27,7 +29,7 @@ for (const verb of ["put", "patch"] as const) {
     }
   });
 
-  test(`${verb}: only what is sent changes, and the time of the update`, async () => {
+  test(`${verb}: only the attributes that are sent change, and updated_at`, async () => {
     const alice = await account();
     const id = await alice.insertMessage(await alice.insert(), { read_at: 7, updated_at: 8 });
     let expected = (await alice.get(messageItem(id))).json;
@@ -46,7 +48,7 @@ for (const verb of ["put", "patch"] as const) {
     assertMessage((await alice.get(messageItem(id))).json, expected);
   });
 
-  test(`${verb}: without attributes the object comes back unchanged, and nothing is written`, async () => {
+  test(`${verb}: without attributes the response is the object, and nothing is written`, async () => {
     const alice = await account();
     const id = await alice.insertMessage(await alice.insert());
     const before = await alice.get(messageItem(id));
@@ -56,7 +58,7 @@ for (const verb of ["put", "patch"] as const) {
     }
   });
 
-  test(`${verb}: an id that names nothing is a 404`, async () => {
+  test(`${verb}: an id that does not exist is a 404`, async () => {
     const alice = await account();
     for (const id of [NO_ID, await alice.insert(), "x", "%00", "%zz"]) {
       for (const attributes of [undefined, "message=Hello"]) {
@@ -72,7 +74,7 @@ test("an empty value of a form makes a message unread again", async () => {
   assertMessage((await alice.put(messageItem(id), "read_at=")).json, { read_at: null });
 });
 
-test("10,000 characters fit an update, too", async () => {
+test("an update can have a text of 10,000 characters, too", async () => {
   const alice = await account();
   const id = await alice.insertMessage(await alice.insert());
   for (const message of ["😀".repeat(10_000), "x\n\t".repeat(3333)]) {
@@ -80,7 +82,7 @@ test("10,000 characters fit an update, too", async () => {
   }
 });
 
-test("a changed message is no activity: the conversation stays as it is, the pin too", async () => {
+test("an updated message changes nothing of its conversation", async () => {
   const alice = await account();
   const conversation = await alice.insert();
   const { id } = await alice.say(conversation, { contact_id: "bob" });

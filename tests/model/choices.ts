@@ -1,6 +1,6 @@
-// Random requests. A sequence is chosen before anything in it has an id, so a choice says which thing is meant, the third
-// of the caller's conversations say, and becomes a request when its turn has come. What is sent is mostly right and now
-// and then wrong; which it is, `model.ts` says.
+// Random requests. A sequence is chosen before anything in it has an id, so a choice says which thing is meant, the
+// third of the caller's conversations say, and becomes a request when its turn has come. What is sent is mostly right
+// and now and then wrong; which it is, `model.ts` says.
 
 import fc from "fast-check";
 import {
@@ -15,20 +15,21 @@ import {
 
 /** What choices are made among. */
 export interface World {
-  /** The first two open an account each and do so for good; the others may open less, or nothing. */
+  /** The first two open an account each and stay valid; the others may have fewer scopes, or be expired. */
   tokens: Token[];
   /** All that was ever made, by whomever; what is deleted is here as it was last. */
   conversations: Conversation[];
   messages: Message[];
 }
 
-// ---------------------------------------------------------------------------------------------------------------- values
+// -------------------------------------------------------------------------------------------------------------- values
 
 type Kind = "conversations" | "messages";
-/** One of the caller's own, a message of the conversation that the path names, a pinned one, anybody's, gone or not, or none. */
+/** One of the caller's own, a message of the conversation that the path names, a pinned one, one of any account,
+ * deleted or not, or none. */
 interface Which {
   kind: Kind;
-  of: "mine" | "this" | "pinned" | "anybody" | "nobody";
+  of: "mine" | "this" | "pinned" | "any" | "missing";
   n: number;
 }
 /** A time near the last activity of the conversation that the path names. */
@@ -48,7 +49,8 @@ const isAround = (value: unknown) => is<Around>(value, "around");
 const rarely = <T, U>(weight: number, rare: Choosable<T>, usual: Choosable<U>): Choosable<T | U> =>
   fc.oneof({ weight: 100 - weight, arbitrary: usual }, { weight, arbitrary: rare });
 
-/** Stands for one of a list, whatever the list's length. Half the time the first: so that much happens to the same thing. */
+/** Stands for one of a list, whatever the list's length. Half the time the first: so that much happens to the same
+ * thing. */
 export const n = fc.oneof(fc.constant(0), fc.noBias(fc.nat(999)));
 const nth = <T>(list: T[], n: number): T | undefined => list[n % list.length];
 
@@ -57,7 +59,7 @@ const which = (kind: Kind, ...of: Which["of"][]) =>
 export const a = (kind: Kind): Choosable<Which> =>
   rarely(
     15,
-    which(kind, "anybody", "nobody"),
+    which(kind, "any", "missing"),
     kind === "messages" ? which(kind, "mine", "mine", "pinned") : which(kind, "mine"),
   );
 
@@ -113,7 +115,7 @@ const all = (values: Record<string, Choosable<unknown>>): Choosable<Values> => s
 const both = (...parts: Choosable<Values>[]): Choosable<Values> =>
   fc.tuple(...parts).map((parts) => Object.assign({}, ...parts));
 
-// --------------------------------------------------------------------------------------------------- what was there before
+// ----------------------------------------------------------------------------------------------- what was there before
 
 const when = fc.oneof(fc.constant(null), fc.constantFrom(0, 1, 2, 705103200, 705103201, 253402300799));
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -144,7 +146,7 @@ export const stored = fc.array(
   { minLength: 1, maxLength: 20, size: "max" },
 );
 
-// -------------------------------------------------------------------------------------------------------------- requests
+// ------------------------------------------------------------------------------------------------------------ requests
 
 export interface Choice {
   method: Request["method"];
@@ -152,7 +154,7 @@ export interface Choice {
   query?: Values;
   body?: Values;
   /** One attribute more: unknown, not to be chosen here, or sent already. */
-  stranger?: string;
+  unknown?: string;
   json: boolean;
   /** A header: a key, tags as they are, or the tag of the state that the object in the path is in or was in. */
   special?: string | State;
@@ -174,7 +176,7 @@ const choice = (methods: Request["method"][], parts: Partial<Record<"id" | "quer
   fc.record({
     method: fc.constantFrom(...methods),
     ...parts,
-    stranger: rarely(3, fc.constantFrom("colour", "id", "contact_id", "created_at", "is_muted", "limit"), ABSENT),
+    unknown: rarely(3, fc.constantFrom("colour", "id", "contact_id", "created_at", "is_muted", "limit"), ABSENT),
     json: flag,
     special: methods.includes("POST") ? rarely(30, key, ABSENT) : "id" in parts ? rarely(30, tags, ABSENT) : ABSENT,
     token: rarely(15, n, fc.nat(1)),
@@ -232,7 +234,7 @@ export const requests = {
 export function resolve(
   world: World,
   collection: Kind,
-  { method, id, query = {}, body = {}, stranger, json, special, ...rest }: Choice,
+  { method, id, query = {}, body = {}, unknown, json, special, ...rest }: Choice,
 ): Request {
   const token = nth(world.tokens, rest.token)!;
   const { account } = token;
@@ -258,7 +260,7 @@ export function resolve(
 
   const said = attributes(body);
   const asked = attributes(query);
-  if (stranger !== undefined) (said.length > 0 ? said : asked).push([stranger, "1"]);
+  if (unknown !== undefined) (said.length > 0 ? said : asked).push([unknown, "1"]);
   return {
     method,
     collection,
@@ -280,8 +282,8 @@ export function idOf(world: World, account: Account, { kind, of, n }: Which, tar
     pinned: [...account.conversations.values()].flatMap(
       ({ pinned_message_id }) => account.messages.get(pinned_message_id ?? "") ?? [],
     ),
-    anybody: world[kind],
-    nobody: [],
+    any: world[kind],
+    missing: [],
   };
   return nth<{ id: string }>(lists[of], n)?.id ?? NO_ID;
 }

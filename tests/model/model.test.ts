@@ -1,6 +1,6 @@
 // Random sequences of everything that callers can do, several accounts at once, against the model in `model.ts`: every
-// answer is compared whole, and in the end all that is stored. What fails is shrunk to the few steps that it takes. What
-// happens at the very same time is not tested here.
+// answer is compared whole, and in the end all that is stored. What fails is shrunk to the few steps that it takes.
+// What happens at the very same time is not tested here.
 //
 // The sequences are the same in every run. MODEL_SEED chooses others, MODEL_STEPS says how many steps there are in all.
 
@@ -8,19 +8,12 @@ import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
-import {
-  account,
-  FORM,
-  grant,
-  hashOf,
-  JSON_TYPE,
-  links,
-  newToken,
-  type Account as RealAccount,
-  type Answer as RealAnswer,
-  send,
-  sql,
-} from "../harness.ts";
+import { account, grant, type Account as RealAccount } from "../support/accounts.ts";
+import type { Answer as RealAnswer } from "../support/audit.ts";
+import { sql } from "../support/database.ts";
+import { links } from "../support/expectations.ts";
+import { FORM, JSON_TYPE, send } from "../support/http.ts";
+import { hashOf, newToken } from "../support/tokens.ts";
 import { type Choice, n, requests, resolve, stored, type World } from "./choices.ts";
 import {
   type Account,
@@ -45,7 +38,7 @@ const LENGTH = 100;
 /** Sequences under way at once. They have no account in common, so none sees another. */
 const LANES = 8;
 
-// ---------------------------------------------------------------------------------------------------------- the two sides
+// ------------------------------------------------------------------------------------------------------- the two sides
 
 /** The service: what the model's accounts and tokens are there, and what it was asked and answered. */
 interface Service {
@@ -83,7 +76,8 @@ function ask(
     new URLSearchParams(attributes.map(([name, value]) => [name, String(value ?? "")])).toString();
   const json = (attributes: Request["body"]["attributes"]) =>
     `{${attributes.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
-  const path = `/v1/${collection}${id === undefined ? "" : `/${id}`}${query.attributes.length > 0 ? `?${form(query.attributes)}` : ""}`;
+  const parameters = query.attributes.length > 0 ? `?${form(query.attributes)}` : "";
+  const path = `/v1/${collection}${id === undefined ? "" : `/${id}`}${parameters}`;
   const name =
     method === "POST" ? "Idempotency-Key" : method === "GET" || method === "HEAD" ? "If-None-Match" : "If-Match";
   const headers = { Authorization: authorizations.get(token), ...(special === undefined ? {} : { [name]: special }) };
@@ -102,7 +96,7 @@ const ABSENT = {
   body: undefined,
 };
 
-/** What the model speaks of in an answer. The rest is the same for all answers, and the harness sees to it. */
+/** What the model says of a response. The rest is the same for all responses, and tests/support/audit.ts asserts it. */
 function told(collection: string, answer: RealAnswer): Answer {
   const canonical = ([relation, link]: [string, string]) => {
     const { pathname, searchParams } = new URL(link, "http://host");
@@ -125,12 +119,8 @@ async function compare(world: World, service: Service, request: Request): Promis
   const answer = await send(...sent);
   const [method, path, { Authorization: _, ...headers } = {}, body = ""] = sent;
   const actual = told(request.collection, answer);
-  service.log.push(
-    `token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`.slice(
-      0,
-      1000,
-    ),
-  );
+  const asked = `token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)}`;
+  service.log.push(`${asked} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`.slice(0, 1000));
 
   const chosen = {
     id: answer.json?.id,
@@ -164,7 +154,7 @@ async function compareContents({ accounts }: Service): Promise<void> {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------- the steps
+// ----------------------------------------------------------------------------------------------------------- the steps
 
 type Command = fc.AsyncCommand<World, Service>;
 type Perform<T> = (world: World, service: Service, choice: T) => Promise<unknown>;
@@ -269,7 +259,7 @@ const steps = fc.oneof(
   filled,
 );
 
-// --------------------------------------------------------------------------------------------------------------- the run
+// ------------------------------------------------------------------------------------------------------------- the run
 
 /** The first lane that failed, and until when it is shrunk. The others fall silent: it has all the machine. */
 let failing: { lane: number; until: number } | undefined;

@@ -1,6 +1,6 @@
-// The API's law as plain code: what is stored, and what every request answers. It knows nothing of HTTP, SQL, the Worker
-// or the clock: what the service chooses (ids, the time) it is told, from the answer that the service gave. Who asks and
-// compares is `model.test.ts`.
+// The API's law as plain code: what is stored, and what every request answers. It knows nothing of HTTP, SQL, the
+// Worker or the clock: what the service chooses (ids, the time) it is told, from the answer that the service gave. Who
+// asks and compares is `model.test.ts`.
 
 export interface Conversation {
   id: string;
@@ -48,11 +48,12 @@ export const NEW_MESSAGE: Message = {
   updated_at: null,
 };
 
-/** What belongs together and to nobody else. */
+/** The objects of one account. */
 export interface Account {
   conversations: Map<string, Conversation>;
   messages: Map<string, Message>;
-  /** By the object's id: the tag of the state that it is in, once an answer has shown it, and those of the states before. */
+  /** By the object's id: the tag of the state that it is in, once an answer has shown it, and those of the states
+   * before. */
   tags: Map<string, { current?: string; past: string[] }>;
   /** What was asked and answered with each Idempotency-Key. */
   keys: Map<string, { content: string; answer: Answer }>;
@@ -131,7 +132,7 @@ export function position({ id, last_active_at }: Pick<Conversation, "id" | "last
 export const isUnread = ({ last_active_at, last_opened_at }: Conversation): boolean =>
   last_opened_at === null || (last_active_at !== null && last_active_at > last_opened_at);
 
-// ---------------------------------------------------------------------------------------------------------------- values
+// -------------------------------------------------------------------------------------------------------------- values
 
 /** Reads a value; undefined when it is not of the type. */
 type Reader = (value: unknown, word: boolean) => unknown;
@@ -166,7 +167,7 @@ const id = text(/^[A-Za-z0-9]{16}$/);
 const activity = text(/^\d{12}[A-Za-z0-9]{16}$/);
 const words = text(/^[^\0]{1,10000}$/u);
 
-// ---------------------------------------------------------------------------------------------------------------- errors
+// -------------------------------------------------------------------------------------------------------------- errors
 
 const error = (status: number, code: string, param: string | null = null): Answer => ({
   status,
@@ -198,7 +199,7 @@ function faults(
   });
 }
 
-// ----------------------------------------------------------------------------------------------------------------- tags
+// ---------------------------------------------------------------------------------------------------------------- tags
 
 function tagsOf({ tags }: Account, id: string): { current?: string; past: string[] } {
   const known = tags.get(id) ?? { past: [] };
@@ -227,7 +228,7 @@ function names(list: string, { tags }: Account, id: string): boolean {
   return list === "*" || [...list.matchAll(/"[^"]*"/g)].some(([tag]) => tag === tags.get(id)?.current);
 }
 
-// ---------------------------------------------------------------------------------------------------------------- pages
+// --------------------------------------------------------------------------------------------------------------- pages
 
 /** A page of a list, and the links to its neighbours. */
 function page<Row>(collection: string, rows: Row[], at: (row: Row) => string, values: Record<string, any>): Answer {
@@ -250,7 +251,7 @@ function page<Row>(collection: string, rows: Row[], at: (row: Row) => string, va
   return { status: 200, links, body: { has_more, data } };
 }
 
-// --------------------------------------------------------------------------------------------------------------- the law
+// ------------------------------------------------------------------------------------------------------------- the law
 
 /** A request that is well-formed, with the values it sent. */
 interface Asked {
@@ -395,7 +396,7 @@ const MESSAGES: Record<string, Operation> = {
       const message = { ...NEW_MESSAGE, id, conversation_id, contact_id, message: said, created_at: now };
       account.messages.set(id, message);
       conversation.last_active_at = now;
-      // Whoever says something has the conversation open.
+      // The account's own message also opens the conversation.
       if (contact_id === null) conversation.last_opened_at = now;
       changed(account, conversation_id);
       return tagged(account, id, chosen, { status: 201, location: `/v1/messages/${id}`, body: message });

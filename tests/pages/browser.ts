@@ -11,7 +11,7 @@ import { join } from "node:path";
 import test, { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { origin } from "../harness.ts";
+import { origin } from "../support/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const npm = join(root, "node_modules", "@sparticuz", "chromium");

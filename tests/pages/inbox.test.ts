@@ -2,7 +2,10 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { type Account, account, item, newToken, type Row } from "../harness.ts";
+import { type Account, account } from "../support/accounts.ts";
+import type { Row } from "../support/database.ts";
+import { item } from "../support/paths.ts";
+import { newToken } from "../support/tokens.ts";
 import { inBrowser, PHONE, violations } from "./browser.ts";
 
 /** An account with a conversation for each contact, the most recently active first. */

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { Page } from "playwright-core";
-import { account, origin, send } from "../harness.ts";
+import { account } from "../support/accounts.ts";
+import { send } from "../support/http.ts";
+import { origin } from "../support/server.ts";
 import { inBrowser, PHONE, violations } from "./browser.ts";
 
 const description: any = await (await fetch(`${origin}/openapi.json`)).json();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { localDatabase, query } from "../../scripts/d1.ts";
-import { EXAMPLE } from "../example.ts";
+import { EXAMPLE } from "../support/reference.ts";
 import { curl, freePort, npmRun, Server, stateFolder, tokenIn } from "./processes.ts";
 
 test("the inbox is as the API reference shows it, and existing rows are not changed", {

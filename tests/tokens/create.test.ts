@@ -2,31 +2,17 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  ALL,
-  account,
-  api,
-  assertError,
-  assertNewToken,
-  assertToken,
-  COLLECTION,
-  grant,
-  hashOf,
-  item,
-  MESSAGES,
-  MESSAGES_READ,
-  READ,
-  sql,
-  TOKEN_COLLECTION,
-  TOKENS,
-  tokenItem,
-  WRITE,
-} from "../harness.ts";
+import { account, grant } from "../support/accounts.ts";
+import { sql } from "../support/database.ts";
+import { assertError, assertNewToken, assertToken } from "../support/expectations.ts";
+import { api } from "../support/http.ts";
+import { COLLECTION, item, MESSAGES, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { ALL, hashOf, MESSAGES_READ, READ, TOKENS, WRITE } from "../support/tokens.ts";
 
 const NAMES = ["conversations:read", "conversations:write", "messages:read", "messages:write", "tokens:write"];
 const END = 253402300799;
 
-test("a new token comes back whole and with its secret, with 201, its Location, and for no cache to keep", async () => {
+test("a new token is a 201 with the object, its secret, its Location and Cache-Control: no-store", async () => {
   const alice = await account();
   const before = Math.floor(Date.now() / 1000);
   const { status, json, headers } = await alice.post(TOKEN_COLLECTION, {
@@ -50,7 +36,7 @@ test("a new token comes back whole and with its secret, with 201, its Location, 
   assert.deepEqual((await alice.get(String(headers.location))).json, shown);
 });
 
-test("it opens what its scopes name, from the next request on, and nothing else", async () => {
+test("a new token can do what its scopes name, from the next request on, and nothing else", async () => {
   const alice = await account();
   const id = await alice.insert();
   const { json } = await alice.post(TOKEN_COLLECTION, "name=reader&scopes=conversations:read");
@@ -66,7 +52,7 @@ test("it opens what its scopes name, from the next request on, and nothing else"
   }
 });
 
-test("a form and JSON say the same", async () => {
+test("a form and JSON mean the same", async () => {
   const alice = await account();
   for (const attributes of [
     "name=a+b&scopes=messages%3Aread+messages:write&expires_at=253402300799",
@@ -78,7 +64,7 @@ test("a form and JSON say the same", async () => {
   }
 });
 
-test("scopes are shown in one order, whatever the order they were sent in", async () => {
+test("scopes are returned in one order, whatever the order in the request", async () => {
   const alice = await account();
   for (let bits = 1; bits <= ALL; bits += 1) {
     const scopes = NAMES.filter((_, n) => bits & (1 << n));
@@ -87,7 +73,7 @@ test("scopes are shown in one order, whatever the order they were sent in", asyn
   }
 });
 
-test("a name is any text of 1 to 64 characters that a line can show", async () => {
+test("a name is a line of 1 to 64 printable characters", async () => {
   const alice = await account();
   for (const name of [
     "a",
@@ -106,7 +92,7 @@ test("a name is any text of 1 to 64 characters that a line can show", async () =
   }
 });
 
-test("name and scopes are needed; the first that is missing is named", async () => {
+test("name and scopes are required, and the error names the first that is missing", async () => {
   const alice = await account();
   for (const attributes of [undefined, "", {}, "scopes=messages:read"])
     assertError(await alice.post(TOKEN_COLLECTION, attributes), 400, "parameter_missing", "name");
@@ -114,7 +100,7 @@ test("name and scopes are needed; the first that is missing is named", async () 
     assertError(await alice.post(TOKEN_COLLECTION, attributes), 400, "parameter_missing", "scopes");
 });
 
-test("expires_at is in the future", async () => {
+test("expires_at must be in the future", async () => {
   const alice = await account();
   const { json } = await alice.post(TOKEN_COLLECTION, {
     name: "x",
@@ -132,7 +118,7 @@ test("expires_at is in the future", async () => {
   }
 });
 
-test("without an end, or with null or an empty value of a form, it doesn't end", async () => {
+test("without expires_at, or with null or an empty value of a form, a token does not expire", async () => {
   const alice = await account();
   for (const attributes of [
     "name=x&scopes=messages:read",
@@ -143,7 +129,7 @@ test("without an end, or with null or an empty value of a form, it doesn't end",
   }
 });
 
-test("nobody can give scopes that they don't have", async () => {
+test("a token cannot make a token with more scopes", async () => {
   const owner = await account();
   for (let held = TOKENS; held <= ALL; held += 1) {
     const caller = api(await grant(owner.id, { scopes: held }));
@@ -163,7 +149,7 @@ test("nobody can give scopes that they don't have", async () => {
   }
 });
 
-test("nobody without tokens:write can make one", async () => {
+test("a token without tokens:write cannot make tokens", async () => {
   const owner = await account();
   const caller = api(await grant(owner.id, { scopes: ALL & ~TOKENS }));
   const answer = await caller.post(TOKEN_COLLECTION, "name=x&scopes=messages:read");
@@ -171,7 +157,7 @@ test("nobody without tokens:write can make one", async () => {
   assert.match(String(answer.headers["www-authenticate"]), /scope="tokens:write"/);
 });
 
-test("nobody can give a longer life than their own", async () => {
+test("a token cannot make a token that expires later", async () => {
   const owner = await account();
   const end = Math.floor(Date.now() / 1000) + 3600;
   const caller = api(await grant(owner.id, { expires_at: end }));
@@ -191,7 +177,7 @@ test("nobody can give a longer life than their own", async () => {
     assert.equal((await make(expires_at)).json.expires_at, end, "without an end it ends with its maker");
 });
 
-test("a token that was rotated gives no longer life than its grace", async () => {
+test("a rotated token cannot make a token that outlives its grace period", async () => {
   const owner = await account();
   const revoked_at = Math.floor(Date.now() / 1000) + 3600;
   const caller = api(await grant(owner.id, { revoked_at }));
@@ -204,7 +190,7 @@ test("a token that was rotated gives no longer life than its grace", async () =>
   );
 });
 
-test("it may make others, and they live on when it is revoked", async () => {
+test("a token made by a token stays valid when its maker is revoked", async () => {
   const alice = await account();
   const parent = (await alice.post(TOKEN_COLLECTION, "name=parent&scopes=messages:read+tokens:write")).json;
   const child = (await api(parent.token).post(TOKEN_COLLECTION, "name=child&scopes=messages:read")).json;
@@ -213,7 +199,7 @@ test("it may make others, and they live on when it is revoked", async () => {
   assert.equal((await api(child.token).get(MESSAGES)).status, 200);
 });
 
-test("every token is another one", async () => {
+test("every new token is different", async () => {
   const alice = await account();
   const answers = await Promise.all(
     Array.from({ length: 50 }, () => alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")),
@@ -222,7 +208,7 @@ test("every token is another one", async () => {
   assert.equal(new Set(answers.map(({ json }) => json.id)).size, 50);
 });
 
-test("its secret is in that one answer and nowhere else, and the database knows only its hash", async () => {
+test("the secret is in one response only, and the database holds only its hash", async () => {
   const alice = await account();
   const { json } = await alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read");
   for (const path of [TOKEN_COLLECTION, tokenItem(json.id)]) {
@@ -240,7 +226,7 @@ test("its secret is in that one answer and nowhere else, and the database knows 
   }
 });
 
-test("it belongs to its maker's account", async () => {
+test("a new token belongs to the account of its maker", async () => {
   const [alice, bob] = [await account(), await account()];
   const id = await alice.insert();
   const { json } = await bob.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read");
@@ -248,7 +234,7 @@ test("it belongs to its maker's account", async () => {
   assert.deepEqual((await api(json.token).get(COLLECTION)).json.data, []);
 });
 
-test("the operator's tokens are shown like those made here", async () => {
+test("tokens made by the operator are listed like those made by the API", async () => {
   const alice = await account();
   await grant(alice.id, { scopes: READ | WRITE | MESSAGES_READ, expires_at: END });
   const { json } = await alice.get(TOKEN_COLLECTION);

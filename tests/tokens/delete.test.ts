@@ -2,20 +2,14 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  account,
-  api,
-  assertError,
-  COLLECTION,
-  grant,
-  hashOf,
-  NO_ID,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "../harness.ts";
+import { account, grant } from "../support/accounts.ts";
+import { sql } from "../support/database.ts";
+import { assertError } from "../support/expectations.ts";
+import { api } from "../support/http.ts";
+import { COLLECTION, NO_ID, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { hashOf } from "../support/tokens.ts";
 
-test("204 without a body, and from the next request on the token opens nothing", async () => {
+test("DELETE is a 204 without a body, and the token is a 401 from the next request on", async () => {
   const alice = await account();
   const { json } = await alice.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read");
   const caller = api(json.token);
@@ -29,7 +23,7 @@ test("204 without a body, and from the next request on the token opens nothing",
   assert.ok(before <= revoked_at && revoked_at <= after);
 });
 
-test("a second time is a 404, and so is one that expired, and an id that names nothing", async () => {
+test("a second DELETE is a 404, and so are an expired token and an id that does not exist", async () => {
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read")).json;
   assert.equal((await alice.delete(tokenItem(id))).status, 204);
@@ -43,7 +37,7 @@ test("a second time is a 404, and so is one that expired, and an id that names n
   assert.deepEqual(await alice.everything(), before);
 });
 
-test("a token that is in its grace can be ended at once", async () => {
+test("a token in its grace period can be revoked at once", async () => {
   const alice = await account();
   const { id, token } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read")).json;
   await alice.post(`${tokenItem(id)}/rotate`, "grace_period=86400");
@@ -52,7 +46,7 @@ test("a token that is in its grace can be ended at once", async () => {
   assert.equal((await api(token).get(COLLECTION)).status, 401);
 });
 
-test("a token may end itself, and the others stay", async () => {
+test("a token can revoke itself, and the others stay valid", async () => {
   const alice = await account();
   const { id, token } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=tokens:write")).json;
   assert.equal((await api(token).delete(tokenItem(id))).status, 204);
@@ -60,21 +54,21 @@ test("a token may end itself, and the others stay", async () => {
   assert.equal((await alice.get(TOKEN_COLLECTION)).status, 200);
 });
 
-test("of simultaneous revocations one succeeds, the others find nothing that is still good", async () => {
+test("of simultaneous revocations one is a 204 and the others are a 404", async () => {
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=tokens:write")).json;
   const answers = await Promise.all(Array.from({ length: 10 }, () => alice.delete(tokenItem(id))));
   assert.deepEqual(answers.map(({ status }) => status).sort(), [204, ...Array(9).fill(404)]);
 });
 
-test("it takes tokens:write, and no other scope stands for it", async () => {
+test("revoking needs tokens:write, and no other scope is enough", async () => {
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")).json;
   assertError(await api(await grant(alice.id, { scopes: 15 })).delete(tokenItem(id)), 403, "scope_insufficient");
   assert.equal((await api(await grant(alice.id, { scopes: 16 })).delete(tokenItem(id))).status, 204);
 });
 
-test("nothing else about a token can be changed", async () => {
+test("a token cannot be updated", async () => {
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")).json;
   for (const verb of ["put", "patch", "post"] as const) {

@@ -2,19 +2,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  type Account,
-  account,
-  assertError,
-  hashOf,
-  idsOf,
-  insert,
-  links,
-  newToken,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "../harness.ts";
+import { type Account, account } from "../support/accounts.ts";
+import { insert, sql } from "../support/database.ts";
+import { assertError, idsOf, links } from "../support/expectations.ts";
+import { TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { hashOf, newToken } from "../support/tokens.ts";
 
 /** Gives an account tokens of these ids, besides its own. */
 async function fill(alice: Account, ids: string[]): Promise<void> {
@@ -30,7 +22,7 @@ async function holder(letter: string): Promise<{ alice: Account; id: (n: number)
   return { alice, id };
 }
 
-test("an account's tokens, the newest first, the good and the ended", async () => {
+test("the list has all tokens of the account, valid or not, newest first", async () => {
   const { alice, id } = await holder("a");
   await fill(alice, [id(2), id(1), id(3)]);
   await sql("UPDATE tokens SET revoked_at = 1 WHERE id = ?", id(2));
@@ -41,20 +33,20 @@ test("an account's tokens, the newest first, the good and the ended", async () =
   assert.equal(answer.json.has_more, false);
 });
 
-test("a listed token is the same text as the one retrieved", async () => {
+test("a listed token is the same text as a retrieved one", async () => {
   const { alice, id } = await holder("b");
   const [all, one] = [await alice.get(TOKEN_COLLECTION), await alice.get(tokenItem(id(0)))];
   assert.equal(all.text, `{"has_more":false,"data":[${one.text}]}`);
 });
 
-test("one made a moment ago comes first", async () => {
+test("a new token is the first of the list", async () => {
   const { alice, id } = await holder("0");
   await alice.insert();
   const { json } = await alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read");
   assert.deepEqual(idsOf(await alice.get(TOKEN_COLLECTION)), [json.id, id(0)]);
 });
 
-test("ten at most unless limit says otherwise, from 1 to 100, each page one call to D1", async () => {
+test("a page has at most ten tokens, or as many as limit says, and is one call to D1", async () => {
   const { alice, id } = await holder("c");
   await fill(
     alice,
@@ -74,7 +66,7 @@ test("ten at most unless limit says otherwise, from 1 to 100, each page one call
   }
 });
 
-test("Link leads from page to page to the end, and back", async () => {
+test("Link leads from page to page to the end and back", async () => {
   const { alice, id } = await holder("d");
   await fill(
     alice,
@@ -84,7 +76,8 @@ test("Link leads from page to page to the end, and back", async () => {
   let [path, last] = [`${TOKEN_COLLECTION}?limit=7`, ""] as [string | undefined, string];
   const forwards: string[] = [];
   while (path !== undefined) {
-    const answer = await alice.get((last = path));
+    last = path;
+    const answer = await alice.get(path);
     forwards.push(...idsOf(answer));
     path = links(answer).next;
   }
@@ -98,7 +91,7 @@ test("Link leads from page to page to the end, and back", async () => {
   assert.deepEqual(backwards, all);
 });
 
-test("any well-formed id is a position, and both at once are refused", async () => {
+test("any well-formed id is a cursor, and both cursors together are a 400", async () => {
   const { alice, id } = await holder("e");
   await fill(alice, [id(1), id(3)]);
   assert.deepEqual(idsOf(await alice.get(`${TOKEN_COLLECTION}?starting_after=${id(2)}`)), [id(1), id(0)]);
@@ -111,7 +104,7 @@ test("any well-formed id is a position, and both at once are refused", async () 
   );
 });
 
-test("HEAD answers as GET does, without the body", async () => {
+test("HEAD has the status and headers of GET, and no body", async () => {
   const { alice, id } = await holder("f");
   await fill(alice, [id(1)]);
   const path = `${TOKEN_COLLECTION}?limit=1`;

@@ -2,24 +2,17 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  account,
-  api,
-  assertError,
-  assertToken,
-  grant,
-  hashOf,
-  item,
-  NO_ID,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "../harness.ts";
+import { account, grant } from "../support/accounts.ts";
+import { sql } from "../support/database.ts";
+import { assertError, assertToken } from "../support/expectations.ts";
+import { api } from "../support/http.ts";
+import { item, NO_ID, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { hashOf } from "../support/tokens.ts";
 
 const idOf = async (token: string): Promise<string> =>
   String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.id);
 
-test("a token has its six fields, in order, set or not", async () => {
+test("a token has its six fields in order, set or null", async () => {
   const alice = await account();
   const bare = await idOf(alice.token);
   assertToken((await alice.get(tokenItem(bare))).json, {
@@ -37,7 +30,7 @@ test("a token has its six fields, in order, set or not", async () => {
   assert.match(text, /"created_at":0,"expires_at":253402300799,"revoked_at":2147483648\}$/);
 });
 
-test("one that has ended is still shown, with when it did", async () => {
+test("an expired or revoked token is still returned", async () => {
   const alice = await account();
   for (const ending of [
     { expires_at: 1, revoked_at: null },
@@ -48,7 +41,7 @@ test("one that has ended is still shown, with when it did", async () => {
   }
 });
 
-test("an id that names nothing is a 404, whatever it looks like; a conversation's id too", async () => {
+test("an id that does not exist is a 404, well-formed or not, and so is a conversation's id", async () => {
   const alice = await account();
   for (const id of [NO_ID, await alice.insert(), "x", "x".repeat(17), "%00", "%zz", "'", hashOf(alice.token)]) {
     assertError(await alice.get(tokenItem(id)), 404, "resource_missing");
@@ -56,7 +49,7 @@ test("an id that names nothing is a 404, whatever it looks like; a conversation'
   assertError(await alice.get(item(await idOf(alice.token))), 404, "resource_missing");
 });
 
-test("who doesn't have tokens:write sees none, not even their own", async () => {
+test("a token without tokens:write cannot retrieve tokens, not even itself", async () => {
   const alice = await account(15);
   for (const path of [TOKEN_COLLECTION, tokenItem(await idOf(alice.token)), tokenItem(NO_ID)]) {
     const answer = await alice.get(path);
@@ -65,14 +58,14 @@ test("who doesn't have tokens:write sees none, not even their own", async () => 
   }
 });
 
-test("who has it alone sees all of the account's", async () => {
+test("a token with tokens:write alone can retrieve all tokens of the account", async () => {
   const alice = await account();
   const keeper = api(await grant(alice.id, { scopes: 16 }));
   const id = await idOf(alice.token);
   assert.equal((await keeper.get(tokenItem(id))).json.id, id);
 });
 
-test("HEAD answers as GET does, without the body", async () => {
+test("HEAD has the status and headers of GET, and no body", async () => {
   const alice = await account();
   const path = tokenItem(await idOf(alice.token));
   const [get, head] = [await alice.get(path), await alice.head(path)];

@@ -2,29 +2,19 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import {
-  account,
-  api,
-  assertError,
-  assertNewToken,
-  assertToken,
-  COLLECTION,
-  grant,
-  hashOf,
-  keyed,
-  NO_ID,
-  rotation,
-  sql,
-  TOKEN_COLLECTION,
-  tokenItem,
-} from "../harness.ts";
+import { account, grant } from "../support/accounts.ts";
+import { sql } from "../support/database.ts";
+import { assertError, assertNewToken, assertToken } from "../support/expectations.ts";
+import { api, keyed } from "../support/http.ts";
+import { COLLECTION, NO_ID, rotation, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { hashOf } from "../support/tokens.ts";
 
 const idOf = async (token: string): Promise<string> =>
   String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.id);
 const works = async (token: string): Promise<boolean> => (await api(token).get(COLLECTION)).status === 200;
 const READER = "name=reader&scopes=conversations:read";
 
-test("a new token of the same name, scopes and end takes its place, and both are good for an hour", async () => {
+test("rotating makes a token of the same name, scopes and expiry, and both are valid for an hour", async () => {
   const alice = await account();
   for (const expires_at of [null, 253402300799]) {
     const old = (await alice.post(TOKEN_COLLECTION, { name: "reader", scopes: "conversations:read", expires_at })).json;
@@ -40,7 +30,7 @@ test("a new token of the same name, scopes and end takes its place, and both are
   }
 });
 
-test("grace_period says for how long the old one stays good: not at all, or a day at most", async () => {
+test("grace_period is how long the old token stays valid, from 0 seconds to a day", async () => {
   const alice = await account();
   for (const grace_period of [0, 1, 60, 86_400]) {
     const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
@@ -52,7 +42,7 @@ test("grace_period says for how long the old one stays good: not at all, or a da
   }
 });
 
-test("when the grace is over the old one opens nothing, and the new one does", async () => {
+test("after the grace period the old token is a 401 and the new one valid", async () => {
   const alice = await account();
   const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
   const { json } = await alice.post(rotation(old.id));
@@ -60,7 +50,7 @@ test("when the grace is over the old one opens nothing, and the new one does", a
   assert.deepEqual([await works(old.token), await works(json.token)], [false, true]);
 });
 
-test("a token can rotate itself, even without a grace", async () => {
+test("a token can rotate itself, also with a grace period of 0", async () => {
   const alice = await account();
   for (const grace of ["grace_period=60", "grace_period=0"]) {
     const old = (await alice.post(TOKEN_COLLECTION, "name=self&scopes=conversations:read+tokens:write")).json;
@@ -71,7 +61,7 @@ test("a token can rotate itself, even without a grace", async () => {
   }
 });
 
-test("a token in its grace can be rotated again, and its end is not put off", async () => {
+test("a token in its grace period can be rotated again, which does not extend the period", async () => {
   const alice = await account();
   const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
   const { json } = await alice.post(rotation(old.id), "grace_period=60");
@@ -81,7 +71,7 @@ test("a token in its grace can be rotated again, and its end is not put off", as
   assert.equal(await works(old.token), false);
 });
 
-test("what is no longer good, or isn't there, is a 404 and nothing is made", async () => {
+test("a token that is not valid or does not exist is a 404, and no token is made", async () => {
   const alice = await account();
   const [expired, revoked] = [
     await idOf(await grant(alice.id, { expires_at: 1 })),
@@ -93,7 +83,7 @@ test("what is no longer good, or isn't there, is a 404 and nothing is made", asy
   assert.deepEqual(await alice.everything(), before);
 });
 
-test("nobody gets a token that may do more, or for longer, than their own", async () => {
+test("rotating a token that may do more, or expires later, is a 403", async () => {
   const alice = await account();
   const end = Math.floor(Date.now() / 1000) + 3600;
   const whole = await idOf(alice.token);
@@ -110,7 +100,7 @@ test("nobody gets a token that may do more, or for longer, than their own", asyn
   );
 });
 
-test("50 simultaneous rotations make fifty tokens; with one key, one", async () => {
+test("50 simultaneous rotations make 50 tokens, and with one key one token", async () => {
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
   const rotate = (headers = {}) =>
@@ -120,13 +110,13 @@ test("50 simultaneous rotations make fifty tokens; with one key, one", async () 
   assert.equal((await alice.everything()).tokens?.length, 1 + 1 + 50 + 1);
 });
 
-test("it takes tokens:write", async () => {
+test("rotating needs tokens:write", async () => {
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
   assertError(await api(await grant(alice.id, { scopes: 15 })).post(rotation(id)), 403, "scope_insufficient");
 });
 
-test("it is a POST, and its path is that and no other", async () => {
+test("only POST rotates, and only at its exact path", async () => {
   const alice = await account();
   const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
   for (const verb of ["get", "put", "patch", "delete"] as const) {

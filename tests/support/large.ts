@@ -1,6 +1,7 @@
 // An account of 50,000 conversations, stored by SQL and known to the tests: what a page must hold is worked out here.
 
-import { type Account, sql } from "./harness.ts";
+import type { Account } from "./accounts.ts";
+import { sql } from "./database.ts";
 
 export const COUNT = 50_000;
 
@@ -42,7 +43,8 @@ export async function fill(holder: Account, count: number): Promise<void> {
     `WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2),
        active (n, at) AS (SELECT n, iif(n % 9 = 0, NULL, 700000000 + (n * 7919) % 20011) FROM numbers)
      INSERT INTO conversations
-       (account_id, id, contact_id, group_id, is_pinned, is_muted, archived_at, created_at, last_active_at, last_opened_at)
+       (account_id, id, contact_id, group_id, is_pinned, is_muted, archived_at, created_at,
+        last_active_at, last_opened_at)
      SELECT ?1, printf('%016d', n + 1),
             iif(n % 5 = 0, NULL, 'contact-' || (n % 3)),
             iif(n % 5 = 0 OR n % 2 = 0, 'group-' || (n % 7), NULL),

@@ -1,0 +1,89 @@
+// Accounts: each test makes its own, so none has to clean up after itself.
+
+import { Conversations, type NewMessage } from "../../clients/typescript/src/index.ts";
+import { insert, type Row, sql } from "./database.ts";
+import { api, audited } from "./http.ts";
+import { origin } from "./server.ts";
+import { ALL, hashOf, newToken, randomId } from "./tokens.ts";
+
+/** A new token that opens the account. */
+export async function grant(
+  account: number,
+  { scopes = ALL, expires_at = null as number | null, revoked_at = null as number | null } = {},
+): Promise<string> {
+  const token = newToken();
+  await sql(
+    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at)
+     VALUES (?, ?, ?, 'test', ?, 0, ?, ?)`,
+    hashOf(token),
+    randomId(),
+    account,
+    scopes,
+    expires_at,
+    revoked_at,
+  );
+  return token;
+}
+
+let accounts = 0;
+
+/** A new account, a token that opens it, and the API in its holder's hands. */
+export async function account(scopes = ALL) {
+  accounts += 1;
+  const [row] = await sql("INSERT INTO accounts (name, created_at) VALUES (?, 0) RETURNING id", `account ${accounts}`);
+  const id = Number(row?.id);
+  const caller = api(await grant(id, { scopes }));
+  const client = new Conversations({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
+  return {
+    id,
+    ...caller,
+
+    /** Stores a conversation past the API, with whatever columns matter, and returns its id. */
+    async insert(columns: Row = {}): Promise<string> {
+      const values = { account_id: id, id: randomId(), contact_id: "someone", created_at: 692233200, ...columns };
+      await insert("conversations", values);
+      return String(values.id);
+    },
+
+    /** Stores a message of one of the account's conversations, and returns its id. */
+    async insertMessage(conversation: string, columns: Row = {}): Promise<string> {
+      const values = {
+        account_id: id,
+        conversation_id: conversation,
+        id: randomId(),
+        message: "Hello",
+        created_at: 0,
+        ...columns,
+      };
+      await insert("messages", values);
+      return String(values.id);
+    },
+
+    /** The API's client, for what a test needs but is not about. */
+    client,
+
+    /** Sends a message through the API, which must take it, and returns it. */
+    say: (conversation: string, attributes: Partial<NewMessage> = {}) =>
+      client.messages.create({ conversation_id: conversation, message: "Hello", ...attributes }),
+
+    /** All the account holds, to be compared with what it held before. */
+    async contents(): Promise<{ conversations: Row[]; messages: Row[] }> {
+      const [conversations = [], messages = []] = await Promise.all([
+        sql("SELECT * FROM conversations WHERE account_id = ? ORDER BY id", id),
+        sql("SELECT * FROM messages WHERE account_id = ? ORDER BY conversation_id, id", id),
+      ]);
+      return { conversations, messages };
+    },
+
+    /** And its tokens, and what it has been answered. */
+    async everything(): Promise<Record<string, Row[]>> {
+      const [contents, tokens = [], keys = []] = await Promise.all([
+        this.contents(),
+        sql("SELECT * FROM tokens WHERE account_id = ? ORDER BY id", id),
+        sql("SELECT * FROM idempotency_keys WHERE account_id = ? ORDER BY key", id),
+      ]);
+      return { ...contents, tokens, keys };
+    },
+  };
+}
+export type Account = Awaited<ReturnType<typeof account>>;

@@ -1,0 +1,110 @@
+// What the API promises of every response, asserted on every response of every test: http.ts passes each through
+// `audit`.
+
+import assert from "node:assert/strict";
+import type { IncomingHttpHeaders } from "node:http";
+import { assertDescribed } from "./described.ts";
+import { origin } from "./server.ts";
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+  /** The body, where there is one. */
+  json: any;
+  /** What the answer took of D1. */
+  cost: { calls: number; rowsRead: number; rowsWritten: number };
+  /** The line that the log got. */
+  log: any;
+  /** The limiters that were asked, by the name of their binding, and for which key. */
+  limited: [limiter: string, key: string][];
+}
+
+const EXPOSED = [
+  "allow",
+  "etag",
+  "idempotent-replayed",
+  "link",
+  "location",
+  "ratelimit-policy",
+  "retry-after",
+  "server-timing",
+  "www-authenticate",
+  "x-request-id",
+];
+const ENVELOPE = ["type", "code", "message", "param", "documentation_url", "request_id"];
+
+/** Fails unless the response is as all must be; otherwise returns it with what the tests' Worker saw. */
+export function audit(
+  method: string,
+  path: string,
+  status: number,
+  headers: IncomingHttpHeaders,
+  text: string,
+): Answer {
+  const what = `${method} ${path.slice(0, 200)} answered ${status} ${JSON.stringify(headers)} ${text.slice(0, 1000)}`;
+  const number = (name: string): number => {
+    assert.ok(headers[name] !== undefined, `not from the Worker: ${what}`);
+    return Number(headers[name]);
+  };
+  const cost = {
+    calls: number("x-test-d1-calls"),
+    rowsRead: number("x-test-d1-rows-read"),
+    rowsWritten: number("x-test-d1-rows-written"),
+  };
+  const requestId = headers["x-request-id"];
+  assert.match(String(requestId), /^[\w-]{8,64}$/, `no X-Request-Id: ${what}`);
+  const lines = JSON.parse(decodeURIComponent(String(headers["x-test-log"])));
+  assert.equal(lines.length, 1, `not one line in the log: ${what}`);
+  assert.equal(lines[0].stream, status < 500 ? "log" : "error", what);
+  assert.doesNotMatch(lines[0].line, /self_|Bearer/, `a secret in the log: ${what}`);
+  const log = JSON.parse(lines[0].line);
+  assert.deepEqual([log.request_id, log.status], [requestId, status], what);
+  // Only what has failed is repeated.
+  assert.ok(cost.calls <= 1 || log.d1_calls === cost.calls, `more than one call to D1: ${what}`);
+  if (status >= 500) assert.ok(log.cause, `no cause in the log: ${what}`);
+  // The caller is told what D1 was seen to do.
+  const [, read, written] =
+    /^d1;dur=\d+\.\d{3};desc="(\d+) rows read, (\d+) written"$/.exec(String(headers["server-timing"])) ?? [];
+  if (status < 500)
+    assert.deepEqual([Number(read), Number(written)], [cost.rowsRead, cost.rowsWritten], `Server-Timing: ${what}`);
+  assert.equal(headers["access-control-allow-origin"], "*", what);
+  assert.equal(headers["access-control-allow-credentials"], undefined, what);
+  if (headers["access-control-allow-methods"] === undefined) {
+    const exposed = (headers["access-control-expose-headers"] ?? "").toString().toLowerCase().split(/, */);
+    assert.deepEqual(
+      EXPOSED.filter((name) => !exposed.includes(name)),
+      [],
+      `not exposed: ${what}`,
+    );
+  }
+
+  assertDescribed(method, path, status, headers, text);
+  const bodiless = method === "HEAD" || status === 204 || status === 304;
+  if (bodiless) assert.equal(text, "", `a body where none belongs: ${what}`);
+  if (status !== 204 && path !== "/openapi.json" && !headers["content-type"]?.startsWith("text/html")) {
+    if (status !== 304) assert.match(String(headers["content-type"]), /^application\/json(; ?charset=utf-8)?$/i, what);
+    const secret = status === 201 && path.startsWith("/v1/tokens");
+    assert.equal(headers["cache-control"], secret ? "no-store" : "private, no-cache", what);
+  }
+  // An object comes with its tag, and only an object.
+  const tagged = [200, 201, 304].includes(status) && /^\/v1\/\w+(\/|$)/.test(path) && !/"has_more"/.test(text);
+  if (tagged && method !== "HEAD") assert.match(String(headers.etag), /^"[\w-]+"$/, `no tag: ${what}`);
+  let json: any;
+  if (!bodiless && headers["content-type"]?.startsWith("application/json")) {
+    json = JSON.parse(text);
+    if (status >= 400) {
+      assert.deepEqual(Object.keys(json), ENVELOPE, `not the error object: ${what}`);
+      assert.equal(json.type, status < 500 ? "invalid_request" : "api_error", what);
+      assert.match(json.code, /^[a-z_]+$/, what);
+      assert.ok(json.message.length > 10 && json.message.length < 500, `hardly a message: ${what}`);
+      assert.ok(json.param === null || (typeof json.param === "string" && [...json.param].length <= 64), what);
+      assert.equal(json.documentation_url, `${origin}/#${json.code}`, what);
+      assert.equal(json.request_id, requestId, what);
+    }
+  } else if (!bodiless) {
+    assert.ok(status < 400, `an error without the error object: ${what}`);
+  }
+  const limited = JSON.parse(String(headers["x-test-limited"]));
+  return { status, headers, text, json, cost, log, limited };
+}

@@ -1,0 +1,66 @@
+// What responses must be like, in the words of the tests.
+
+import assert from "node:assert/strict";
+import type { Answer } from "./audit.ts";
+import { origin } from "./server.ts";
+
+/** The ten fields, in the order of the reference. */
+export const FIELDS = [
+  "id",
+  "contact_id",
+  "group_id",
+  "pinned_message_id",
+  "is_pinned",
+  "is_muted",
+  "last_active_at",
+  "last_opened_at",
+  "created_at",
+  "archived_at",
+];
+
+/** Those of a message, in the order of the documentation. */
+export const MESSAGE_FIELDS = ["id", "conversation_id", "contact_id", "message", "read_at", "created_at", "updated_at"];
+
+/** Those of a token. */
+export const TOKEN_FIELDS = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at"];
+
+export function assertError(answer: Answer, status: number, code: string, param: string | null = null): void {
+  assert.deepEqual(
+    { status: answer.status, code: answer.json?.code, param: answer.json?.param },
+    { status, code, param },
+    `${answer.status} ${answer.text}`,
+  );
+}
+
+const assertObject =
+  (fields: string[]) =>
+  (json: unknown, expected: Record<string, unknown>): void => {
+    assert.deepEqual(Object.keys(json as object), fields);
+    assert.deepEqual(json, { ...(json as object), ...expected });
+  };
+export const assertConversation = assertObject(FIELDS);
+export const assertMessage = assertObject(MESSAGE_FIELDS);
+export const assertToken = assertObject(TOKEN_FIELDS);
+/** The one answer that shows it. */
+export const assertNewToken = assertObject([...TOKEN_FIELDS, "token"]);
+
+/** The ids of a page, in its order. */
+export function idsOf(answer: Answer): string[] {
+  assert.equal(answer.status, 200, answer.text);
+  return answer.json.data.map((object: { id: string }) => object.id);
+}
+
+/** The position of an id in order of activity, as the Link header has it: opaque to callers, known here. */
+export const position = (id: string, lastActiveAt: number | null): string =>
+  String(lastActiveAt === null ? 0 : lastActiveAt + 1).padStart(12, "0") + id;
+
+/** The targets of a Link header by their relation: path and query, the origin having been asserted. */
+export function links(answer: Answer): { next?: string; prev?: string } {
+  const header = String(answer.headers.link ?? "");
+  const found: Record<string, string> = {};
+  for (const [, target = "", rel = ""] of header.matchAll(/<([^>]*)>; *rel="([^"]*)"/g)) {
+    assert.ok(target.startsWith(`${origin}/`), `not an absolute URL of this origin: ${target}`);
+    found[rel] = target.slice(origin.length);
+  }
+  return found;
+}

@@ -1,0 +1,13 @@
+// The paths of the API, for tests of single endpoints. Tests of all endpoints take them from openapi.yaml:
+// operations.ts.
+
+export const COLLECTION = "/v1/conversations";
+export const item = (id: string): string => `${COLLECTION}/${id}`;
+export const MESSAGES = "/v1/messages";
+export const messageItem = (id: string): string => `${MESSAGES}/${id}`;
+export const TOKEN_COLLECTION = "/v1/tokens";
+export const tokenItem = (id: string): string => `${TOKEN_COLLECTION}/${id}`;
+export const rotation = (id: string): string => `${tokenItem(id)}/rotate`;
+
+/** A well-formed id that no object has. */
+export const NO_ID = "NoSuchConversat0";

@@ -1,0 +1,118 @@
+// A valid request of every operation, and an account to send it to. The requests are the examples of openapi.yaml: an
+// id in an example stands for the object whose schema has that id in its own example.
+
+import assert from "node:assert/strict";
+import { type Account, account } from "./accounts.ts";
+import type { Answer } from "./audit.ts";
+import { type Headers, JSON_TYPE } from "./http.ts";
+import { type Attributes, KINDS, kindAt, lacking, OPERATIONS, type Operation, operation } from "./operations.ts";
+
+/** The path of an operation in the terms of the examples. */
+export function examplePath({ id, path }: Operation): string {
+  const kind = KINDS.find(({ collection }) => path.startsWith(`${collection}/{id}`));
+  return path.replace("{id}", () => kind?.exampleId ?? lacking(`${id} has an id of no kind of object`));
+}
+
+/** An account with one object of every kind. */
+export interface World {
+  account: Account;
+  /** The text with the ids of the account's objects for those of the examples. */
+  real: (text: string) => string;
+}
+
+/** The text with other ids for those of the examples. */
+export const replaceIds = (text: string, idOf: (exampleId: string) => string): string =>
+  KINDS.reduce((real, { exampleId }) => real.replaceAll(exampleId, () => idOf(exampleId)), text);
+
+export async function world(): Promise<World> {
+  const ids = new Map<string, string>();
+  const here: World = {
+    account: await account(),
+    real: (text) => replaceIds(text, (exampleId) => ids.get(exampleId) ?? exampleId),
+  };
+  for (const { create, exampleId } of KINDS) {
+    const answer = await send(here, example(create));
+    assert.equal(answer.status, 201, `the example of ${create.id}: ${answer.text}`);
+    ids.set(exampleId, answer.json.id);
+  }
+  return here;
+}
+
+// ------------------------------------------------------------------------------------------------------ valid requests
+
+/** A valid request of a world, in the terms of the examples. */
+export interface Request {
+  name: string;
+  operation: Operation;
+  /** Path and query. */
+  target: string;
+  body?: Attributes;
+  /** Its status when the same request was done before, without an `Idempotency-Key`. */
+  again: number;
+}
+
+type Variant = { name?: string; query?: string; body?: Attributes; again?: number };
+
+function request(operation: Operation, { name, query, again, ...rest }: Variant = {}): Request {
+  return {
+    name: name === undefined ? operation.name : `${operation.name}, ${name}`,
+    operation,
+    target: examplePath(operation) + (query === undefined ? "" : `?${query}`),
+    body: "body" in rest ? rest.body : operation.body?.example,
+    again: again ?? (operation.method === "DELETE" ? 404 : operation.success),
+  };
+}
+
+/** The example of an operation. */
+export const example = (operation: Operation): Request => request(operation);
+
+const conversation = kindAt("/v1/conversations").exampleId;
+const message = kindAt("/v1/messages").exampleId;
+
+/** Requests besides the examples that make the Worker run other SQL. */
+const VARIANTS: [id: string, variant: Variant][] = [
+  ["listConversations", { name: "by activity", query: "sort=last_active_at&unread=true" }],
+  ["createConversation", { name: "distinct", body: { contact_id: "bob", distinct: true }, again: 200 }],
+  ["updateConversation", { name: "no attributes", body: undefined }],
+  ["updateConversation", { name: "flags", body: { is_muted: true, archived_at: 5 } }],
+  ["updateConversation", { name: "pin", body: { pinned_message_id: message } }],
+  ["updateConversation", { name: "last_opened_at", body: { last_opened_at: 5 } }],
+  ["patchConversation", { name: "unpin", body: { pinned_message_id: null } }],
+  ["patchConversation", { name: "unarchive", body: { archived_at: null } }],
+  ["listMessages", { name: "of a conversation", query: `conversation_id=${conversation}` }],
+  [
+    "createMessage",
+    { name: "of a contact", body: { conversation_id: conversation, message: "Hello", contact_id: "bob" } },
+  ],
+  ["updateMessage", { name: "no attributes", body: undefined }],
+  ["updateMessage", { name: "all attributes", body: { message: "Hi", read_at: 5 } }],
+  ["rotateToken", { name: "no attributes", body: undefined }],
+];
+
+/** The example of every operation, and the variants. */
+export const REQUESTS: Request[] = [
+  ...OPERATIONS.map(example),
+  ...VARIANTS.map(([id, variant]) => request(operation(id), variant)),
+];
+
+/** Whether a request only reads: it can be repeated without harm. */
+export const reads = ({ operation: { method }, body }: Request): boolean =>
+  method === "GET" || (["PUT", "PATCH"].includes(method) && body === undefined);
+
+/** Whether a request can have an `Idempotency-Key`. */
+export const canBeKeyed = ({ operation }: Request): boolean => operation.headers.includes("Idempotency-Key");
+
+/** The API as the holder of any token uses it. */
+export type Caller = Pick<Account, "send">;
+
+/** Sends a request to the world that it is about, as its account or as another caller. */
+export function send(
+  { account, real }: World,
+  { operation, target, body }: Pick<Request, "operation" | "target" | "body">,
+  headers: Headers = {},
+  caller: Caller = account,
+): Promise<Answer> {
+  const text = body && real(JSON.stringify(body));
+  const type = text === undefined ? {} : { "Content-Type": JSON_TYPE };
+  return caller.send(operation.method, real(target), { ...type, ...headers }, text);
+}

@@ -1,0 +1,31 @@
+// One Worker with one empty database for each test file: importing this module starts both in workerd, from
+// wrangler.toml and through wrangler's own test harness, and stops them after the file's last test. `npm run build`
+// comes first.
+
+import { join } from "node:path";
+import { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import "../quiet.ts";
+
+const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** wrangler.toml as it stands. */
+export const { rawConfig: config } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
+
+/** Requests a minute: more than any test makes. tests/support/tight_limit.ts lowers it. */
+const limit = { limit: Number(process.env.TEST_LIMIT ?? 1_000_000), period: 60 as const };
+const ratelimits = config.ratelimits?.map((each: object) => ({ ...each, simple: limit }));
+const vars = { ...config.vars, LIMITS: { token: limit, address: limit } };
+const server = createTestHarness({
+  root,
+  workers: [{ config: { ...config, ratelimits, vars, main: "tests/workers/observed.js", build: {} } }],
+});
+after(() => server.close());
+
+const { url } = await server.listen();
+await server.getWorker().applyD1Migrations("DB");
+
+/** Where the Worker listens, as a caller names it: `http://127.0.0.1:PORT`. */
+export const { origin, host, hostname, port } = url;
