@@ -77,9 +77,7 @@ async function build(tools: string) {
 
   // Cargo.toml says why the type of the crate stands here.
   const compile = ["rustc", "--lib", "--crate-type", "cdylib", "--release", "--locked", "--target", TARGET];
-  await step("Compile the Worker", (onLine) =>
-    run("cargo", [...compile, "--target-dir", "target"], reporting(onLine)),
-  );
+  await step("Compile the Worker", (onLine) => run("cargo", [...compile, "--target-dir", "target"], reporting(onLine)));
 
   const hash = hashOf(INPUTS);
   const stamp = join(root, "build", ".hash");

@@ -33,19 +33,17 @@ test("openapi.yaml describes every route with its scope, and no other", () => {
   const routes = source("src/routes.rs");
   const table = /const TABLE: .*?= &\[\n(.*?)\n\];/s.exec(routes)![1]!;
   const scopes = Object.fromEntries(
-    [...source("src/auth.rs").matchAll(/Self::(\w+) => "([\w:]+)"/g)].map(([, name, scope]) => [name, scope]),
+    [...source("src/auth/scopes.rs").matchAll(/Self::(\w+) => "([\w:]+)"/g)].map(([, name, scope]) => [name, scope]),
   );
   const expected: [string, string | undefined][] = [];
   let path = "";
-  for (const [, route, method, scope] of table.matchAll(/\("(\/[^"]+)"|\("([A-Z]+)", +(\w+)/g)) {
+  for (const [, route, method, scope] of table.matchAll(/\("(\/[^"]+)"|\("([A-Z]+)", +(?:Some\((\w+)\)|None)/g)) {
     if (route !== undefined) path = route.replace(":id", "{id}");
-    else expected.push([`${method} ${path}`, scopes[scope!]]);
+    else expected.push([`${method} ${path}`, scope && scopes[scope]]);
   }
   const [, files] = /const FILES: .*?= &\[(.*?)\]/.exec(routes)!;
-  const [, health] = /const HEALTH: &str = "(.*?)"/.exec(routes)!;
   // The other files are pages for people.
-  for (const free of [health, ...[...files!.matchAll(/"([^"]*\.json)"/g)].map(([, file]) => file)])
-    expected.push([`GET ${free}`, undefined]);
+  for (const [, file] of files!.matchAll(/"([^"]*\.json)"/g)) expected.push([`GET ${file}`, undefined]);
   assert.deepEqual(
     operations.map(({ method, path, operation }) => [`${method} ${path}`, scopeOf(operation)]).sort(),
     expected.sort(),
@@ -67,24 +65,21 @@ test("every operation accepts its example, and all its attributes with their exa
 });
 
 test("every error code has a section with its status, and every section is of an error code", () => {
-  const rust = source("src/error.rs");
-  const names = Object.fromEntries(
-    [...rust.matchAll(/Self::(\w+) => "(\w+)"/g)].map(([, variant, name]) => [variant, name]),
-  );
-  const statuses = /pub fn status.*?\n {4}}\n/s.exec(rust)![0];
-  const expected = [...statuses.matchAll(/((?:Self::\w+[\s|]*)+)=> (\d+)/g)].flatMap(([, variants, status]) =>
-    [...variants!.matchAll(/Self::(\w+)/g)].map(([, variant]) => `${names[variant!]} ${status}`),
-  );
+  const rust = source("src/http/error.rs");
+  const codes = [...rust.matchAll(/Self::\w+ => \("(\w+)", (\d+)\)/g)].map(([, code, status]) => ({ code, status }));
   const sections = [...description.info.description.matchAll(/^## (\w+)\n\n\*\*(\d+)\.\*\* /gm)].map(
     ([, code, status]) => `${code} ${status}`,
   );
-  assert.equal(expected.length, Object.keys(names).length);
-  assert.deepEqual(sections.sort(), expected.sort());
-  assert.deepEqual([...description.components.schemas.Error.properties.code.enum].sort(), Object.values(names).sort());
+  assert.ok(codes.length > 15);
+  assert.deepEqual(sections.sort(), codes.map(({ code, status }) => `${code} ${status}`).sort());
+  assert.deepEqual(
+    [...description.components.schemas.Error.properties.code.enum].sort(),
+    codes.map(({ code }) => code).sort(),
+  );
 });
 
 test("every scope that a token can have is described", () => {
-  const scopes = [...source("src/auth.rs").matchAll(/Self::\w+ => "([\w:]+)"/g)].map(([, scope]) => scope!);
+  const scopes = [...source("src/auth/scopes.rs").matchAll(/Self::\w+ => "([\w:]+)"/g)].map(([, scope]) => scope!);
   const { pattern } = description.components.schemas.Scopes;
   for (const scope of scopes) assert.match(scope, new RegExp(pattern));
   assert.match(scopes.join(" "), new RegExp(pattern));

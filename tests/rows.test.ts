@@ -1,5 +1,5 @@
 // What one request of each kind reads and writes, from D1's own meta, in an account of 50,000 conversations one of
-// which has 200,000 messages. The two tables are the README's, row for row.
+// which has 200,000 messages. docs/COSTS.md has the same two tables.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -73,12 +73,24 @@ const TOKEN = { name: "one of many", scopes: "conversations:read" };
 /** The others: the rows read, and the rows written where the conversation has a contact or a group, and where both. */
 const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, number][] = [
   ["retrieve a conversation", ({ conversation }) => alice.get(item(conversation)), 2, 0, 0],
-  ["create one", ({ like }) => alice.post(COLLECTION, like), 4, 9, 16],
-  ["create one, `distinct=true`", ({ like }) => alice.post(COLLECTION, `${like}-new&distinct=true`), 5, 9, 16],
-  ["… that is there already", ({ like }) => alice.post(COLLECTION, `${like}&distinct=true`), 5, 0, 0],
-  ["create one, with an `Idempotency-Key`", ({ like }) => alice.post(COLLECTION, like, key()), 11, 11, 18],
+  ["create a conversation", ({ like }) => alice.post(COLLECTION, like), 4, 9, 16],
   [
-    "… the same again",
+    "create a conversation, `distinct=true`",
+    ({ like }) => alice.post(COLLECTION, `${like}-new&distinct=true`),
+    5,
+    9,
+    16,
+  ],
+  [
+    "create a conversation, `distinct=true`, when it exists",
+    ({ like }) => alice.post(COLLECTION, `${like}&distinct=true`),
+    5,
+    0,
+    0,
+  ],
+  ["create a conversation, with an `Idempotency-Key`", ({ like }) => alice.post(COLLECTION, like, key()), 11, 11, 18],
+  [
+    "create a conversation, replay of an `Idempotency-Key`",
     async ({ like }) => {
       const again = key();
       await alice.post(COLLECTION, like, again);
@@ -89,25 +101,25 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     0,
   ],
   ["update `is_pinned`, `is_muted` or `archived_at`", put("is_muted=true"), 4, 7, 13],
-  ["… `last_opened_at`, from read to unread or back", put("last_opened_at="), 4, 5, 9],
-  ["… `last_opened_at` of one that stays read", put("last_opened_at=705103200"), 4, 1, 1],
+  ["update `last_opened_at`, from read to unread or back", put("last_opened_at="), 4, 5, 9],
+  ["update `last_opened_at`, when the conversation stays read", put("last_opened_at=705103200"), 4, 1, 1],
   [
-    "… `pinned_message_id`",
+    "update `pinned_message_id`",
     ({ conversation, message }) => alice.put(item(conversation), `pinned_message_id=${message}`),
     5,
     1,
     1,
   ],
-  ["… nothing", put(""), 2, 0, 0],
+  ["update a conversation, without attributes", put(""), 2, 0, 0],
   [
-    "delete one without messages",
+    "delete a conversation without messages",
     async ({ like }) => alice.delete(item((await alice.post(COLLECTION, like)).json.id)),
     5,
     1,
     1,
   ],
   [
-    "delete one with 1,000 messages",
+    "delete a conversation with 1,000 messages",
     async ({ like }) => {
       const { id } = (await alice.post(COLLECTION, like)).json;
       await fillMessages(alice, id, 1000, 1_000_000);
@@ -118,27 +130,27 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     1001,
   ],
   ["retrieve a message", ({ message }) => alice.get(messageItem(message)), 2, 0, 0],
-  ["send one that makes the conversation unread, or read", post("contact_id=bob&message=Hello"), 6, 7, 11],
-  ["… that leaves it as unread or read as it was", post("message=Hello"), 6, 5, 7],
+  ["send a message that makes the conversation unread, or read", post("contact_id=bob&message=Hello"), 6, 7, 11],
+  ["send a message that keeps the conversation unread, or read", post("message=Hello"), 6, 5, 7],
   [
-    "… with an `Idempotency-Key`",
+    "send a message, with an `Idempotency-Key`",
     ({ conversation }) => alice.post(MESSAGES, `conversation_id=${conversation}&message=Hello`, key()),
     13,
     7,
     9,
   ],
   [
-    "… to a conversation that isn't there",
+    "send a message to a conversation that does not exist",
     () => alice.post(MESSAGES, "conversation_id=NoSuchConversat0&message=Hello"),
     3,
     0,
     0,
   ],
-  ["update one", ({ message }) => alice.put(messageItem(message), "message=Hi&read_at=705103200"), 4, 1, 1],
-  ["… nothing", ({ message }) => alice.put(messageItem(message)), 2, 0, 0],
-  ["delete one", ({ message }) => alice.delete(messageItem(message)), 6, 1, 1],
+  ["update a message", ({ message }) => alice.put(messageItem(message), "message=Hi&read_at=705103200"), 4, 1, 1],
+  ["update a message, without attributes", ({ message }) => alice.put(messageItem(message)), 2, 0, 0],
+  ["delete a message", ({ message }) => alice.delete(messageItem(message)), 6, 1, 1],
   [
-    "delete the pinned one",
+    "delete a pinned message",
     async ({ conversation, message }) => {
       await alice.put(item(conversation), `pinned_message_id=${message}`);
       return alice.delete(messageItem(message));
@@ -147,14 +159,14 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     2,
     2,
   ],
-  ["make a token", () => alice.post(TOKEN_COLLECTION, TOKEN), 5, 3, 3],
+  ["create a token", () => alice.post(TOKEN_COLLECTION, TOKEN), 5, 3, 3],
   ["rotate a token", async () => alice.post(rotation((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 9, 4, 4],
   ["revoke a token", async () => alice.delete(tokenItem((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 4, 1, 1],
-  ["what names nothing", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
-  ["what is refused with 400", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
+  ["404 Not Found", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
+  ["400 Bad Request", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
 ];
 
-/** A line of the README's tables. */
+/** A line of a table in docs/COSTS.md. */
 const line = (...cells: (string | number)[]): string => `| ${cells.join(" | ")} |`;
 const LINES = [
   line("List", "rows read, 10", "rows read, 100"),
@@ -208,10 +220,10 @@ describe("rows read and written by a request", () => {
   }
 });
 
-test("the README says the same", () => {
-  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8").split("\n");
+test("docs/COSTS.md has the same numbers", () => {
+  const page = readFileSync(new URL("../docs/COSTS.md", import.meta.url), "utf8").split("\n");
   assert.deepEqual(
-    LINES.filter((line) => !readme.includes(line)),
+    LINES.filter((line) => !page.includes(line)),
     [],
   );
 });
