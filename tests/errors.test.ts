@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "./support/accounts.ts";
-import { assertError, idsOf } from "./support/expectations.ts";
+import { assertError } from "./support/expectations.ts";
 import { api, FORM, JSON_TYPE, raw, send, textOf } from "./support/http.ts";
 import { description, methodsOf } from "./support/openapi.ts";
 import { OPERATIONS } from "./support/operations.ts";
@@ -155,37 +155,4 @@ test("X-Forwarded-Host and Forwarded are ignored", async () => {
     }),
   );
   assertError(answer, 404, "resource_missing");
-});
-
-test("a panic is a 500 with the error object, and no request after it is worse off", async () => {
-  const alice = await account();
-  const { json } = await alice.post(COLLECTION, "contact_id=bob");
-  for (const step of ["begin", "answer"]) {
-    assertError(await alice.get(COLLECTION, undefined, { "X-Test-Trap": step }), 500, "internal_error");
-    for (let i = 0; i < 3; i += 1) assert.equal((await alice.get(item(json.id))).status, 200);
-  }
-});
-
-test("a panic ends the requests beside it with an answer each", async () => {
-  const alice = await account();
-  const beside = Array.from({ length: 20 }, () => alice.get(COLLECTION));
-  const trapped = alice.get(COLLECTION, undefined, { "X-Test-Trap": "answer" });
-  for (const { status } of await Promise.all([...beside, trapped]))
-    assert.ok(status === 200 || status === 500, String(status));
-  assert.equal((await alice.get(COLLECTION)).status, 200);
-});
-
-test("after a panic a list is still the list that was asked for", async () => {
-  const alice = await account();
-  const ids = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"];
-  for (const id of ids) await alice.insert({ id });
-  const panic = () => alice.get(COLLECTION, undefined, { "X-Test-Trap": "begin" });
-  // The first list of a new instance takes the place in memory that the first one of the old instance had.
-  for (const [cursor, expected] of [
-    ["starting_after", ids[0]],
-    ["ending_before", ids[2]],
-  ]) {
-    await panic();
-    assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?${cursor}=${ids[1]}`)), [expected], cursor);
-  }
 });

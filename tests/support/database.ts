@@ -23,14 +23,21 @@ export async function insert(table: string, row: Row): Promise<void> {
   );
 }
 
+const control = async (header: string, name: string) => void (await fetch(origin, { headers: { [header]: name } }));
+
 /** A gate at which the calls to D1 of requests with its headers wait, before or after their transaction. */
 export function gate(when: "before" | "after" = "before") {
   const name = randomId();
-  const control = async (header: string) => void (await fetch(origin, { headers: { [header]: name } }));
   return {
     headers: { [when === "before" ? "x-test-gate" : "x-test-gate-after"]: name },
     /** Returns once a call waits at the gate. */
-    reached: () => control("x-test-reached"),
-    open: () => control("x-test-open"),
+    reached: () => control("x-test-reached", name),
+    open: () => control("x-test-open", name),
   };
+}
+
+/** Tells when a request with its headers has arrived: its body is read next. */
+export function arrival() {
+  const name = randomId();
+  return { headers: { "x-test-arrived": name }, reached: () => control("x-test-reached", name) };
 }

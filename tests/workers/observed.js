@@ -11,8 +11,9 @@
 //   x-test-reached      goes past the Worker: answers once a call waits at the gate of this name
 //   x-test-open         goes past the Worker: opens the gate of this name
 //   x-test-limiters     the rate limiters are "full", "failing", or there are none: "absent"
-//   x-test-trap         the wasm traps while Rust takes the database out of `env`: by a "panic", an access out of bounds
-//                       ("memory") or a stack "overflow"
+//   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
+//   x-test-trap         the wasm traps: by a "panic", an access out of bounds ("memory") or a stack "overflow" while Rust
+//                       takes the database out of `env`, or before anything is waited for ("synchronous")
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
 import { initSync, respondAfterTrap } from "../../build/index.js";
@@ -38,10 +39,11 @@ export default {
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
     const failure = faults(request.headers);
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure);
-    const [limiters, limited] = observeLimits(env, request.headers.get("x-test-limiters"));
+    const [limiters, limited] = observeLimits(env, request.headers);
     const observedEnv = { ...env, ...limiters, DB };
-    const trap = TRAPS[request.headers.get("x-test-trap")];
-    if (trap !== undefined) Object.defineProperty(observedEnv, "DB", { get: () => trap(request) });
+    const trap = request.headers.get("x-test-trap");
+    if (trap === "synchronous") trapInTheNextPromise();
+    else if (trap !== null) Object.defineProperty(observedEnv, "DB", { get: () => TRAPS[trap](request) });
     const response = await worker.fetch(request, observedEnv, ctx);
     const observed = new Response(response.body, response);
     observed.headers.set("x-test-d1-calls", seen.calls);
@@ -98,11 +100,13 @@ async function happened(name) {
 }
 
 /** The rate limiters, and which of them are asked for which key. */
-function observeLimits(env, state) {
+function observeLimits(env, headers) {
+  const [state, arrived] = [headers.get("x-test-limiters"), headers.get("x-test-arrived")];
   const asked = [];
   const watch = (name) => ({
     limit: async (options) => {
       asked.push([name, options.key]);
+      if (arrived !== null) happen(`reached ${arrived}`);
       if (state === "failing") throw new Error("no limiter");
       return state === "full" ? { success: false } : env[name].limit(options);
     },
@@ -137,6 +141,18 @@ const TRAPS = {
     }
   },
 };
+
+/** Rust makes a promise for each request before it waits for anything. */
+function trapInTheNextPromise() {
+  const Real = Promise;
+  globalThis.Promise = new Proxy(Real, {
+    get: (_, name) => Real[name].bind(Real),
+    construct() {
+      globalThis.Promise = Real;
+      TRAPS.memory();
+    },
+  });
+}
 
 function observe(db, seen, failure) {
   const texts = new WeakMap();
