@@ -133,7 +133,7 @@ WHERE (account_id, key) IN (
 
 /// What is stored under the key, and whether this very request stored it.
 const RECALL: &str = crate::query::answer!(
-    "CASE WHEN fingerprint <> ?5 THEN 'reused' WHEN request_id = ?6 THEN 'first' ELSE 'replayed' END AS replay,
+    "CASE WHEN fingerprint <> ?5 THEN 'reused' WHEN request_id = +?6 THEN 'first' ELSE 'replayed' END AS replay,
   outcome, position, tag, object",
     "LEFT JOIN idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
   ON keys.account_id = caller.account_id AND keys.key = +?4"

@@ -122,11 +122,11 @@ test("a request that succeeds after a retry is no error, and the line counts bot
 test("a panic has its line too", async () => {
   const alice = await account();
   const { status, log } = await alice.get(`${COLLECTION}?contact_id=secret-contact`, undefined, {
-    "x-test-trap": "answer",
+    "x-test-trap": "panic",
   });
   assert.equal(status, 500);
   assert.deepEqual([log.method, log.route, log.account, log.code], ["GET", null, null, "internal_error"]);
-  assert.match(log.cause, /RuntimeError/);
+  assert.match(log.cause, /RuntimeError: unreachable/);
   assert.doesNotMatch(JSON.stringify(log), /secret|self_/);
 });
 

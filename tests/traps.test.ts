@@ -39,9 +39,17 @@ for (const kind of TRAPS) {
 }
 
 test("the cause of a trap is in the log, and nothing of it in the response", async () => {
-  const { log, text } = await trap(await account(), "memory");
-  assert.match(log.cause, /memory access out of bounds/);
-  assert.doesNotMatch(text, /memory|wasm/);
+  const alice = await account();
+  for (const [kind, cause] of [
+    ["panic", /RuntimeError: unreachable/],
+    ["memory", /RuntimeError: memory access out of bounds/],
+    ["overflow", /RangeError: Maximum call stack size exceeded/],
+    ["synchronous", /RuntimeError: memory access out of bounds/],
+  ] as const) {
+    const { log, text } = await trap(alice, kind);
+    assert.match(log.cause, cause);
+    assert.doesNotMatch(text, /unreachable|memory|stack|wasm/);
+  }
 });
 
 test("requests beside a trap get a 200 or a 500 each", async () => {

@@ -32,34 +32,23 @@ ORDER BY found.id {order} LIMIT +?4"
 }
 
 /// One, two or four states, `?8` to `?11`, in order of creation: each is a range of the index, SQLite merges them as it
-/// reads ("MERGE (UNION ALL)"). A state of NULL is an empty range. The first row is the account's alone. (D1 takes no
-/// compound SELECT of more than five terms.) Reads limit + 9 rows at most.
-fn list_by_flags(family: &str, narrow: &str, past: &str, order: &str) -> String {
-    format!(
-        as_caller!(
-            "
-SELECT account_id AS account, {first} AS position, NULL AS object FROM caller
+/// reads ("MERGE (UNION ALL)"). The first row is the account's alone. (D1 takes no compound SELECT of more than five terms.)
+/// Reads limit + 9 rows at most.
+fn list_by_flags(states: usize, family: &str, narrow: &str, past: &str, order: &str) -> String {
+    // Before all ids in the direction of travel.
+    let first = if order == "DESC" { "'{'" } else { "''" };
+    let mut sql =
+        [as_caller!("\nSELECT account_id AS account, "), first, " AS position, NULL AS object FROM caller\n"].concat();
+    for parameter in ["?8", "?9", "?10", "?11"].iter().take(states) {
+        sql.push_str(&format!(
+            "\
 UNION ALL
 SELECT NULL, found.id, object FROM conversations AS found INDEXED BY conversations_by_{family}state
-WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND state = +?8 AND found.id {past} ?5
-UNION ALL
-SELECT NULL, found.id, object FROM conversations AS found INDEXED BY conversations_by_{family}state
-WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND state = +?9 AND found.id {past} ?5
-UNION ALL
-SELECT NULL, found.id, object FROM conversations AS found INDEXED BY conversations_by_{family}state
-WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND state = +?10 AND found.id {past} ?5
-UNION ALL
-SELECT NULL, found.id, object FROM conversations AS found INDEXED BY conversations_by_{family}state
-WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND state = +?11 AND found.id {past} ?5
-ORDER BY position {order} LIMIT +?4 + 1"
-        ),
-        // Before all ids in the direction of travel.
-        first = if order == "DESC" { "'{'" } else { "''" },
-        family = family,
-        narrow = narrow,
-        past = past,
-        order = order,
-    )
+WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND state = +{parameter} AND found.id {past} ?5
+"
+        ));
+    }
+    sql + &format!("ORDER BY position {order} LIMIT +?4 + 1")
 }
 
 /// Up to sixteen states, `?8` to `?23`, in any order: each is a range of the index, and the recursion is their merge. Its
@@ -127,8 +116,15 @@ pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
             (list_all(&index, narrow, past, order), Vec::new())
         }
         // Where `unread` plays no part, the eight values of `state` are enough, of which a flag leaves four.
-        (Sort::CreatedAt, None, true) => (list_by_flags(family, narrow, past, order), states_of(&filter.flags, 8, 4)),
-        _ => (list_merged(sort, family, narrow, past, order), states_of(&filter.flags, 16, 16)),
+        (Sort::CreatedAt, None, true) => {
+            let states = states_of(&filter.flags, 8);
+            (list_by_flags(states.len(), family, narrow, past, order), states)
+        }
+        _ => {
+            let mut states = states_of(&filter.flags, 16);
+            states.resize(16, Parameter::Null);
+            (list_merged(sort, family, narrow, past, order), states)
+        }
     };
     let reference = |id: &Option<Reference>| id.as_ref().map(Reference::to_string).into();
     let page: [Parameter; 4] = [
@@ -140,13 +136,12 @@ pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
     Statement::new(sql, page.into_iter().chain(states).collect::<Vec<_>>())
 }
 
-/// Those of the first `all` values of `conversations.inbox_state` that the flags allow, as `count` parameters. The first
-/// eight are the values of `state` too.
-fn states_of(flags: &Flags, all: i64, count: usize) -> Vec<Parameter> {
+/// Those of the first `all` values of `conversations.inbox_state` that the flags allow. The first eight are the values of
+/// `state` too.
+fn states_of(flags: &Flags, all: i64) -> Vec<Parameter> {
     let bits = [(flags.pinned, 1), (flags.muted, 2), (flags.archived, 4), (flags.unread, 8)];
     let allowed = |state: &i64| bits.iter().all(|(flag, bit)| flag.is_none_or(|wanted| wanted == (state & bit != 0)));
-    let states = (0..all).filter(allowed).map(Parameter::from);
-    states.chain(std::iter::repeat(Parameter::Null)).take(count).collect()
+    (0..all).filter(allowed).map(Parameter::from).collect()
 }
 
 // Creations: `?4` to `?6` are the request's identity (idempotency.rs), its id the new object's. `?7` the contact, `?8` the
@@ -188,7 +183,7 @@ WHERE caller.account_id > 0
 
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.
 const CREATED_OR_EXISTING: &str = answer!(
-    "iif(found.id = ?6, 'created', 'existing') AS outcome, found.id AS position, found.tag, found.object",
+    "iif(found.id = +?6, 'created', 'existing') AS outcome, found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found INDEXED BY conversations_by_contact_and_group
   ON found.account_id = caller.account_id AND found.contact_id IS +?7 AND found.group_id IS +?8
 ORDER BY found.id LIMIT 1"
@@ -248,10 +243,10 @@ WHERE account_id = (SELECT account_id FROM caller)
 /// The conversation after an update, and what became of that. `?4` to `?8` as for the update.
 const UPDATED: &str = answer!(
     "CASE
-    WHEN found.changed_by = ?5 THEN 'updated'
+    WHEN found.changed_by = +?5 THEN 'updated'
     WHEN ?8 IS NULL OR EXISTS (
       SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-      WHERE messages.account_id = caller.account_id AND messages.conversation_id = ?4 AND messages.id = ?8
+      WHERE messages.account_id = caller.account_id AND messages.conversation_id = +?4 AND messages.id = +?8
     ) THEN 'outdated'
     ELSE 'foreign_pin'
   END AS outcome,
@@ -306,19 +301,16 @@ pub fn delete(id: &Id, if_match: &Condition) -> (Statement, Statement) {
 mod tests {
     use super::*;
 
-    fn states(flags: Flags, all: i64, count: usize) -> Vec<i64> {
-        let integer = |parameter| if let Parameter::Integer(state) = parameter { Some(state) } else { None };
-        states_of(&flags, all, count).into_iter().filter_map(integer).collect()
-    }
-
     #[test]
     fn flags_become_states() {
-        assert_eq!(states(Flags::default(), 16, 16), (0..16).collect::<Vec<_>>());
-        assert_eq!(states(Flags { muted: Some(true), ..Flags::default() }, 8, 4), [2, 3, 6, 7]);
+        let states = |flags: Flags, all| states_of(&flags, all);
+        let expected = |states: &[i64]| states.iter().map(|&state| Parameter::Integer(state)).collect::<Vec<_>>();
+        assert_eq!(states(Flags::default(), 16), expected(&(0..16).collect::<Vec<_>>()));
+        assert_eq!(states(Flags { muted: Some(true), ..Flags::default() }, 8), expected(&[2, 3, 6, 7]));
         let neither = Flags { archived: Some(false), pinned: Some(false), ..Flags::default() };
-        assert_eq!(states(neither, 8, 4), [0, 2]);
+        assert_eq!(states(neither, 8), expected(&[0, 2]));
         let all = || Flags { archived: Some(true), pinned: Some(true), muted: Some(true), unread: None };
-        assert_eq!(states(all(), 16, 16), [7, 15]);
-        assert_eq!(states(Flags { unread: Some(false), ..all() }, 16, 16), [7]);
+        assert_eq!(states(all(), 16), expected(&[7, 15]));
+        assert_eq!(states(Flags { unread: Some(false), ..all() }, 16), expected(&[7]));
     }
 }

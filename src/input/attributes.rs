@@ -205,11 +205,11 @@ impl Attributes {
         T::from_attribute(name, index.map(|index| self.0.swap_remove(index).1))
     }
 
-    /// All of them as an endpoint's input. Errors when one is missing, wrong or unknown: nothing is silently ignored.
+    /// All of them as an endpoint's input. Errors when one is unknown, missing or wrong: nothing is silently ignored. An unknown
+    /// one comes first, because it may be a required one misspelt.
     pub fn parse<T: Input>(mut self) -> Result<T, Error> {
-        let input = T::take(&mut self)?;
-        let Some((name, _)) = self.0.first() else {
-            return Ok(input);
+        let Some((name, _)) = self.0.iter().find(|(name, _)| !T::NAMES.contains(&name.as_str())) else {
+            return T::take(&mut self);
         };
         let supported = match T::NAMES {
             [] => "None is supported here.".to_owned(),
@@ -332,6 +332,7 @@ mod tests {
     #[test]
     fn what_the_struct_does_not_name_is_refused() {
         assert_eq!(code("contact_id=bob&nonsense=1"), Some(Code::ParameterUnknown));
+        assert_eq!(code("nonsense=1"), Some(Code::ParameterUnknown), "it may be contact_id misspelt");
         assert_eq!(code("contact_id=bob&id=1"), Some(Code::ParameterImmutable));
         assert!(Attributes::of_query("a=1").unwrap().parse::<Nothing>().is_err());
         assert!(Attributes::default().parse::<Nothing>().is_ok());

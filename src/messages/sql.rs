@@ -106,7 +106,7 @@ WHERE account_id = (SELECT account_id FROM caller)
 
 /// The message after an update, and what became of that. `?4` the id, `?5` the request's id.
 const UPDATED: &str = answer!(
-    "iif(found.changed_by = ?5, 'updated', 'outdated') AS outcome, found.id AS position, found.tag, found.object",
+    "iif(found.changed_by = +?5, 'updated', 'outdated') AS outcome, found.id AS position, found.tag, found.object",
     "LEFT JOIN messages AS found INDEXED BY messages_by_id
   ON found.account_id = caller.account_id AND found.id = +?4"
 );

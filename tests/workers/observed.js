@@ -12,8 +12,7 @@
 //   x-test-open         goes past the Worker: opens the gate of this name
 //   x-test-limiters     the rate limiters are "full", "failing", or there are none: "absent"
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
-//   x-test-trap         the wasm traps: by a "panic", an access out of bounds ("memory") or a stack "overflow" while Rust
-//                       takes the database out of `env`, or before anything is waited for ("synchronous")
+//   x-test-trap         the wasm traps, as TRAPS below says
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
 import { initSync, respondAfterTrap } from "../../build/index.js";
@@ -41,9 +40,7 @@ export default {
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure);
     const [limiters, limited] = observeLimits(env, request.headers);
     const observedEnv = { ...env, ...limiters, DB };
-    const trap = request.headers.get("x-test-trap");
-    if (trap === "synchronous") trapInTheNextPromise();
-    else if (trap !== null) Object.defineProperty(observedEnv, "DB", { get: () => TRAPS[trap](request) });
+    TRAPS[request.headers.get("x-test-trap")]?.(observedEnv, request);
     const response = await worker.fetch(request, observedEnv, ctx);
     const observed = new Response(response.body, response);
     observed.headers.set("x-test-d1-calls", seen.calls);
@@ -115,44 +112,54 @@ function observeLimits(env, headers) {
   return [Object.fromEntries(["TOKEN_LIMIT", "ADDRESS_LIMIT"].map(limiter)), asked];
 }
 
-/** Ways in which the wasm can trap, each inside a call from it. (Already instantiated by entry.js: `initSync` gives the same
- * instance.) */
+/** Ways in which the wasm traps, given the bindings that the Worker gets. */
 const TRAPS = {
-  memory: () => initSync().__wbindgen_free(0xfffffff0, 16, 8),
-
-  /** Ids come from a pool of random numbers. Making one while the pool is refilled borrows it twice, which panics. */
-  panic(request) {
-    const { getRandomValues } = crypto;
-    crypto.getRandomValues = () => {
-      crypto.getRandomValues = getRandomValues;
-      return respondAfterTrap(request, "panics");
+  /** `worker::Delay`, with which Rust waits before a second call to D1, unwraps what setTimeout returns. */
+  panic(env) {
+    const failure = new Error("D1_ERROR: Network connection lost.");
+    env.DB = { prepare: () => ({ bind() {} }), batch: () => Promise.reject(failure) };
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = () => {
+      globalThis.setTimeout = setTimeout;
+      throw new Error("no timer");
     };
-    while (crypto.getRandomValues !== getRandomValues) respondAfterTrap(request, "empties the pool");
   },
 
-  overflow(request) {
-    const { log, error } = console;
+  /** An access out of bounds while Rust takes the database out of the bindings. */
+  memory(env) {
+    Object.defineProperty(env, "DB", { get: accessOutOfBounds });
+  },
+
+  /** At the same place, calls from Rust to JavaScript to Rust, without end. */
+  overflow(env, request) {
     const again = () => void respondAfterTrap(request, "calls itself");
-    [console.log, console.error] = [again, again];
-    try {
-      again();
-    } finally {
-      [console.log, console.error] = [log, error];
-    }
+    const get = () => {
+      const { log, error } = console;
+      [console.log, console.error] = [again, again];
+      try {
+        again();
+      } finally {
+        [console.log, console.error] = [log, error];
+      }
+    };
+    Object.defineProperty(env, "DB", { get });
+  },
+
+  /** An access out of bounds when Rust makes the request's promise, before it waits for anything. */
+  synchronous() {
+    const Real = Promise;
+    globalThis.Promise = new Proxy(Real, {
+      get: (_, name) => Real[name].bind(Real),
+      construct() {
+        globalThis.Promise = Real;
+        accessOutOfBounds();
+      },
+    });
   },
 };
 
-/** Rust makes a promise for each request before it waits for anything. */
-function trapInTheNextPromise() {
-  const Real = Promise;
-  globalThis.Promise = new Proxy(Real, {
-    get: (_, name) => Real[name].bind(Real),
-    construct() {
-      globalThis.Promise = Real;
-      TRAPS.memory();
-    },
-  });
-}
+/** Already instantiated by entry.js: `initSync` gives the same instance. */
+const accessOutOfBounds = () => initSync().__wbindgen_free(0xfffffff0, 16, 8);
 
 function observe(db, seen, failure) {
   const texts = new WeakMap();
