@@ -89,13 +89,17 @@ impl Identity {
     }
 }
 
-/// The condition of a creation's writes: the request's key is new. The statement names the account `caller`.
+/// The condition of a creation's writes: the request's key is new. `$account` is the account's id in the statement.
 macro_rules! unless_replayed {
-    () => {
-        "NOT EXISTS (
+    ($account:literal) => {
+        concat!(
+            "NOT EXISTS (
     SELECT 1 FROM idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
-    WHERE keys.account_id = (SELECT account_id FROM caller) AND keys.key = +?4 AND keys.expires_at > ?2
+    WHERE keys.account_id = ",
+            $account,
+            " AND keys.key = +?4 AND keys.expires_at > ?2
   )"
+        )
     };
 }
 pub(crate) use unless_replayed;

@@ -53,7 +53,7 @@ WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND state 
 
 /// Up to sixteen states, `?8` to `?23`, in any order: each is a range of the index, and the recursion is their merge. Its
 /// queue holds the next row of every range. What comes out first is the next row of the page, and the one behind it in its
-/// range goes in. A row is one text, the position and then the object: a subquery gives one column. Reads 2 * limit + 18
+/// range goes in. A row is one text, the position and then the object: a subquery gives one column. Reads 2 * limit + 19
 /// rows at most.
 fn list_merged(sort: Sort, family: &str, narrow: &str, past: &str, order: &str) -> String {
     let (position, index, width) = match sort {
@@ -155,7 +155,7 @@ SELECT caller.account_id, ?6, ?7, ?8, ?2
 FROM caller
 WHERE caller.account_id > 0
   AND ",
-    unless_replayed!()
+    unless_replayed!("caller.account_id")
 ));
 
 /// The conversation just added.
@@ -178,7 +178,7 @@ WHERE caller.account_id > 0
     WHERE account_id = caller.account_id AND contact_id IS +?7 AND group_id IS +?8
   )
   AND ",
-    unless_replayed!()
+    unless_replayed!("caller.account_id")
 ));
 
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.

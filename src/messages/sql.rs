@@ -47,7 +47,7 @@ FROM caller
 JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)
   ON conversation.account_id = caller.account_id AND conversation.id = +?7
 WHERE ",
-    unless_replayed!()
+    unless_replayed!("caller.account_id")
 ));
 
 /// Marks the conversation active now. A message of the account's own also opens it.
@@ -58,7 +58,7 @@ SET last_active_at = ?2, last_opened_at = iif(?8 IS NULL, ?2, last_opened_at), c
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?7
   AND ",
-    unless_replayed!()
+    unless_replayed!("conversations.account_id")
 ));
 
 /// The message just added.

@@ -54,7 +54,7 @@ WHERE caller.account_id > 0
   AND NOT (?9 & ~caller.scopes)
   AND coalesce(?10, 0) <= caller.valid_until
   AND ",
-    unless_replayed!()
+    unless_replayed!("caller.account_id")
 ));
 
 /// The token just added, or what it asked too much of. `?7` its scopes, `?8` its salt.
@@ -97,7 +97,7 @@ WHERE rotated.valid_until > ?2
   AND NOT (rotated.scopes & ~caller.scopes)
   AND coalesce(rotated.expires_at, 253402300800) <= caller.valid_until
   AND ",
-    unless_replayed!()
+    unless_replayed!("caller.account_id")
 ));
 
 /// The token that takes the other's place, or why none does. `?7` the other's id, `?8` the new one's salt.
