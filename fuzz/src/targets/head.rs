@@ -1,5 +1,5 @@
-//! The text in which `src/platform/helper.js` passes a request's head to Rust, and the URL in it. The URL is compared with
-//! the `url` crate, which splits it as the platform does.
+//! The text in which `src/platform/helper.js` passes a request's head to Rust, and the URL in it. The URL is compared
+//! with the `url` crate, which splits it as the platform does.
 
 use conversations::http::head::Head;
 use url::Url;

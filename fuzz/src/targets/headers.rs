@@ -1,6 +1,6 @@
 //! Request headers, one target each.
 //!
-//! The parser of another header gets its target here, a line in `TARGETS` (`lib.rs`) and a corpus (`corpus/NAME.jsonl`).
+//! The parser of another header gets its target here, a line in `TARGETS` (`lib.rs`) and a corpus in `corpus/NAME.jsonl`.
 
 use std::net::{AddrParseError, Ipv6Addr};
 
@@ -155,7 +155,8 @@ fn tags(header: &str) -> Option<Vec<&str>> {
     (begins(first) && separated && last.trim_matches(SPACE).is_empty() && sound).then_some(tags)
 }
 
-/// `Content-Type`, and on a second line `Content-Encoding`: a body is a form, or JSON, or refused. This one could be both.
+/// `Content-Type`, and on a second line `Content-Encoding`: a body is a form, or JSON, or refused. This body could be
+/// both.
 pub fn content_type(input: &[u8]) {
     const BODY: &[u8] = b"{}";
     let Ok(text) = str::from_utf8(input) else { return };
@@ -171,7 +172,7 @@ pub fn content_type(input: &[u8]) {
         let name = parameter.get(..7).unwrap_or_default();
         name != "charset" || ["=utf-8", "=\"utf-8\""].contains(&parameter[7..].trim_start_matches(SPACE))
     });
-    let plain = encoding.is_none_or(|encoding| encoding.to_ascii_lowercase() == "identity");
+    let plain = encoding.is_none_or(|encoding| encoding.eq_ignore_ascii_case("identity"));
     let head = Head {
         content_type: Some(header.to_owned()),
         content_encoding: encoding.map(str::to_owned),

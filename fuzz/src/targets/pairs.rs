@@ -1,5 +1,5 @@
-//! Query strings and forms, compared with the `form_urlencoded` crate, which implements the algorithm of browsers. Where
-//! that guesses, the input must be refused.
+//! Query strings and forms, compared with the `form_urlencoded` crate, which implements the algorithm of browsers.
+//! Where that guesses, the input must be refused.
 
 use std::fmt::Debug;
 

@@ -1,5 +1,5 @@
-//! Routes: each path is found or not, a 405 lists exactly the methods that are found, and each endpoint needs the scope of
-//! its resource.
+//! Routes: each path is found or not, a 405 lists exactly the methods that are found, and each endpoint needs the scope
+//! of its resource.
 
 use conversations::{
     auth::scopes::Scope,
