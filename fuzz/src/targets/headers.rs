@@ -1,6 +1,7 @@
 //! Request headers, one target each.
 //!
-//! The parser of another header gets its target here, a line in `TARGETS` (`lib.rs`) and a corpus in `corpus/NAME.jsonl`.
+//! The parser of another header gets its target here, a line in `TARGETS` (`lib.rs`) and a corpus
+//! (`corpus/NAME.jsonl`).
 
 use std::net::{AddrParseError, Ipv6Addr};
 
