@@ -1,4 +1,4 @@
-//! The engine's side, one program for all targets: `FUZZ_TARGET` names the one to run, the arguments are libFuzzer's.
+//! One libFuzzer program for all targets. `FUZZ_TARGET` names the target to run, the arguments are libFuzzer's.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! The short run under `cargo test`: the kept corpus, then fresh inputs made from it. `npm run fuzz` is the long one.
+//! The short run under `cargo test`: the corpus, then new inputs made from it. `npm run fuzz` is the long run.
 
 use std::{
     fs,
@@ -10,10 +10,11 @@ use std::{
 use conversations_fuzz::{TARGETS, Target};
 use fastrand::Rng;
 
-/// Fresh inputs for each target.
-const FRESH: usize = 30_000;
+/// New inputs for each target.
+const NEW: usize = 30_000;
 
-/// The inputs of `corpus/NAME.jsonl`: JSON strings, a line each, in which a character stands for the byte of its number.
+/// The inputs in `corpus/NAME.jsonl`. Each line is a JSON string, in which a character stands for the byte with its
+/// number.
 fn corpus(target: &Target) -> Vec<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name).with_extension("jsonl");
     let lines = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -28,7 +29,7 @@ fn line(input: &[u8]) -> String {
     serde_json::Value::from(text).to_string().chars().map(escaped).collect()
 }
 
-/// Runs one input. When it fails, says how to keep it.
+/// Runs one input. If it fails, prints its line for the corpus.
 fn run(target: &Target, input: &[u8], origin: &str) {
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| (target.check)(input))) {
         let name = target.name;
@@ -47,7 +48,7 @@ fn the_corpus_keeps_every_promise() {
 }
 
 #[test]
-fn fresh_inputs_keep_every_promise() {
+fn new_inputs_keep_every_promise() {
     let seed = match std::env::var("FUZZ_SEED") {
         Ok(seed) => seed.parse().expect("FUZZ_SEED is a number"),
         Err(_) => SystemTime::UNIX_EPOCH.elapsed().map_or(0, |now| now.as_nanos() as u64),
@@ -55,14 +56,14 @@ fn fresh_inputs_keep_every_promise() {
     for target in TARGETS {
         let corpus = corpus(target);
         let mut rng = Rng::with_seed(seed);
-        for _ in 0..FRESH {
-            run(target, &fresh(&mut rng, &corpus), &format!("made with FUZZ_SEED={seed}"));
+        for _ in 0..NEW {
+            run(target, &mutated(&mut rng, &corpus), &format!("made with FUZZ_SEED={seed}"));
         }
     }
 }
 
-/// An input of the corpus with a few changes; now and then random bytes.
-fn fresh(rng: &mut Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
+/// An input of the corpus with a few changes.
+fn mutated(rng: &mut Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut input = rng.choice(corpus).cloned().unwrap_or_default();
     for _ in 0..rng.usize(1..=4) {
         let [at, to] = [(); 2].map(|()| rng.usize(0..=input.len()));

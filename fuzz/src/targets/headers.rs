@@ -1,23 +1,23 @@
 //! Request headers, one target each.
 //!
-//! A parser of another header gets its target here, the line in `TARGETS` (`lib.rs`) and a corpus
-//! (`corpus/NAME.jsonl`, a first few inputs by hand).
+//! The parser of another header gets its target here, a line in `TARGETS` (`lib.rs`) and a corpus
+//! (`corpus/NAME.jsonl`).
 
+use std::net::{AddrParseError, Ipv6Addr};
+
+use conversations::{
+    auth::{caller::Caller, scopes::Scope},
+    http::{SPACE, conditions::Condition, error::Code, head::Head},
+    idempotency::Key,
+    input::body,
+    limits,
+};
 use sha2::{Digest, Sha256};
 
 use super::{FORM, JSON, attributes, refusal};
-use crate::{
-    auth::{self, Scope},
-    conditions::Condition,
-    error::Code,
-    idempotency::Key,
-};
 
-/// The white space of HTTP.
-const SPACE: [char; 2] = [' ', '\t'];
-
-/// `Authorization`. The input is the header as it is or, after a `~`, what to make one of whose checksum is right: the
-/// characters before it, a space, and pairs of bytes that say where to change it to what.
+/// `Authorization`. The input is the header. After a `~` it is a recipe for a header with a valid checksum: the random
+/// characters, a space, and pairs of bytes, each of which changes one character.
 pub fn authorization(input: &[u8]) {
     let header = match input.strip_prefix(b"~") {
         Some(recipe) => forged(recipe),
@@ -34,17 +34,20 @@ pub fn authorization(input: &[u8]) {
         [_, _, ..] if bearer => Err(Code::TokenInvalid),
         _ => Err(Code::TokenMissing),
     };
-    let caller = auth::caller(Some(header), Scope::MessagesRead);
+    let caller = Caller::authenticate(Some(header), Some(Scope::MessagesRead));
     if let Ok(caller) = &caller {
         let shown = format!("{caller:?}");
         assert!(!shown.contains("self_") && !shown.contains(caller.hash.as_str()), "a secret in {shown}");
+        let token = caller.token.as_ref().expect("the endpoint needs a token");
+        let derived = token.derive(header);
+        assert!(genuine(derived.reveal()) && derived != *token, "{} derived", derived.reveal());
     }
     assert_eq!(caller.map(|caller| caller.hash.as_str().to_owned()).map_err(refusal), expected);
 }
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// `self_`, 30 characters of base62, and the six that write their CRC-32.
+/// `self_`, 30 characters of base62, and six for their CRC-32.
 fn genuine(token: &str) -> bool {
     let Some((random, checksum)) =
         token.strip_prefix("self_").filter(|rest| rest.len() == 36 && rest.is_ascii()).map(|rest| rest.split_at(30))
@@ -81,7 +84,7 @@ fn forged(recipe: &[u8]) -> Vec<u8> {
     header
 }
 
-/// `Idempotency-Key`: bare and in quotes it is the same key, and different keys are different.
+/// `Idempotency-Key`: it is the same key bare and in quotes, and different keys are different.
 pub fn idempotency_key(input: &[u8]) {
     let Ok(header) = str::from_utf8(input) else { return };
     let parsed = Key::parse(header).map_err(refusal);
@@ -94,9 +97,9 @@ pub fn idempotency_key(input: &[u8]) {
     }
 }
 
-/// The key of a header: 1 to 255 characters of ASCII that can be printed, of a quoted string what is in it.
+/// The key in a header: 1 to 255 printable ASCII characters. Of a quoted string, the content.
 fn key(header: &str) -> Option<String> {
-    // What can't be printed stands for what was escaped.
+    // Characters that can't be printed stand for those that were escaped.
     let (backslash, quote) = ("\u{1}", "\u{2}");
     let value = header.trim_matches(SPACE);
     if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
@@ -113,25 +116,29 @@ fn key(header: &str) -> Option<String> {
     (1..=255).contains(&key.len()).then_some(key)
 }
 
-/// `If-Match` and `If-None-Match`: a tag is found in a list when it is one of the list, whole.
+/// `If-Match` and `If-None-Match`: a condition holds for exactly the tags in its list.
 pub fn entity_tags(input: &[u8]) {
     let Ok(header) = str::from_utf8(input) else { return };
-    let parsed = Condition::parse("If-Match", header).map_err(refusal);
+    let parsed = Condition::parse("If-Match", Some(header)).map_err(refusal);
     if header.trim_matches(SPACE) == "*" {
         return assert_eq!(parsed, Ok(Condition::Any));
     }
     let Some(tags) = tags(header) else { return assert_eq!(parsed, Err(Code::ParameterInvalid)) };
     let parsed = parsed.expect("is a list of tags");
     let again = tags.iter().map(|tag| format!("W/\"{tag}\"")).collect::<Vec<_>>().join(" , ");
-    assert_eq!(Condition::parse("If-Match", &again).map_err(refusal), Ok(parsed.clone()), "{again}");
+    assert_eq!(Condition::parse("If-Match", Some(&again)).map_err(refusal), Ok(parsed.clone()), "{again}");
     let longer = tags.iter().map(|tag| format!("{tag}x"));
     let shorter = tags.iter().map(|tag| tag.chars().skip(1).collect());
     for tag in tags.iter().map(|tag| (*tag).to_owned()).chain(longer).chain(shorter).chain([String::new()]) {
-        assert_eq!(parsed.holds_for(&tag), tags.contains(&tag.as_str()), "{tag}");
+        let expected = tags.contains(&tag.as_str());
+        assert_eq!(parsed.holds_for(&tag), expected, "{tag}");
+        // Statements search the list for the tag in its quotes.
+        let list = parsed.tags().expect("is a list of tags");
+        assert_eq!(list.contains(&format!("\"{tag}\"")), expected, "{tag} in {list}");
     }
 }
 
-/// The tags of a list: every other piece between the quotes. Before each is nothing or `W/`, between two a comma.
+/// The tags of a list: every second piece between quotes. Nothing or `W/` is before each, a comma between two.
 fn tags(header: &str) -> Option<Vec<&str>> {
     let pieces: Vec<_> = header.split('"').collect();
     let ([first, middle @ .., last], true) = (&pieces[..], pieces.len() >= 3 && pieces.len() % 2 == 1) else {
@@ -149,10 +156,15 @@ fn tags(header: &str) -> Option<Vec<&str>> {
     (begins(first) && separated && last.trim_matches(SPACE).is_empty() && sound).then_some(tags)
 }
 
-/// `Content-Type`: a body is a form, or JSON, or refused, but never two of them. This one is both by its bytes.
+/// `Content-Type`, and on a second line `Content-Encoding`: a body is a form, or JSON, or refused. This body could be
+/// both.
 pub fn content_type(input: &[u8]) {
     const BODY: &[u8] = b"{}";
-    let Ok(header) = str::from_utf8(input) else { return };
+    let Ok(text) = str::from_utf8(input) else { return };
+    let (header, encoding) = match text.split_once('\n') {
+        Some((header, encoding)) => (header, Some(encoding)),
+        None => (text, None),
+    };
     let mut parts = header.to_ascii_lowercase();
     parts.push(';');
     let mut parts = parts.split_terminator(';').map(|part| part.trim_matches(SPACE));
@@ -161,10 +173,26 @@ pub fn content_type(input: &[u8]) {
         let name = parameter.get(..7).unwrap_or_default();
         name != "charset" || ["=utf-8", "=\"utf-8\""].contains(&parameter[7..].trim_start_matches(SPACE))
     });
-    let parsed = attributes(header, BODY);
+    let plain = encoding.is_none_or(|encoding| encoding.eq_ignore_ascii_case("identity"));
+    let head = Head {
+        content_type: Some(header.to_owned()),
+        content_encoding: encoding.map(str::to_owned),
+        ..Head::default()
+    };
+    let parsed = body::parse(&head, BODY).map_err(refusal);
     match essence {
-        FORM if utf8 => assert_eq!(parsed.map_err(refusal), attributes(FORM, BODY).map_err(refusal)),
-        JSON if utf8 => assert_eq!(parsed.map_err(refusal), attributes(JSON, BODY).map_err(refusal)),
-        _ => assert_eq!(parsed.map_err(refusal), Err(Code::MediaTypeUnsupported)),
+        FORM | JSON if utf8 && plain => assert_eq!(parsed, attributes(essence, BODY).map_err(refusal)),
+        _ => assert_eq!(parsed, Err(Code::MediaTypeUnsupported)),
     }
+    assert!(body::parse(&head, b"").is_ok(), "an empty body has no type");
+}
+
+/// `CF-Connecting-IP`: an IPv6 address is counted by its /64, everything else by its text.
+pub fn address(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let network = limits::network(text);
+    let Ok(address) = text.parse::<Ipv6Addr>() else { return assert_eq!(network, text) };
+    assert_eq!(limits::network(&address.to_string()), network, "the same address in its usual form");
+    let first: Result<Ipv6Addr, AddrParseError> = format!("{network}::").parse();
+    assert_eq!(first, Ok(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)), "{network} is the /64");
 }

@@ -1,12 +1,19 @@
-//! Lists and their cursors: the links that a page gives lead to that same list, from the right position.
+//! Lists and their cursors: the links of a page lead to the same list, from the right position and in the right
+//! direction.
 
-use super::{call, refusal};
-use crate::{
-    call::{Call, Parameter},
+use conversations::{
+    http::{
+        error::Error,
+        response::{Body, Objects},
+    },
     id::base62,
+    query::{Parameter, Query, Rows},
 };
+use serde_json::json;
 
-/// A path and query, then on another line a byte for each row that the page finds.
+use super::{ORIGIN, Sent, check_headers, query, refusal};
+
+/// A path and query. After a line break, a byte for each row that the database finds.
 pub fn list(input: &[u8]) {
     let (url, seeds) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
     let Ok(url) = str::from_utf8(url) else { return };
@@ -14,7 +21,6 @@ pub fn list(input: &[u8]) {
     if !["/v1/conversations", "/v1/messages", "/v1/tokens"].contains(&path) {
         return;
     }
-    let get = |url: &str| call("GET", url, "", b"").expect("a list is a call");
     let page = match get(url) {
         Ok(page) => page,
         Err(error) => {
@@ -22,61 +28,86 @@ pub fn list(input: &[u8]) {
             return;
         }
     };
-    let (wanted, position, filter) = parts(&page);
+    let Parts { sql, wanted, position, filter } = Parts::of(&page);
     assert!((2..=101).contains(&wanted), "a limit of {}", wanted - 1);
-    let (_, query) = url.split_once('?').unwrap_or_default();
-    let asks = |name: &str| form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name);
-    let recency = asks("sort").is_some_and(|(_, order)| order == "last_active_at");
-    let backwards = asks("ending_before").is_some();
-    assert!(!backwards || asks("starting_after").is_none(), "a page after one position and before another");
-    let digits = if recency { 12 } else { 0 };
+    let limit = usize::try_from(wanted - 1).expect("is small");
+    assert_eq!((page.limit, page.repeatable), (limit, true));
+    let (_, sent) = url.split_once('?').unwrap_or_default();
+    let value = |name: &str| form_urlencoded::parse(sent.as_bytes()).find(|(known, _)| known == name);
+    let by_activity = value("sort").is_some_and(|(_, order)| order == "last_active_at");
+    let backwards = value("ending_before").is_some();
+    let forwards = value("starting_after").is_some();
+    assert!(!(backwards && forwards), "a page after one position and before another");
+    let digits = if by_activity { 12 } else { 0 };
     assert!(position == "{" || position.len() == digits + 16, "{position:?} is a position");
 
-    let positions: Vec<String> = seeds
+    let found: Vec<String> = seeds
         .iter()
         .skip(1)
-        .take(usize::try_from(wanted).expect("is small"))
+        .take(limit + 1)
         .enumerate()
         .map(|(at, seed)| {
             let id = base62(u64::from(*seed) << 40 | at as u64, 16);
-            if recency { format!("{seed:012}{id}") } else { id }
+            if by_activity { format!("{seed:012}{id}") } else { id }
         })
         .collect();
-    assert!(page.page, "a list is a page");
-    let found = Some(positions.join("\n")).filter(|positions| !positions.is_empty());
-    let response = (page.render)(found).expect("a page is found");
-    let mut shown: Vec<&String> = positions.iter().take(usize::try_from(wanted - 1).expect("is small")).collect();
-    let objects = response.objects.as_ref().expect("a page has objects");
-    assert_eq!((objects.count, objects.backwards), (shown.len(), backwards));
-    if backwards {
-        shown.reverse();
-    }
+    let has_more = found.len() > limit;
+    let shown = &found[..found.len().min(limit)];
+    let rows = Rows { first: shown.first().cloned(), last: shown.last().cloned(), has_more, ..Rows::default() };
+    let response = (page.render)(rows).expect("a list always has a page");
+    check_headers(&response.headers);
+    let Body::Objects(Objects { before, reversed, after }) = &response.body else { panic!("a page has objects") };
+    let body = [before, r#"{"n":1},{"n":2}"#, after].concat();
+    let body: serde_json::Value = serde_json::from_str(&body).expect("the page is JSON");
+    assert_eq!(body, json!({ "has_more": has_more, "data": [{ "n": 1 }, { "n": 2 }] }));
+    assert_eq!(*reversed, backwards);
+
+    let (newest, oldest) = if backwards { (shown.last(), shown.first()) } else { (shown.first(), shown.last()) };
+    let next = oldest.filter(|_| has_more || backwards).map(|oldest| ("next", "starting_after", oldest));
+    let previous = newest.filter(|_| if backwards { has_more } else { forwards });
+    let expected = next.into_iter().chain(previous.map(|newest| ("prev", "ending_before", newest)));
     let links = response.headers.iter().find(|(name, _)| *name == "link").map_or("", |(_, value)| value);
-    for link in links.split(", ").filter(|link| !link.is_empty()) {
-        let (target, relation) = link.split_once(">; rel=").expect("is a link");
-        let target = target.strip_prefix("<https://example.com").expect("leads here");
+    let mut links = links.split(", ").filter(|link| !link.is_empty());
+    for (relation, parameter, edge) in expected {
+        let link = links.next().unwrap_or_else(|| panic!("no link to {relation}"));
+        let target = link
+            .strip_suffix(&format!("&{parameter}={edge}>; rel=\"{relation}\""))
+            .unwrap_or_else(|| panic!("{link} does not lead {relation} from {edge}"));
+        let target = format!("{target}&{parameter}={edge}");
+        let target = target.strip_prefix(&format!("<{ORIGIN}")).expect("a link leads to this API");
         assert!(target.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"".contains(&byte)), "{target} is a URL");
-        let (cursor, edge) = match relation {
-            r#""next""# => ("starting_after=", shown.last()),
-            r#""prev""# => ("ending_before=", shown.first()),
-            _ => panic!("a link to {relation}"),
-        };
-        let expected = *edge.expect("a page without rows leads nowhere");
-        assert!(target.ends_with(&format!("{cursor}{expected}")), "{target} leads on from {expected}");
         let linked = get(target).map_err(refusal).unwrap_or_else(|code| panic!("{target} is refused: {code:?}"));
-        assert_eq!(parts(&linked), (wanted, expected.to_owned(), filter.clone()), "{target}");
+        let linked = Parts::of(&linked);
+        assert_eq!((linked.wanted, &linked.position, &linked.filter), (wanted, edge, &filter), "{target}");
+        let same_direction = (relation == "prev") == backwards;
+        assert_eq!(linked.sql == sql, same_direction, "the direction of {target}");
     }
+    assert_eq!(links.next(), None, "a link too many");
 }
 
-/// How many rows a list asks for, from which position, and all else that it asks.
-fn parts(page: &Call) -> (i64, String, Vec<Parameter>) {
-    match page.statements.as_slice() {
-        [list] => match list.parameters.as_slice() {
+fn get(url: &str) -> Result<Query, Error> {
+    let sent = Sent { method: "GET", url, content_type: "", body: b"" };
+    query(&sent.head(), sent.body).expect("a list reaches its handler")
+}
+
+/// The one statement of a list.
+struct Parts {
+    sql: String,
+    /// The number of rows that it asks for.
+    wanted: i64,
+    /// The position that they follow.
+    position: String,
+    filter: Vec<Parameter>,
+}
+
+impl Parts {
+    fn of(page: &Query) -> Self {
+        let [list] = page.statements.as_slice() else { panic!("a list is {:?}", page.statements) };
+        match list.parameters.as_slice() {
             [Parameter::Integer(wanted), Parameter::Text(position), filter @ ..] => {
-                (*wanted, position.clone(), filter.to_vec())
+                Self { sql: list.sql.to_string(), wanted: *wanted, position: position.clone(), filter: filter.to_vec() }
             }
-            other => panic!("a list asks with {other:?}"),
-        },
-        other => panic!("a list is {other:?}"),
+            other => panic!("a list has the parameters {other:?}"),
+        }
     }
 }

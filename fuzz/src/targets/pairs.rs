@@ -1,14 +1,20 @@
-//! Query strings and forms, against the `form_urlencoded` crate: what browsers' own algorithm makes of them, less what it
-//! guesses at.
+//! Query strings and forms, compared with the `form_urlencoded` crate, which implements the algorithm of browsers.
+//! Where that guesses, the input must be refused.
 
 use std::fmt::Debug;
 
-use super::{FORM, JSON, Kind, attributes, json_of, percent_encoded, refusal};
-use crate::{
-    attributes::{Attributes, Value},
-    error::{Code, Error},
-    values::{Reference, Text},
+use conversations::{
+    auth::scopes::Scopes,
+    http::error::{Code, Error},
+    id::Id,
+    input::{
+        attributes::{Attributes, Field, FromAttribute, Nothing, Value},
+        values::{Name, Reference, Text, Timestamp},
+    },
+    paging::Limit,
 };
+
+use super::{FORM, JSON, Kind, attributes, json_of, percent_encoded, refusal};
 
 /// A query string, as text.
 pub fn query(input: &[u8]) {
@@ -17,7 +23,7 @@ pub fn query(input: &[u8]) {
     }
 }
 
-/// A form's bytes, which also say the same in JSON.
+/// The bytes of a form. The same attributes in JSON have the same values.
 pub fn form(input: &[u8]) {
     let value = |word: String| if word.is_empty() { Value::Null } else { Value::Word(word) };
     let pairs = agrees(input, value, |form| attributes(FORM, form));
@@ -28,8 +34,8 @@ pub fn form(input: &[u8]) {
 
 type Pairs = Vec<(String, String)>;
 
-/// Accepts what the model accepts and finds the same in it; however else the same pairs are written, they are the same
-/// attributes. Gives the pairs, none if the input is refused.
+/// The parser accepts what the model accepts, with the same pairs, and finds them again in other encodings. Returns the
+/// pairs, none if the input is refused.
 fn agrees(input: &[u8], value: impl Fn(String) -> Value, parse: impl Fn(&[u8]) -> Result<Attributes, Error>) -> Pairs {
     match (parse(input), model(input)) {
         (Ok(parsed), Ok(pairs)) => {
@@ -57,7 +63,7 @@ fn agrees(input: &[u8], value: impl Fn(String) -> Value, parse: impl Fn(&[u8]) -
     }
 }
 
-/// The pairs as the crate reads them, or the code of the first thing that it would guess at or pass by.
+/// The pairs as the crate reads them, or the code of the first error that the crate ignores.
 fn model(input: &[u8]) -> Result<Pairs, Code> {
     let mut pairs = Pairs::new();
     for pair in input.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -75,20 +81,15 @@ fn model(input: &[u8]) -> Result<Pairs, Code> {
     Ok(pairs)
 }
 
-/// An attribute of a form is as good as the JSON that says the same, for whoever takes it out as whatever type.
+/// An attribute of a form has the same value as the same attribute in JSON, for every type.
 fn means_the_same(name: &str, word: &str) {
-    fn same<T: Debug + PartialEq>(
-        name: &str,
-        word: &str,
-        kind: Kind,
-        take: impl Fn(&mut Attributes) -> Result<T, Error>,
-    ) {
+    fn same<T: FromAttribute + Debug + PartialEq>(name: &str, word: &str, kind: Kind) {
         let form = format!("{}={}", percent_encoded(name), percent_encoded(word));
         let json = format!("{{{}:{}}}", serde_json::Value::from(name), json_of(word, kind));
         let [form, json] = [(FORM, form), (JSON, json)].map(|(content_type, body)| {
             let mut attributes = attributes(content_type, body.as_bytes()).expect("is well-formed");
-            let taken = take(&mut attributes).map_err(|error| error.code);
-            assert!(attributes.finish(&[]).is_ok(), "what is taken is gone");
+            let taken = attributes.take::<T>(name).map_err(|error| error.code);
+            assert!(attributes.parse::<Nothing>().is_ok(), "the attribute was taken");
             taken
         });
         assert_eq!(form, json);
@@ -96,11 +97,14 @@ fn means_the_same(name: &str, word: &str) {
     if name.is_empty() && word.is_empty() {
         return;
     }
-    same(name, word, Kind::Bool, |attributes| attributes.bool(name));
-    same(name, word, Kind::Integer, |attributes| attributes.integer(name, i64::MIN, i64::MAX));
-    same(name, word, Kind::Integer, |attributes| attributes.nullable_timestamp(name));
-    same(name, word, Kind::Text, |attributes| attributes.reference(name));
-    same(name, word, Kind::Text, |attributes| attributes.nullable_reference(name));
-    same(name, word, Kind::Text, |attributes| attributes.parsed(name, "", Text::parse));
-    same(name, word, Kind::Text, |attributes| attributes.nullable_parsed(name, "", Reference::parse));
+    same::<bool>(name, word, Kind::Bool);
+    same::<Option<bool>>(name, word, Kind::Bool);
+    same::<Limit>(name, word, Kind::Integer);
+    same::<Field<Timestamp>>(name, word, Kind::Integer);
+    same::<Id>(name, word, Kind::Text);
+    same::<Option<Reference>>(name, word, Kind::Text);
+    same::<Field<Reference>>(name, word, Kind::Text);
+    same::<Text>(name, word, Kind::Text);
+    same::<Name>(name, word, Kind::Text);
+    same::<Scopes>(name, word, Kind::Text);
 }

@@ -1,58 +1,192 @@
-//! Whole requests, up to the statements they become: said in another way, they become the same.
+//! Whole requests, up to their statements and responses: the same request in another form has the same statements, and
+//! nothing that was sent is ignored.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
-use super::{FORM, JSON, Kind, call, json_of, percent_encoded, refusal};
-use crate::{
-    call::{Call, Parameter},
-    error::{Code, Error},
+use conversations::{
+    auth::{caller::Caller, scopes::Scope},
+    http::{
+        error::{Code, Error},
+        head::Head,
+        response::Body,
+    },
+    query::{Parameter, Query, Rows, Statement},
 };
+use serde_json::{Value as Json, json};
 
-/// Three lines, the last of any length: `METHOD path?query`, the content type, the body.
+use super::{BEARER, FORM, JSON, Kind, NOW, Sent, check_headers, json_of, percent_encoded, query, refusal};
+
+/// What a request becomes: its statements with their parameters, or the code of its refusal.
+type Outcome = Result<Vec<(Cow<'static, str>, Vec<Parameter>)>, Code>;
+
+/// Three lines, of which the last may have line breaks: `METHOD path?query`, the content type, the body.
 pub fn request(input: &[u8]) {
     let mut lines = input.splitn(3, |byte| *byte == b'\n');
     let mut next = || lines.next().unwrap_or_default();
     let (first, content_type, body) = (next(), next(), next());
     let (Ok(first), Ok(content_type)) = (str::from_utf8(first), str::from_utf8(content_type)) else { return };
     let (method, url) = first.split_once(' ').unwrap_or(("GET", first));
-    let Some(result) = call(method, url, content_type, body) else { return };
+    let sent = Sent { method, url, content_type, body };
+    let Some(result) = query(&sent.head(), body) else { return };
     let expected = outcome(result);
-    let becomes = |url: &str, content_type: &str, body: &[u8]| {
-        call(method, url, content_type, body).map(outcome).expect("the route is the same")
-    };
-    assert_eq!(becomes(url, content_type, body), expected, "the second time");
+    assert_eq!(becomes(sent), expected, "the second time");
+    headers_count_for_their_methods(sent, &expected);
+    // A retry is recognized by the bytes of its body: they must not mean one thing as a form and another as JSON.
+    if !body.is_empty() {
+        let accepted = [FORM, JSON].map(|content_type| becomes(Sent { content_type, ..sent }).is_ok());
+        assert_ne!(accepted, [true; 2], "a form and JSON at once");
+    }
+    if expected.is_ok() {
+        forms_mean_the_same(sent, &expected);
+        nothing_more_is_accepted(sent);
+        responses_are_sound(sent, input);
+    }
+}
 
-    if let Some((path, query)) = url.split_once('?')
-        && expected.is_ok()
-    {
+fn becomes(sent: Sent<'_>) -> Outcome {
+    query(&sent.head(), sent.body).map(outcome).expect("the route is the same")
+}
+
+/// The query and the body in other forms become the same.
+fn forms_mean_the_same(sent: Sent<'_>, expected: &Outcome) {
+    if let Some((path, query)) = sent.url.split_once('?') {
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
             .map(|(name, word)| format!("{}={}", percent_encoded(&name), percent_encoded(&word)))
             .collect();
-        assert_eq!(becomes(&format!("{path}?{}", pairs.join("&")), content_type, body), expected);
+        let url = format!("{path}?{}", pairs.join("&"));
+        assert_eq!(becomes(Sent { url: &url, ..sent }), *expected, "{url}");
     }
-    if content_type == JSON
-        && expected.is_ok()
-        && let Ok(Value::Object(members)) = serde_json::from_slice(body)
+    if sent.content_type == JSON
+        && let Ok(Json::Object(members)) = serde_json::from_slice(sent.body)
     {
         for (name, value) in members {
             assert!(is_a(kind(&name), &value), "{name} can't be {value}");
         }
     }
-    // A repetition is told by the bytes of its body: they must not mean one thing as a form and another as JSON.
-    if !body.is_empty() {
-        let accepted = [FORM, JSON].map(|content_type| becomes(url, content_type, body).is_ok());
-        assert_ne!(accepted, [true; 2], "a form and JSON at once");
-    }
-    if content_type == FORM && expected.is_ok() {
-        let members: Vec<_> = form_urlencoded::parse(body)
-            .map(|(name, word)| format!("{}:{}", Value::from(&*name), json_of(&word, kind(&name))))
-            .collect();
-        let json = format!("{{{}}}", members.join(","));
-        assert_eq!(becomes(url, JSON, json.as_bytes()), expected, "{json}");
+    if sent.content_type == FORM {
+        let json = json_of_form(sent.body);
+        assert_eq!(becomes(Sent { content_type: JSON, body: json.as_bytes(), ..sent }), *expected, "{json}");
     }
 }
 
-/// What JSON writes an attribute as.
+fn json_of_form(form: &[u8]) -> String {
+    let members: Vec<_> = form_urlencoded::parse(form)
+        .map(|(name, word)| format!("{}:{}", Json::from(&*name), json_of(&word, kind(&name))))
+        .collect();
+    format!("{{{}}}", members.join(","))
+}
+
+/// One attribute more than an accepted request has: it is unknown, read-only, or sent twice.
+fn nothing_more_is_accepted(sent: Sent<'_>) {
+    let path = sent.url.split('?').next().unwrap_or_default();
+    if path == "/health" {
+        return; // It takes no input at all, so that any probe can call it.
+    }
+    let query = sent.url.get(path.len() + 1..).unwrap_or_default();
+    let first_of = |pairs: &[u8]| {
+        form_urlencoded::parse(pairs).next().map(|(name, _)| (percent_encoded(&name), Code::ParameterDuplicate))
+    };
+    let unknown = ("nonsense".to_owned(), Code::ParameterUnknown);
+    for (name, code) in [unknown.clone()].into_iter().chain(first_of(query.as_bytes())) {
+        let url = format!("{path}?{query}&{name}=1");
+        refused(Sent { url: &url, ..sent }, code);
+    }
+
+    if sent.content_type != FORM && !sent.body.is_empty() {
+        return;
+    }
+    let writes = ["POST", "PUT", "PATCH"].contains(&sent.method) && !path.ends_with("/rotate");
+    let read_only = if writes { Code::ParameterImmutable } else { Code::ParameterUnknown };
+    for (name, code) in [unknown, ("created_at".to_owned(), read_only)].into_iter().chain(first_of(sent.body)) {
+        let form = [sent.body, b"&", name.as_bytes(), b"=1"].concat();
+        let json = json_of_form(&form);
+        refused(Sent { content_type: FORM, body: &form, ..sent }, code);
+        refused(Sent { content_type: JSON, body: json.as_bytes(), ..sent }, code);
+    }
+}
+
+/// Refused with this code, unless the body is now too large to be parsed.
+fn refused(sent: Sent<'_>, code: Code) {
+    if let Some(result) = query(&sent.head(), sent.body) {
+        assert_eq!(outcome(result), Err(code), "{sent:?}");
+    }
+}
+
+/// A malformed conditional header or key is refused where it counts, and changes nothing elsewhere.
+fn headers_count_for_their_methods(sent: Sent<'_>, expected: &Outcome) {
+    let malformed = || Some("\"".to_owned());
+    let heads: [(&[&str], Head); 3] = [
+        (&["PUT", "PATCH", "DELETE"], Head { if_match: malformed(), ..sent.head() }),
+        (&["GET", "HEAD"], Head { if_none_match: malformed(), ..sent.head() }),
+        (&["POST"], Head { idempotency_key: malformed(), ..sent.head() }),
+    ];
+    for (methods, head) in heads {
+        let outcome = query(&head, sent.body).map(outcome).expect("the route is the same");
+        if !methods.contains(&sent.method) {
+            assert_eq!(outcome, *expected);
+        } else if expected.is_ok() {
+            assert_eq!(outcome, Err(Code::ParameterInvalid));
+        } else {
+            assert!(outcome.is_err());
+        }
+    }
+}
+
+/// Whatever the database finds, the response is one that the API documents. The input chooses what it finds.
+fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
+    const OUTCOMES: [&str; 11] = [
+        "created",
+        "existing",
+        "updated",
+        "outdated",
+        "foreign_pin",
+        "deleted",
+        "scopes",
+        "stronger",
+        "expires_at",
+        "00000000000000000000000000000000",
+        "",
+    ];
+    const REPLAYS: [&str; 4] = ["first", "replayed", "reused", ""];
+    let mut seed = input.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    let mut choose = |texts: &[&str]| {
+        let text = texts[seed % texts.len()];
+        seed /= texts.len();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    let (outcome, replay) = (choose(&OUTCOMES), choose(&REPLAYS));
+    let (tag, first) = (choose(&["V000000000000001", ""]), choose(&["V000000000000001", ""]));
+    for key in [None, Some("k".to_owned())] {
+        let head = Head { idempotency_key: key, ..sent.head() };
+        let keyed = head.idempotency_key.is_some() && sent.method == "POST";
+        let query = query(&head, sent.body).expect("the route is the same").expect("is accepted again");
+        let [outcome, replay, tag, first] = [&outcome, &replay, &tag, &first].map(Clone::clone);
+        let no_replay = replay.is_none();
+        let rows = Rows { account: Some(1), outcome, replay, tag, last: first.clone(), first, has_more: false };
+        match (query.render)(rows) {
+            Ok(response) => {
+                assert!([200, 201, 204, 304].contains(&response.status));
+                check_headers(&response.headers);
+                match response.body {
+                    Body::Empty => assert!([204, 304].contains(&response.status)),
+                    Body::Json(body) => drop(serde_json::from_str::<Json>(&body).expect("the body is JSON")),
+                    Body::Objects(objects) => {
+                        // A new token's secret is added to an object that comes without its closing brace.
+                        let object = if objects.after.starts_with(',') { r#"{"id":"a""# } else { r#"{"id":"a"}"# };
+                        let body = [&objects.before, object, &objects.after].concat();
+                        serde_json::from_str::<Json>(&body).expect("the body is JSON");
+                    }
+                    Body::File => panic!("an endpoint answers with a file"),
+                }
+            }
+            // The key is stored in the same transaction, so it is there.
+            Err(error) if keyed && no_replay => assert_eq!(error.code, Code::InternalError),
+            Err(error) => drop(refusal(error)),
+        }
+    }
+}
+
+/// How JSON writes an attribute.
 fn kind(name: &str) -> Kind {
     match name {
         "distinct" | "is_pinned" | "is_muted" => Kind::Bool,
@@ -61,8 +195,8 @@ fn kind(name: &str) -> Kind {
     }
 }
 
-/// Whether a value is of the type, or null: a number is not a word, nor a word a number.
-fn is_a(kind: Kind, value: &Value) -> bool {
+/// Whether a value has this type, or is null: a number is not text, and text is not a number.
+fn is_a(kind: Kind, value: &Json) -> bool {
     match kind {
         Kind::Bool => value.is_boolean(),
         Kind::Integer => value.is_i64() || value.is_null(),
@@ -70,16 +204,43 @@ fn is_a(kind: Kind, value: &Value) -> bool {
     }
 }
 
-/// What a request becomes: its statements and their parameters, or the code of its refusal.
-fn outcome(result: Result<Call, Error>) -> Result<Vec<(&'static str, Vec<Parameter>)>, Code> {
-    let call = result.map_err(refusal)?;
-    assert!(call.answer < call.statements.len(), "one of the statements answers");
+fn outcome(result: Result<Query, Error>) -> Outcome {
+    let query = result.map_err(refusal)?;
+    assert!(query.answer < query.statements.len(), "one of the statements answers");
+    assert_eq!(query.repeatable, query.statements.len() == 1, "without a key only a read is repeatable");
+    crosses_whole(&query);
     // A new token's salt and hash are different every time.
     let random = |text: &str| [32, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let masked = |parameter| match parameter {
         Parameter::Text(text) if random(&text) => Parameter::Text("random".to_owned()),
         other => other,
     };
-    let statements = call.statements.into_iter();
+    let statements = query.statements.into_iter();
     Ok(statements.map(|statement| (statement.sql, statement.parameters.into_iter().map(masked).collect())).collect())
+}
+
+/// The JSON that JavaScript gets has every statement, and each statement uses all of its parameters and no others.
+fn crosses_whole(query: &Query) {
+    let caller = Caller::authenticate(Some(BEARER), Some(Scope::MessagesRead)).expect("is a well-formed token");
+    let crossed: Json = serde_json::from_str(&query.to_json(&caller, NOW)).expect("statements cross as JSON");
+    let json_of = |parameter: &Parameter| match parameter {
+        Parameter::Null => Json::Null,
+        Parameter::Integer(number) => Json::from(*number),
+        Parameter::Text(text) => Json::from(text.as_str()),
+    };
+    let statement = |Statement { sql, parameters }: &Statement| {
+        let used = sql.split('?').skip(1).map(|after| {
+            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().expect("a parameter has a number")
+        });
+        assert_eq!(used.max(), Some(3 + parameters.len()), "{sql}");
+        json!({ "sql": sql, "parameters": parameters.iter().map(json_of).collect::<Vec<_>>() })
+    };
+    let expected = json!({
+        "caller": [caller.hash.as_str(), NOW, Scope::MessagesRead.bit()],
+        "statements": query.statements.iter().map(statement).collect::<Vec<_>>(),
+        "answer": query.answer,
+        "limit": query.limit,
+    });
+    assert_eq!(crossed, expected);
 }
