@@ -136,7 +136,7 @@ function otherGoals(results: Results): string[][] {
     goals.push([
       `Start-up, CPU time minus the empty Worker's, ${startUp.rounds} rounds`,
       `${startUp.median.toFixed(1)} ms (95 % confidence: ${low} to ${high})`,
-      "surely at most 10 ms",
+      "at most 10 ms (upper end)",
       verdict(startUp.interval[1], 10).trim(),
     ]);
   }
