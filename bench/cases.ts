@@ -57,7 +57,7 @@ const TEXT = "I'll be there at eight, the usual table by the window. Shall I bri
 const LONG_TEXT = Array.from(
   { length: 8 },
   (_, at) =>
-    `${at + 1}. Zoë's café opens at eight; "the usual table" is ours until noon. Coffee is 3,50 €, and the walk takes\n` +
+    `${at + 1}. Zoë's café opens at eight; "the usual table" is ours until noon. Coffee is 3,50 €, the walk takes\n` +
     "ten minutes, or five by tram № 7. Bring the drawings along, please: 図面 A and B, not the façade 🙂 of last May.",
 ).join("\n\n");
 

@@ -1,5 +1,5 @@
-// The size of a row in the database, with its indexes: `node bench/row-sizes.ts`. It adds 100,000 rows of each kind to an
-// empty database and divides the growth that D1 reports. docs/SCALING.md has the figures.
+// The size of a row in the database, with its indexes: `node bench/row-sizes.ts`. It adds 100,000 rows of each kind to
+// an empty database and divides the growth that D1 reports. docs/SCALING.md has the figures.
 import { fileURLToPath } from "node:url";
 import "../tests/quiet.ts";
 

@@ -95,7 +95,11 @@ export async function checkSame(world: World, cases: Case[], workers: string[]):
     others.forEach((answers, which) => {
       answers.forEach((answer, at) => {
         assert.equal(answer.status, status, `${key}, ${workers[which + 1]}: ${answer.body}`);
-        assert.deepEqual(essence(answer), essence(expected![at]!), `${key}: ${workers[which + 1]} responds differently`);
+        assert.deepEqual(
+          essence(answer),
+          essence(expected![at]!),
+          `${key}: ${workers[which + 1]} responds differently`,
+        );
       });
     });
   }
