@@ -1,4 +1,4 @@
-// The picture of the results: bars of CPU time a request, as an SVG that is legible on light and on dark pages.
+// The chart of the results: bars of CPU time per request, as an SVG for light and dark pages.
 import { median } from "./figures.ts";
 import type { Results } from "./report.ts";
 
@@ -14,7 +14,7 @@ const TOP = 92;
 const BAR = 13;
 const GROUP = SERIES.length * BAR + 14;
 
-/** Bars longer than the scale, by far, are cut and say so: a scan of a million rows would flatten all others. */
+/** The chart. Bars far longer than the others are cut, and the cut is visible: the scale is for the other bars. */
 export function chart(results: Results): string {
   const cases = results.cases.map(({ title, workers }) => ({
     title,

@@ -1,6 +1,6 @@
-// What is in the databases: the project's own migrations, one account, and as many conversations as wanted, made by
-// SQLite itself from their numbers, so that every run has the same. The secondary indexes are made after the rows,
-// which takes a fifth of the time.
+// The contents of the databases: the project's migrations, one account, and its conversations. SQLite makes them from
+// their numbers, so every run has the same. The secondary indexes are made after the rows, which takes a fifth of the
+// time.
 import { readdirSync, readFileSync } from "node:fs";
 import { unstable_splitSqlQuery as split } from "wrangler";
 

@@ -1,4 +1,5 @@
-// The figures besides time: the size of the wasm, what starting the Worker costs, its memory over many requests.
+// The figures besides the time of requests: the size of the wasm, the CPU time of a start, and the memory during many
+// requests.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { arch, cpus, platform } from "node:os";
@@ -9,7 +10,7 @@ import { CASES, TOKEN_HASH } from "./cases.ts";
 import { fill } from "./data.ts";
 import { clock, start } from "./world.ts";
 
-/** Sizes, versions and the machine in general words. */
+/** Sizes, versions, and the kind of machine. */
 export async function figures() {
   const wasm = readFileSync(join(root, "build/index_bg.wasm"));
   const version = (name: string): string =>
@@ -34,9 +35,22 @@ function git(...args: string[]): string {
 
 const COPIES = 16;
 
-/** CPU milliseconds to start an isolate with the Worker, beyond what one with an empty Worker takes: compiling,
- * instantiating, running its top level. From workerd starting with many copies of one or of the other. */
-export async function startUp(ours: string, empty: string, rounds: number): Promise<number> {
+export interface StartUp {
+  rounds: number;
+  /** Milliseconds. */
+  median: number;
+  /** The 95 % confidence interval of the median. */
+  interval: [number, number];
+}
+
+/** CPU time to start an isolate with the Worker, minus that of an isolate with the empty Worker: to compile it, to
+ * instantiate it, to run its top level. A round starts workerd with many copies of one and of the other. */
+export async function startUp(
+  ours: string,
+  empty: string,
+  rounds: number,
+  onLine: (line: string) => void,
+): Promise<StartUp> {
   const cost = async (main: string) => {
     const world = await start(Array.from({ length: COPIES }, (_, at) => ({ name: `copy${at}`, main })));
     try {
@@ -47,11 +61,12 @@ export async function startUp(ours: string, empty: string, rounds: number): Prom
   };
   const differences: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
+    onLine(`round ${round + 1} of ${rounds}`);
     const first = await cost(round % 2 === 0 ? empty : ours);
     const second = await cost(round % 2 === 0 ? ours : empty);
     differences.push((round % 2 === 0 ? second - first : first - second) / COPIES / 1000);
   }
-  return median(differences);
+  return { rounds, median: median(differences), interval: interval(differences) };
 }
 
 export interface Memory {
@@ -62,7 +77,7 @@ export interface Memory {
   resident: number;
 }
 
-/** The memory now and then while the Worker answers many requests of all reading kinds, updates and refusals. */
+/** The memory at several times during many requests: reads of all kinds, updates and errors. */
 export async function memory(ours: string, requests: number, onLine: (line: string) => void): Promise<Memory[]> {
   const world = await start([{ name: "ours", main: ours, database: "thousand" }]);
   try {
@@ -88,6 +103,13 @@ export async function memory(ours: string, requests: number, onLine: (line: stri
   } finally {
     await world.close();
   }
+}
+
+/** The 95 % confidence interval of the median, by ranks: it assumes nothing about the distribution. Needs 9 values. */
+function interval(values: number[]): [number, number] {
+  const sorted = values.toSorted((a, b) => a - b);
+  const rank = Math.round(sorted.length / 2 - 0.98 * Math.sqrt(sorted.length));
+  return [sorted[rank - 1]!, sorted[sorted.length - rank]!];
 }
 
 export function median(values: number[]): number {

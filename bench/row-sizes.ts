@@ -1,5 +1,5 @@
-// What a row takes in the database, indexes included: `node bench/row-sizes.ts`. Fills an empty database with 100,000
-// rows of a kind and divides what D1 says its size has grown by. The figures of docs/SCALING.md.
+// The size of a row in the database, with its indexes: `node bench/row-sizes.ts`. It adds 100,000 rows of each kind to
+// an empty database and divides the growth that D1 reports. docs/SCALING.md has the figures.
 import { fileURLToPath } from "node:url";
 import "../tests/quiet.ts";
 
@@ -19,9 +19,9 @@ const run = (sql: string, ...params: unknown[]) =>
 const bytes = async (): Promise<number> => (await run("SELECT 1")).meta.size_after;
 
 const NUMBERS = `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${ROWS})`;
-/** Random text of hexadecimal digits, as incompressible as an id. */
+/** Random hexadecimal text. */
 const random = (digits: number) => `substr(lower(hex(randomblob(${digits}))), 1, ${digits})`;
-/** An id whose leading characters grow with n, as real ones grow with time. */
+/** An id whose first characters grow with n, as those of real ids grow with time. */
 const id = `printf('V%06d', n) || ${random(9)}`;
 
 await run("INSERT INTO accounts (id, name, created_at) VALUES (1, 'measured', 0)");

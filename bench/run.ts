@@ -1,5 +1,5 @@
-// `npm run bench`: measures this project's Worker beside the floor and the peer, prints the results, and writes
-// results.json, results.svg and the table in README.md. Says on stderr how far it is.
+// `npm run bench`: measures this project's Worker beside the floor and Hono, prints the results, and writes
+// results.json, results.svg and the tables in README.md. Progress goes to stderr.
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -22,11 +22,13 @@ const { values } = parseArgs({
 const quick = values.quick ?? false;
 const bare = values.bare ?? false;
 const SIZES: Record<Database, number> = { thousand: 1000, million: quick ? 100_000 : 1_000_000 };
-/** Isolates of each Worker: two of the same differ by a few hundredths, for as long as they live. */
+/** Isolates of each Worker. Two isolates of the same Worker can differ by a few per cent for their whole life. */
 const COPIES = quick ? 1 : 3;
 const ROUNDS = quick ? 9 : 25;
 const BLOCK_MS = quick ? 60 : 70;
 const WARM_UP_MS = quick ? 300 : 1000;
+/** At least 9, for the confidence interval. */
+const START_UP_ROUNDS = quick ? 9 : 41;
 const MEMORY_REQUESTS = Number(values.requests ?? (quick ? 20_000 : 60_000));
 
 const at = (...path: string[]) => join(root, ...path);
@@ -75,7 +77,7 @@ try {
   const cases = CASES.filter(({ key }) => values.only === undefined || key.startsWith(values.only));
   for (const { key, requests } of cases) await world.plan(key, requests);
   await step("compare the answers", () => checkSame(world, cases, Object.keys(contenders)));
-  // Cases that are compared with one another take their turns in the same rounds.
+  // Cases that are compared with each other are measured in the same rounds.
   for (const [group, members] of Map.groupBy(cases, ({ key }) => key.replace(/-1[km]$/, ""))) {
     await step(`measure ${group}`, async (onLine) => void measured.push(...(await measure(world, members, onLine))));
   }
@@ -95,21 +97,21 @@ const results: Results = {
   ...(await figures()),
 };
 if (values.only === undefined && !bare) {
-  results.startUpMs = await step("start-up", () => startUp(bundles.ours, bundles.empty, quick ? 3 : 7));
+  results.startUp = await step("start-up", (onLine) => startUp(bundles.ours, bundles.empty, START_UP_ROUNDS, onLine));
   results.memory = await step(`memory over ${MEMORY_REQUESTS.toLocaleString("en")} requests`, (onLine) =>
     memory(bundles.observedMemory, MEMORY_REQUESTS, onLine),
   );
 }
 publish(results, values.only === undefined && !quick);
 
-/** The same in an order of chance: whatever comes back at regular intervals, such as a collection of garbage, would
- * otherwise meet the same Worker in every round. */
+/** The list in random order. In a fixed order, periodic work such as garbage collection could always hit the same
+ * Worker. */
 function shuffled<T>(list: T[]): T[] {
   const left = [...list];
   return list.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0]!);
 }
 
-/** CPU and wall time of each case on each Worker, in microseconds a request, of each round: the middle one of its
+/** CPU and wall time of each case on each Worker, in microseconds per request, for each round: the median of its
  * isolates. */
 async function measure(world: World, cases: Case[], onLine: (line: string) => void): Promise<Measured[]> {
   const runners = cases.flatMap((one) => {
@@ -118,7 +120,7 @@ async function measure(world: World, cases: Case[], onLine: (line: string) => vo
       worker: `${name}_${one.database}`,
       status: one.status,
     }));
-    if (one.goal?.empty !== undefined) {
+    if (one.kind === "unauthorized") {
       workers.push(
         { name: "empty", worker: "empty", status: 200 },
         { name: "ready", worker: "ready", status: one.status },
@@ -149,7 +151,7 @@ async function measure(world: World, cases: Case[], onLine: (line: string) => vo
     onLine(`warm-up: ${runner.key} ${runner.name}`);
     const end = performance.now() + WARM_UP_MS;
     let last = { cpu: 0, wall: 0 };
-    // Even counts, so that what an update sets, it also takes back.
+    // Even counts: every second update undoes the one before.
     for (let count = 2; runner.sent < 10 || performance.now() < end; count = Math.min(100, count * 2)) {
       last = await block(runner, count);
       if (last.wall * count > 1000 * WARM_UP_MS) break;

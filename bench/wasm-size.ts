@@ -1,5 +1,5 @@
 // The size of the Worker's wasm, and of each crate's code in it: `node bench/wasm-size.ts` after `npm run build`.
-// The built module has no names, so the same module with names, before wasm-opt, says whose code it is.
+// The built module has no names, so the crates are those of the module before wasm-opt, which has names.
 import { execFileSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -59,7 +59,7 @@ while (reader.at < named.length) {
       reader.name();
       reader.name();
       const kind = reader.byte();
-      if (kind !== FUNCTION_IMPORT) throw new Error(`an import of kind ${kind}: teach this script to skip it`);
+      if (kind !== FUNCTION_IMPORT) throw new Error(`this script does not support imports of kind ${kind} yet`);
       reader.number();
       imported += 1;
     }

@@ -1,5 +1,5 @@
-// Where measurements happen: Workers built as `wrangler deploy` builds them, run side by side in workerd by wrangler's
-// own harness, a driver Worker that calls them, and the clock: the CPU time of the workerd process.
+// Where measurements happen: Workers as `wrangler deploy` bundles them, side by side in the workerd of wrangler's test
+// harness, a driver Worker that calls them, and the clock, which reads the CPU time of the workerd process.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,14 +7,14 @@ import { root, run } from "../scripts/shared.ts";
 import type { Database, Request } from "./cases.ts";
 import "../tests/quiet.ts";
 
-// So that the driver can collect its own garbage between measurements.
+// The driver collects its garbage between measurements.
 process.env.MINIFLARE_WORKERD_V8_FLAGS ??= "--expose-gc";
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
 const scratch = join(root, ".wrangler", "bench");
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
 
-/** A Worker of the world: the one file it consists of (and wasm beside it), and what it is bound to. */
+/** A Worker: its only file (and wasm beside it), and its bindings. */
 export interface Inhabitant {
   name: string;
   main: string;
@@ -22,7 +22,7 @@ export interface Inhabitant {
   vars?: Record<string, unknown>;
 }
 
-/** Bundles a Worker as it would be deployed and gives the file; without `main`, the one the configuration names. */
+/** Bundles a Worker as `wrangler deploy` does, and returns the file. Without `main`, the one of the configuration. */
 export async function bundle(name: string, config: string, main?: string): Promise<string> {
   const outdir = join(scratch, name);
   mkdirSync(outdir, { recursive: true });
@@ -99,12 +99,12 @@ export interface Answer {
 
 const linux = existsSync("/proc/self/stat");
 
-/** Says how finely CPU time is read here. */
+/** How CPU time is read here, and its unit. */
 export const CLOCK = linux
   ? "CPU time of workerd's threads from /proc, in nanoseconds"
   : "CPU time of workerd from ps, in hundredths of a second";
 
-/** The workerd processes that this process started: one runs the Workers, one is wrangler's door to them. */
+/** The workerd processes that this process started: one runs the Workers, one is wrangler's proxy. */
 function workerds(): number[] {
   const processes = linux
     ? readdirSync("/proc")
@@ -114,7 +114,7 @@ function workerds(): number[] {
             const [, name, rest = ""] = /^\d+ \((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
             return [{ pid: Number(pid), parent: Number(rest.split(" ")[1]), name: name ?? "" }];
           } catch {
-            return []; // Gone in the meantime.
+            return []; // The process has ended.
           }
         })
     : execFileSync("ps", ["-axo", "pid=,ppid=,comm="], { encoding: "utf8" })
@@ -149,7 +149,7 @@ export function clock() {
         try {
           return sum + Number(readFileSync(`${thread}/schedstat`, "utf8").split(" ")[0]) / 1000;
         } catch {
-          return sum; // A thread that has ended.
+          return sum; // The thread has ended.
         }
       }, 0);
     },

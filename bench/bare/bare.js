@@ -1,4 +1,4 @@
-// Takes a Worker's limits and its log away, to show what they hide when they cost more than the rest.
+// Runs a Worker without limits and log. They cost the same for all Workers, and so hide the differences.
 const limiter = { limit: async () => ({ success: true }) };
 
 export function bare(worker) {

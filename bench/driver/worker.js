@@ -1,6 +1,6 @@
-// The driver: runs inside workerd beside the Workers under test and calls them over service bindings, one request
-// after the other, so that no socket and no proxy is part of what is measured. Also runs SQL on the databases, to fill
-// them. Spoken to by bench/world.ts alone.
+// The driver: runs in workerd beside the measured Workers and calls them over service bindings, one request after the
+// other, so that the figures include no socket and no proxy. It also runs the SQL that fills the databases. Only
+// bench/world.ts calls it.
 
 /** Lists of requests by name, sent once. */
 const plans = new Map();
@@ -25,7 +25,7 @@ const ORDERS = {
     );
   },
 
-  /** Sends `count` requests of a plan, beginning with the one at `offset`, and reads every answer to its end. */
+  /** Sends `count` requests of a plan, from the one at `offset` on, and reads every response to its end. */
   async run({ worker, name, count, offset, status }, env) {
     const service = env[worker];
     const plan = plans.get(name);
@@ -37,12 +37,12 @@ const ORDERS = {
     }
   },
 
-  /** Collects the driver's own garbage, so that nobody's measurement has to. */
+  /** Collects the driver's garbage before a measurement, so that it is not part of one. */
   collect() {
     globalThis.gc();
   },
 
-  /** Sends every request of a plan and gives the answers. */
+  /** Sends every request of a plan and returns the responses. */
   async answers({ worker, name }, env) {
     const answers = [];
     for (const { url, init } of plans.get(name)) {
@@ -56,7 +56,7 @@ const ORDERS = {
     return answers;
   },
 
-  /** Runs statements, each a transaction of its own, and gives the rows of the last. */
+  /** Runs statements, each in its own transaction, and returns the rows of the last one. */
   async sql({ database, statements }, env) {
     let answer;
     for (const { sql, params = [] } of statements) {

@@ -1,5 +1,5 @@
-// What the empty Worker does before it answers: it asks the limiter of addresses and logs a line as long as the
-// others', which is ready.
+// What the empty Worker does before it responds: it asks the limiter of addresses, and logs a constant line that is as
+// long as the lines of the other Workers.
 const LINE = JSON.stringify({
   request_id: "0000000000000000",
   method: "GET",

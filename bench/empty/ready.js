@@ -1,13 +1,12 @@
-// The empty Worker with the answer of a 401, ready-made: what a body and these headers cost before anybody's code makes
-// them.
+// The empty Worker with a constant 401: what its body and its headers cost without the code that makes them.
 import { bookkeeping } from "./bookkeeping.js";
 
 const BODY = JSON.stringify({
   type: "invalid_request",
   code: "token_invalid",
   message:
-    "The token is not valid: it is malformed, unknown, expired or revoked. " +
-    "Send a good one as Authorization: Bearer {token}.",
+    "The token is malformed, unknown, expired or revoked. " +
+    "Send a valid one in the header `Authorization: Bearer {token}`.",
   param: null,
   documentation_url: "https://api.self.chat/#token_invalid",
   request_id: "0000000000000000",

@@ -1,5 +1,4 @@
-// The least that a Worker can do which limits how often an address may fail and logs every request: what a 401 costs
-// before anybody's code for it runs.
+// The least that a Worker does which asks the limiter and logs every request: what a 401 costs without its own code.
 import { bookkeeping } from "./bookkeeping.js";
 
 export default {

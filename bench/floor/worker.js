@@ -1,8 +1,7 @@
-// The floor: plain JavaScript that does this project's D1 work in the same single call, answers the same bytes and
-// keeps the same promises (limits, a line in the log, a tag on every object), with no framework and no checks. It
-// believes whatever it is sent, knows its one token's hash beforehand (TOKEN_HASH) and gets the SQL that src/ sends
-// from the benchmark itself (STATEMENTS, texts by case), which also makes sure before any measurement that both send
-// the same statements with the same parameters.
+// The floor: plain JavaScript that sends the same statements to D1 in the same single call and returns the same bytes.
+// It has the same limits, log fields and entity tags, but no framework, and it checks nothing: every request is valid,
+// and the hash of the one token is known (TOKEN_HASH). The benchmark gives it the SQL that src/ sends (STATEMENTS,
+// texts by case), and compares the statements and parameters of both before it measures anything.
 
 export default {
   async fetch(request, env) {
@@ -24,7 +23,7 @@ export default {
     if (!(await env.TOKEN_LIMIT.limit({ key: TOKEN_HASH })).success) return answer(exchange, 429, "{}", {});
     const now = Math.floor(Date.now() / 1000);
 
-    /** All statements of a case in one call; the text that the last of them answers with. */
+    /** Runs all statements of a case in one call. Returns the rows of the last one. */
     const send = async (name, scope, ...parameters) => {
       const statements = STATEMENTS[name].map((sql, at) =>
         env.DB.prepare(sql).bind(TOKEN_HASH, now, scope, ...parameters[at]),
@@ -36,42 +35,40 @@ export default {
         exchange.written += meta.rows_written;
       }
       exchange.calls = 1;
-      const [row] = results.at(-1).results;
-      exchange.account = row.account;
-      return row.answer;
+      const rows = results.at(-1).results;
+      exchange.account = rows[0].account;
+      return rows;
     };
 
     if (path === "/v1/messages") {
       const { conversation_id, message } = await request.json();
       const { id } = exchange;
       const identity = [null, null, id];
-      const found = await send(
+      const [{ tag, object }] = await send(
         "send",
         8,
         [...identity, conversation_id, null, message],
         [...identity, conversation_id, null],
         identity,
       );
-      const [tag, object] = found.split("\t");
       return answer(exchange, 201, object, { location: `/v1/messages/${id}`, etag: `"${tag}"` });
     }
     if (single) {
       const id = path.slice("/v1/conversations/".length);
       if (request.method === "GET") {
-        const [tag, object] = (await send("retrieve", 1, [id])).split("\t");
+        const [{ tag, object }] = await send("retrieve", 1, [id]);
         return answer(exchange, 200, object, { etag: `"${tag}"` });
       }
       const { is_muted } = await request.json();
       const subject = [id, exchange.id, null, 0, null];
-      const [, tag, object] = (
-        await send("update", 2, [...subject, null, is_muted ? 1 : 0, 0, null, 0, null], subject)
-      ).split("\t");
+      const attributes = [null, is_muted ? 1 : 0, 0, null, 0, null];
+      const [{ tag, object }] = await send("update", 2, [...subject, ...attributes], subject);
       return answer(exchange, 200, object, { etag: `"${tag}"` });
     }
     if (request.method === "POST") {
       const { contact_id } = await request.json();
       const identity = [null, null, exchange.id];
-      const [, tag, object] = (await send("create", 2, [...identity, contact_id, null], identity)).split("\t");
+      const [{ tag, object }] = await send("create", 2, [...identity, contact_id, null], identity);
       return answer(exchange, 201, object, { location: `/v1/conversations/${exchange.id}`, etag: `"${tag}"` });
     }
 
@@ -80,12 +77,12 @@ export default {
     const after = query.get("starting_after");
     const page = [limit + 1, after ?? "{", null, null];
     const flags = ["pinned", "muted", "archived"].filter((flag) => query.has(flag));
-    const lines = flags.length > 0 ? await send("sparse", 1, [...page, ...states(flags)]) : await send("list", 1, page);
-    return list(exchange, lines, limit, after, url, flags);
+    const rows = flags.length > 0 ? await send("sparse", 1, [...page, ...states(flags)]) : await send("list", 1, page);
+    return list(exchange, rows, limit, after, url, flags);
   },
 };
 
-/** The values of `conversations.state` that have all these flags; four in all, null for none. */
+/** The values of `conversations.state` that have all these flags. Always four: the rest is null. */
 function states(flags) {
   const bits = { pinned: 1, muted: 2, archived: 4 };
   const wanted = flags.reduce((sum, flag) => sum + bits[flag], 0);
@@ -93,17 +90,18 @@ function states(flags) {
   return [0, 1, 2, 3].map((at) => states[at] ?? null);
 }
 
-function list(exchange, lines, limit, after, url, flags) {
-  const rows = lines === null ? [] : lines.split("\n").map((line) => line.split("\t"));
-  const more = rows.length > limit;
-  if (more) rows.pop();
+function list(exchange, rows, limit, after, url, flags) {
+  // A row without an object only says whose account it is.
+  const found = rows.filter(({ object }) => object !== null);
+  const more = found.length > limit;
+  if (more) found.pop();
   const kept = ["muted", "archived", "pinned"].filter((flag) => flags.includes(flag)).map((flag) => `${flag}=true&`);
-  const link = (rel, cursor, [position]) =>
+  const link = (rel, cursor, { position }) =>
     `<${url.origin}${url.pathname}?${kept.join("")}limit=${limit}&${cursor}=${position}>; rel="${rel}"`;
   const links = [];
-  if (more) links.push(link("next", "starting_after", rows.at(-1)));
-  if (after !== null && rows.length > 0) links.push(link("prev", "ending_before", rows[0]));
-  const body = `{"has_more":${more},"data":[${rows.map(([, object]) => object).join(",")}]}`;
+  if (more) links.push(link("next", "starting_after", found.at(-1)));
+  if (after !== null && found.length > 0) links.push(link("prev", "ending_before", found[0]));
+  const body = `{"has_more":${more},"data":[${found.map(({ object }) => object).join(",")}]}`;
   return answer(exchange, 200, body, links.length > 0 ? { link: links.join(", ") } : {});
 }
 
@@ -114,8 +112,8 @@ async function unauthorized(exchange, request, env, url) {
     type: "invalid_request",
     code: "token_invalid",
     message:
-      "The token is not valid: it is malformed, unknown, expired or revoked. " +
-      "Send a good one as Authorization: Bearer {token}.",
+      "The token is malformed, unknown, expired or revoked. " +
+      "Send a valid one in the header `Authorization: Bearer {token}`.",
     param: null,
     documentation_url: `${url.origin}/#token_invalid`,
     request_id: exchange.id,

@@ -1,6 +1,6 @@
-// The limiter of every Worker in the world: counts in memory, called over a service binding, and limits nobody. The one
-// that wrangler runs locally is a Durable Object that writes each count to SQLite, which takes several times as long as
-// the request itself; the deployed one keeps its counters on the Worker's own machine.
+// The limiter of all Workers here. It is called over a service binding, counts in memory, and lets every request
+// through. wrangler's local one is a Durable Object that writes each count to SQLite. That takes several times as long
+// as the request. The deployed one keeps its counters on the machine of the Worker.
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 const counts = new Map();

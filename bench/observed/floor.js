@@ -1,4 +1,4 @@
-// The floor with its D1 calls on show.
+// The floor with its D1 calls in a header.
 import worker from "../floor/worker.js";
 import { observe } from "./observe.js";
 

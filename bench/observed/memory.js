@@ -1,4 +1,4 @@
-// This project's Worker as it is, and at one path the size of its wasm memory in bytes.
+// This project's Worker, with one more path: the size of its wasm memory in bytes.
 
 import { initSync } from "../../build/index.js";
 import module from "../../build/index_bg.wasm";
@@ -7,7 +7,7 @@ import worker from "../../src/entry.js";
 export default {
   fetch(request, env, ctx) {
     if (!request.url.endsWith("/bench-memory")) return worker.fetch(request, env, ctx);
-    // Already instantiated by entry.js: this gives the same instance.
+    // entry.js has made the instance. This returns it.
     return Response.json(initSync({ module }).memory.buffer.byteLength);
   },
 };

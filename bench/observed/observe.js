@@ -1,5 +1,5 @@
-// Wraps a Worker so that every answer carries, in a header, each call it made to D1 with its statements and parameters.
-// Request header `x-bench-statements`: STATEMENTS of the floor, which only this very wrapper can find out.
+// Wraps a Worker so that a header of every response has its calls to D1, with statements and parameters.
+// The request header `x-bench-statements` sets STATEMENTS of the floor.
 
 export const observe = (worker) => ({
   async fetch(request, env, ctx) {
@@ -41,7 +41,7 @@ function watch(db, calls) {
       return db.exec(sql);
     },
     withSession: () => {
-      throw new TypeError("bench/observed/observe.js can't see what a session does: teach it first.");
+      throw new TypeError("bench/observed/observe.js does not support sessions yet.");
     },
   };
   return new Proxy(db, {

@@ -1,4 +1,4 @@
-// This project's Worker with its D1 calls on show.
+// This project's Worker with its D1 calls in a header.
 import worker from "../../src/entry.js";
 import { observe } from "./observe.js";
 

@@ -1,4 +1,4 @@
-// Who is calling: middleware that looks the bearer token up by its hash and asks for a scope.
+// Authentication: middleware that looks up the bearer token by its hash and checks the scope.
 import { eq } from "drizzle-orm";
 import { createMiddleware } from "hono/factory";
 import { ApiError } from "./errors.ts";
@@ -13,9 +13,8 @@ export const authenticate = (scope: keyof typeof SCOPES) =>
   createMiddleware<App>(async (c, next) => {
     const [, token] = /^bearer +(\S+)$/i.exec(c.req.header("Authorization") ?? "") ?? [];
     if (token === undefined) {
-      throw new ApiError(401, "token_missing", "A token is needed: send it as Authorization: Bearer {token}.", null, {
-        "WWW-Authenticate": 'Bearer realm="conversations"',
-      });
+      const message = "A token is required. Send it in the header `Authorization: Bearer {token}`.";
+      throw new ApiError(401, "token_missing", message, null, { "WWW-Authenticate": 'Bearer realm="conversations"' });
     }
     if (!wellFormed(token)) throw invalid();
     const hash = await sha256(token);
@@ -25,7 +24,8 @@ export const authenticate = (scope: keyof typeof SCOPES) =>
     const now = Math.floor(Date.now() / 1000);
     if (!caller || (caller.expiresAt ?? Infinity) <= now || (caller.revokedAt ?? Infinity) <= now) throw invalid();
     if ((caller.scopes & SCOPES[scope]) === 0) {
-      throw new ApiError(403, "scope_insufficient", `The token lacks the scope ${scope}. Use one that has it.`, null, {
+      const message = `The token lacks the scope \`${scope}\`. Use a token that has it.`;
+      throw new ApiError(403, "scope_insufficient", message, null, {
         "WWW-Authenticate": `Bearer realm="conversations", error="insufficient_scope", scope="${scope}"`,
       });
     }
@@ -37,13 +37,13 @@ const invalid = () =>
   new ApiError(
     401,
     "token_invalid",
-    "The token is not valid: it is malformed, unknown, expired or revoked. " +
-      "Send a good one as Authorization: Bearer {token}.",
+    "The token is malformed, unknown, expired or revoked. " +
+      "Send a valid one in the header `Authorization: Bearer {token}`.",
     null,
     { "WWW-Authenticate": 'Bearer realm="conversations", error="invalid_token"' },
   );
 
-/** A token ends with the checksum of its random part, so a mistyped one costs no look-up. */
+/** A token ends with the checksum of its random part, so a mistyped one needs no look-up. */
 function wellFormed(token: string): boolean {
   const [, random, checksum] = /^self_([0-9A-Za-z]{30})([0-9A-Za-z]{6})$/.exec(token) ?? [];
   return random !== undefined && checksum === base62(crc32(random), 6);

@@ -97,13 +97,13 @@ export default new Hono<App>()
     return c.body(null, 204);
   });
 
-/** The database only lets a message of the same conversation be pinned. */
+/** The foreign key refuses to pin a message of another conversation. */
 function refusePin(error: unknown): never {
   if (!/FOREIGN KEY/.test(String((error as Error).cause ?? error))) throw error;
   throw new ApiError(
     400,
     "parameter_invalid",
-    "pinned_message_id must be the id of a message of this conversation, or null.",
+    "`pinned_message_id` must be the id of a message of this conversation, or null.",
     "pinned_message_id",
   );
 }

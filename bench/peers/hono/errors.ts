@@ -1,4 +1,4 @@
-// The error envelope: what every answer but a good one is.
+// The error object: the body of every response that is not a 2xx.
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { App } from "./index.ts";
@@ -25,11 +25,7 @@ export class ApiError extends Error {
 }
 
 export const missing = (what: string) =>
-  new ApiError(
-    404,
-    "resource_missing",
-    `There is no such ${what}. Check the id in the path; it may have been deleted.`,
-  );
+  new ApiError(404, "resource_missing", `No such ${what}. Check the id in the path; the object may have been deleted.`);
 
 export function onError(error: Error, c: Context<App>): Response {
   const known =
@@ -38,7 +34,7 @@ export function onError(error: Error, c: Context<App>): Response {
       : new ApiError(
           500,
           "internal_error",
-          "Something went wrong here. It is safe to try again; quote the request id if it stays.",
+          "Something went wrong on our side. If this continues, contact support with the request id.",
         );
   if (known !== error) console.error(error);
   return c.json(

@@ -1,6 +1,6 @@
-// The part of the API that is measured, as a TypeScript team would write it: Hono for the routes, zod for what
-// requests hold, Drizzle for the database. Kept honest: nothing here is slower than it has to be in such a project,
-// and what it answers is checked against this project's Worker before every measurement.
+// The part of the API that is measured, as a TypeScript team would write it: Hono for the routes, zod for validation,
+// Drizzle for the database. Nothing here is slower than such a project needs. Before each measurement its responses are
+// compared with those of this project's Worker.
 import { drizzle } from "drizzle-orm/d1";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
@@ -13,7 +13,7 @@ import messages from "./messages.ts";
 
 type Database = ReturnType<typeof drizzle>;
 
-/** What the handlers find in their context. */
+/** The context of the handlers. */
 export interface App {
   Bindings: {
     DB: Parameters<typeof drizzle>[0];
@@ -52,7 +52,7 @@ app.use(async (c, next) => {
 app.route("/v1/conversations", conversations);
 app.route("/v1/messages", messages);
 app.notFound(() => {
-  throw new ApiError(404, "path_unknown", "There is nothing at this path.");
+  throw new ApiError(404, "path_unknown", "No endpoint has this path.");
 });
 app.onError(onError);
 

@@ -16,14 +16,14 @@ export const limitFailures = createMiddleware<App>(async (c, next) => {
   await next();
   if (c.res.status !== 401) return;
   const { success } = await c.env.ADDRESS_LIMIT.limit({ key: c.req.header("CF-Connecting-IP") ?? "" });
-  if (!success) throw limited("address", "requests without a good token from this address", c.env.LIMITS.address);
+  if (!success) throw limited("address", "requests without a valid token from this address", c.env.LIMITS.address);
 });
 
 export const limited = (by: string, what: string, { limit, period }: Limit) =>
   new ApiError(
     429,
     "rate_limited",
-    `Too many ${what}: ${limit} in ${period} seconds are the most. Wait for the seconds that Retry-After says.`,
+    `Too many ${what}: the limit is ${limit} in ${period} seconds. Wait for the seconds that Retry-After says.`,
     null,
     { "Retry-After": String(period), "RateLimit-Policy": `"${by}";q=${limit};w=${period}` },
   );

@@ -31,8 +31,8 @@ export default new Hono<App>()
     return respond(c, page, rows);
   })
 
-  // The message and what it means for its conversation, in one transaction. A conversation that isn't there (any more)
-  // is refused by the foreign key.
+  // Adds the message and updates its conversation, in one transaction. The foreign key refuses a conversation that does
+  // not exist.
   .post("/", authenticate("messages:write"), async (c) => {
     const { conversation_id, contact_id, message } = await body(c, newMessage);
     const accountId = c.get("accountId");
@@ -61,7 +61,7 @@ export default new Hono<App>()
         throw new ApiError(
           404,
           "resource_missing",
-          "conversation_id must name a conversation that exists; it may have been deleted.",
+          "`conversation_id` names no conversation that exists; it may have been deleted.",
           "conversation_id",
         );
       });

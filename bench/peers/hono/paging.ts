@@ -1,5 +1,4 @@
-// How rows are shown: one with its tag; a page of them, for which one row more than wanted tells whether there are
-// others, with links to the pages around.
+// Responses with one row and its entity tag, and with a page of rows and links to the pages around it.
 import type { Context } from "hono";
 
 export interface Page {
@@ -8,13 +7,13 @@ export interface Page {
   ending_before?: string | undefined;
 }
 
-/** The answer for one row: all of it but the tag, which names the state it is in. */
+/** The response with one row. Its tag is only in the ETag header. */
 export function show(c: Context, { tag, ...object }: { tag: string | null }, status: 200 | 201 = 200): Response {
   c.header("ETag", `"${tag}"`);
   return c.json(object, status);
 }
 
-/** The answer for rows in the direction of travel, one more than the limit where there are more. */
+/** The response with a page. `rows` has one more than the limit if there are more. */
 export function respond(c: Context, page: Page, rows: { id: string }[]): Response {
   const hasMore = rows.length > page.limit;
   const data = rows.slice(0, page.limit);

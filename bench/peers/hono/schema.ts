@@ -1,4 +1,4 @@
-// The tables as Drizzle sees them. The indexes are those of migrations/.
+// The tables for Drizzle. The indexes are those of migrations/.
 import { sql } from "drizzle-orm";
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 

@@ -1,4 +1,4 @@
-// What requests may hold, in zod, and middleware that checks it.
+// The schemas of queries and bodies in zod, and the functions that check them.
 import type { Context } from "hono";
 import { z } from "zod";
 import { ApiError } from "./errors.ts";
@@ -17,7 +17,7 @@ type Cursors = { starting_after?: string | undefined; ending_before?: string | u
 const oneCursor = (page: Cursors) => page.starting_after === undefined || page.ending_before === undefined;
 const notBoth = {
   path: ["ending_before"],
-  error: "ending_before can't be combined with starting_after; send one of the two.",
+  error: "`ending_before` can't be combined with `starting_after`. Send one of the two.",
 };
 
 export const conversationsQuery = z
@@ -36,7 +36,7 @@ export const newConversation = z
   .strictObject({ contact_id: reference.nullish(), group_id: reference.nullish() })
   .refine((body) => body.contact_id != null || body.group_id != null, {
     path: ["contact_id"],
-    error: "contact_id or group_id is needed; send at least one of them.",
+    error: "`contact_id` or `group_id` is required. Send at least one of them.",
   });
 const formFlag = z.union([z.boolean(), flag]);
 export const conversationChanges = z.strictObject({
@@ -75,7 +75,7 @@ function check<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  const stranger = issue.code === "unrecognized_keys";
-  const param = stranger ? issue.keys[0]! : String(issue.path[0] ?? "");
-  throw new ApiError(400, stranger ? "parameter_unknown" : "parameter_invalid", issue.message, param || null);
+  const unknown = issue.code === "unrecognized_keys";
+  const param = unknown ? issue.keys[0]! : String(issue.path[0] ?? "");
+  throw new ApiError(400, unknown ? "parameter_unknown" : "parameter_invalid", issue.message, param || null);
 }
