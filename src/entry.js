@@ -26,9 +26,17 @@ export default {
     } catch (error) {
       trapped(error);
     }
-    const response = promise
-      .catch((error) => respondAfterTrap(request, String(error?.stack ?? error)))
-      .finally(() => underWay.delete(reject));
+    // Here, and not in `trapped`: the platform refuses a response that was made on behalf of another request.
+    const response = promise.then(
+      (response) => {
+        underWay.delete(reject);
+        return response;
+      },
+      (error) => {
+        underWay.delete(reject);
+        return respondAfterTrap(request, String(error?.stack ?? error));
+      },
+    );
     // To its end even when its caller has gone: half a request would stay in the memory of the wasm.
     context.waitUntil(response);
     return response;

@@ -23,24 +23,17 @@ export function head({ method, url, body, headers }) {
   return body === null ? text : `${text}\n`;
 }
 
-/** The whole body as bytes, or undefined when it has more than `limit`. Reads on up to `discarded` bytes then: closing the
+/** The whole body as bytes, or undefined when it has more than `limit`. Then reads on up to `discarded` bytes: closing the
  * connection while the caller still sends would lose the response. */
-export async function body(request, limit, discarded) {
-  const chunks = [];
-  let length = 0;
-  for await (const chunk of request.body) {
-    length += chunk.byteLength;
-    if (length <= limit) chunks.push(chunk);
-    if (length > discarded) break;
+export async function body({ body, headers }, limit, discarded) {
+  const room = Math.min(headers.get("content-length") ?? limit, limit) + 1;
+  const reader = body.getReader({ mode: "byob" });
+  let { value, done } = await reader.readAtLeast(room, new Uint8Array(room));
+  if (value.byteLength <= limit) return value;
+  for (let length = value.byteLength; !done && length < discarded; length += value.byteLength) {
+    ({ value, done } = await reader.read(new Uint8Array(room)));
   }
-  if (length > limit) return undefined;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return whole;
+  return undefined;
 }
 
 /** Whether a limiter lets one more request through. */
@@ -79,7 +72,7 @@ export async function batch(database, json) {
   };
 }
 
-/** A response. `headers` is a JSON list of names and values. */
+/** A response. `headers` is a JSON object. */
 export function respond(status, headers, body) {
   return new Response(body, { status, headers: JSON.parse(headers) });
 }

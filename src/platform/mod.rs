@@ -4,6 +4,7 @@
 
 pub mod failure;
 
+use serde::{Serialize, Serializer};
 use worker::{
     Date, Delay, Env, console_error, console_log,
     js_sys::{Error as JsError, Uint8Array},
@@ -268,16 +269,25 @@ impl Incoming {
             headers.push(("content-type", "application/json; charset=utf-8"));
         }
         // Strings have no way to fail to serialize.
-        let lines = serde_json::to_string(&headers).unwrap_or_default();
+        let fields = serde_json::to_string(&Fields(&headers)).unwrap_or_default();
         let status = response.status;
         match (response.body, self.file, self.found) {
             (Body::File, Some(file), _) => with_headers(file, &headers).map_err(|_| REFUSED),
             (Body::Objects(Objects { before, reversed, after }), _, Some(found)) => {
-                respond_with_objects(status, &lines, &before, &found, reversed, &after).map_err(|_| REFUSED)
+                respond_with_objects(status, &fields, &before, &found, reversed, &after).map_err(|_| REFUSED)
             }
-            (Body::Json(json), ..) => respond(status, &lines, Some(&json)).map_err(|_| REFUSED),
-            _ => respond(status, &lines, None).map_err(|_| REFUSED),
+            (Body::Json(json), ..) => respond(status, &fields, Some(&json)).map_err(|_| REFUSED),
+            _ => respond(status, &fields, None).map_err(|_| REFUSED),
         }
+    }
+}
+
+/// Headers as a JSON object: the platform takes a list of pairs at twice the cost.
+struct Fields<'a>(&'a [(&'a str, &'a str)]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
     }
 }
 
