@@ -9,6 +9,11 @@ import { insert, type Row, sql } from "./support/database.ts";
 
 const ID = "0123456789abcdeF";
 const HASH = "0123456789abcdef".repeat(4);
+const folder = new URL("../migrations/", import.meta.url);
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith(".sql"))
+  .sort();
+const migrations = files.map((name) => readFileSync(new URL(name, folder), "utf8"));
 const BAD_TIMES = [-1, 253402300800, 1.5, "soon", "2026-01-01"];
 const BAD_IDS = [null, "", "short", "0123456789abcde", "0123456789abcdef0", "0123456789abcde-", "0123456789abcdé0", 1];
 const BAD_REFERENCES = ["", "a".repeat(65), "a b", "a.b", "é", "a/b", "a\n", "';--"];
@@ -43,9 +48,6 @@ async function refuses(table: string, good: Row, bad: Record<string, (string | n
 }
 
 test("all migrations are applied in order, and recorded", async () => {
-  const files = readdirSync(new URL("../migrations", import.meta.url))
-    .filter((name) => name.endsWith(".sql"))
-    .sort();
   assert.ok(files.length > 0);
   assert.deepEqual(
     (await sql("SELECT name FROM d1_migrations ORDER BY id")).map(({ name }) => name),
@@ -355,12 +357,7 @@ test("an idempotency key belongs to an account, and is deleted with it", async (
 });
 
 test("a database from before there were messages is migrated without loss", async () => {
-  const migrations = readdirSync(new URL("../migrations", import.meta.url))
-    .filter((name) => name.endsWith(".sql"))
-    .sort();
-  const [first, ...later] = migrations.map((name) =>
-    readFileSync(new URL(`../migrations/${name}`, import.meta.url), "utf8"),
-  );
+  const [first, ...later] = migrations;
   // SQLite as Node has it: the same dialect, and a database that has seen nothing but the first migration.
   using database = new DatabaseSync(":memory:");
   database.exec(`PRAGMA foreign_keys = ON; ${first}`);
@@ -441,4 +438,42 @@ test("deleting a conversation deletes its messages, and deleting an account ever
   assert.deepEqual(await sql("SELECT * FROM tokens WHERE account_id = ?", alice.id), []);
   const { conversations, messages } = await bob.contents();
   assert.deepEqual([conversations.length, messages.length], [1, 1]);
+});
+
+test("an answer that was stored in one text is in columns after the migration", () => {
+  const at = files.indexOf("0004_answers_in_columns.sql");
+  using database = new DatabaseSync(":memory:");
+  database.exec(migrations.slice(0, at).join("\n"));
+  const object = `{"id":"${ID}","message":"{\\ttabs}\\n"}`;
+  const salt = "0123456789abcdef".repeat(2);
+  const answers: Record<string, string | null> = {
+    conversation: `created\t${ID}\t${object}`,
+    existing: `existing\tother-tag\t${object}`,
+    message: `${ID}\t${object}`,
+    token: `${salt}\t${ID}\t${object}`,
+    refused: "scopes\t",
+    nothing: null,
+  };
+  database.exec("INSERT INTO accounts (id, name, created_at) VALUES (1, 'alice', 1)");
+  const insert = database.prepare(
+    `INSERT INTO idempotency_keys (account_id, key, fingerprint, request_id, answer, expires_at)
+     VALUES (1, ?, '${HASH}', '${ID}', ?, 5)`,
+  );
+  for (const [key, answer] of Object.entries(answers)) insert.run(key, answer);
+  for (const migration of migrations.slice(at)) database.exec(migration);
+
+  const rows = database.prepare("SELECT key, outcome, position, tag, object FROM idempotency_keys ORDER BY key").all();
+  const nothing = { outcome: null, position: null, tag: null, object: null };
+  assert.deepEqual(
+    rows.map((row) => ({ ...row })),
+    [
+      { key: "conversation", outcome: "created", position: ID, tag: ID, object },
+      { key: "existing", outcome: "existing", position: ID, tag: "other-tag", object },
+      { key: "message", outcome: null, position: ID, tag: ID, object },
+      { key: "nothing", ...nothing },
+      { key: "refused", ...nothing, outcome: "scopes" },
+      // The secret is added outside the database, so the object comes without its closing brace.
+      { key: "token", outcome: salt, position: ID, tag: ID, object: object.slice(0, -1) },
+    ],
+  );
 });

@@ -82,12 +82,11 @@ export default {
   },
 };
 
-/** The values of `conversations.state` that have all these flags. Always four: the rest is null. */
+/** The values of `conversations.state` that have all these flags. */
 function states(flags) {
   const bits = { pinned: 1, muted: 2, archived: 4 };
   const wanted = flags.reduce((sum, flag) => sum + bits[flag], 0);
-  const states = [0, 1, 2, 3, 4, 5, 6, 7].filter((state) => (state & wanted) === wanted);
-  return [0, 1, 2, 3].map((at) => states[at] ?? null);
+  return [0, 1, 2, 3, 4, 5, 6, 7].filter((state) => (state & wanted) === wanted);
 }
 
 function list(exchange, rows, limit, after, url, flags) {
