@@ -1,6 +1,6 @@
--- What was answered to a POST with an Idempotency-Key moves from one packed text into columns, one for each thing that the
--- answering statement finds (src/query.rs). An answer was `outcome TAB tag TAB object`, for a message `tag TAB object`, and
--- for a token that was refused `outcome TAB`.
+-- What was answered to a POST with an Idempotency-Key moves from one packed text into columns, one for each thing that
+-- the answering statement finds (src/query.rs). An answer was `outcome TAB tag TAB object`, for a message `tag TAB
+-- object`, and for a token that was refused `outcome TAB`.
 
 ALTER TABLE idempotency_keys ADD COLUMN outcome TEXT;
 ALTER TABLE idempotency_keys ADD COLUMN position TEXT;

@@ -17,7 +17,7 @@ const BINDGEN_FLAGS = [
   "index",
   "--experimental-reset-state-function",
 ];
-/** Classes that the `worker` crate exports for features which this project does not use. They would stay in the module. */
+/** Classes that the `worker` crate exports for features that this project does not use: they would stay in the wasm. */
 const UNUSED_CLASSES = /containerstartupoptions|intounderlying|minifyconfig|r2range/;
 // The features that rustc uses and the runtime supports; any other stays out of the module.
 const FEATURES = [

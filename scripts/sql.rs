@@ -1,6 +1,6 @@
 //! `npm run sql`: the SQL of one request of each kind, whole and with its parameters in place, for pasting into a shell
-//! (`npx wrangler d1 execute DB --local --command "…"`). `npm run sql -- TOKEN` takes a token that the database knows, for
-//! example the one that `npm start` prints. Writes are real ones: paste them into a copy.
+//! (`npx wrangler d1 execute DB --local --command "…"`). `npm run sql -- TOKEN` takes a token that the database knows,
+//! for example the one that `npm start` prints. Writes are real ones: paste them into a copy.
 
 use conversations::{
     auth::caller::Caller,

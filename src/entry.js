@@ -1,9 +1,10 @@
-// The Worker's module. It instantiates the wasm once an isolate, and again after a trap: a trapped instance can't go on, so
-// every request under way in it ends with a 500.
+// The Worker's module. It instantiates the wasm once an isolate, and again after a trap: a trapped instance can't go
+// on, so every request under way in it ends with a 500.
 import { fetch as handle, initSync, __wbg_reset_state as instantiateAgain, respondAfterTrap } from "../build/index.js";
 import module from "../build/index_bg.wasm";
 
-// Rust's futures go on in a microtask. The runtime's own queueMicrotask costs some 20 µs a call, a promise next to nothing.
+// Rust's futures go on in a microtask. The runtime's own queueMicrotask costs some 20 µs a call, a promise next to
+// nothing.
 const settled = Promise.resolve();
 globalThis.queueMicrotask = (task) => void settled.then(task).catch(trapped);
 

@@ -1,8 +1,8 @@
 //! Retries: the `Idempotency-Key` header, and a write that happens once however often its request arrives.
 //!
-//! The key, the request's fingerprint and the answer are stored in the transaction of the write itself: either all of it is
-//! there or none. So a request that failed (5xx) is never stored, and of simultaneous requests with one key the database
-//! lets one write.
+//! The key, the request's fingerprint and the answer are stored in the transaction of the write itself: either all of
+//! it is there or none. So a request that failed (5xx) is never stored, and of simultaneous requests with one key the
+//! database lets one write.
 
 use base16ct::lower::encode_string as hexadecimal;
 use sha2::{Digest, Sha256};
@@ -77,8 +77,8 @@ impl Identity {
         Self { key: self.key.map(|(key, fingerprint)| (key, of_token(fingerprint))), ..self }
     }
 
-    /// A statement of a creation: `?4` the key and `?5` the fingerprint, both null without a key, `?6` the request's id. Its
-    /// own parameters come after those, from `?7` on. One that writes does so only [`unless_replayed!`].
+    /// A statement of a creation: `?4` the key and `?5` the fingerprint, both null without a key, `?6` the request's
+    /// id. Its own parameters come after those, from `?7` on. One that writes does so only [`unless_replayed!`].
     pub fn statement(&self, sql: &'static str, parameters: impl IntoIterator<Item = Parameter>) -> Statement {
         let (key, fingerprint) = match &self.key {
             Some((Key(key), fingerprint)) => (Parameter::from(key.as_str()), Parameter::from(fingerprint.as_str())),
@@ -104,8 +104,8 @@ macro_rules! unless_replayed {
 }
 pub(crate) use unless_replayed;
 
-/// Stores the key for a day with what the answering statement finds, which is put in front. A key that has expired gives
-/// way.
+/// Stores the key for a day with what the answering statement finds, which is put in front. A key that has expired
+/// gives way.
 const REMEMBER: &str = "
 INSERT INTO idempotency_keys
   (account_id, key, fingerprint, request_id, outcome, position, tag, object, expires_at)
@@ -122,8 +122,8 @@ ON CONFLICT (account_id, key) DO UPDATE SET -- PRIMARY KEY (account_id, key)
   expires_at = excluded.expires_at
 WHERE idempotency_keys.expires_at <= ?2";
 
-/// Removes two keys that have expired, of whatever account. Each request with a key adds one: so the table holds the keys of
-/// a day, and never more of older ones than there were at once.
+/// Removes two keys that have expired, of whatever account. Each request with a key adds one: so the table holds the
+/// keys of a day, and never more of older ones than there were at once.
 const REMOVE_EXPIRED: &str = as_caller!(
     "
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)
@@ -143,8 +143,8 @@ const RECALL: &str = crate::query::answer!(
   ON keys.account_id = caller.account_id AND keys.key = +?4"
 );
 
-/// A creation: `writes`, which do nothing when the key is stored already, then `answer`. With a key, the response is that of
-/// the first request with it. `afterwards` runs last of all.
+/// A creation: `writes`, which do nothing when the key is stored already, then `answer`. With a key, the response is
+/// that of the first request with it. `afterwards` runs last of all.
 pub fn create(
     identity: &Identity,
     writes: impl IntoIterator<Item = Statement>,

@@ -1,5 +1,5 @@
-//! The conversations API, a Worker on D1. This file is the whole journey of a request: route, authenticate, limit, parse,
-//! one call to D1, render. Everything that it passes through lives in the modules below.
+//! The conversations API, a Worker on D1. This file is the whole journey of a request: route, authenticate, limit,
+//! parse, one call to D1, render. Everything that it passes through lives in the modules below.
 #![forbid(unsafe_code)]
 
 pub mod auth;

@@ -1,5 +1,5 @@
-//! Rate limits: what is counted, and what a caller learns who exceeds one. The platform counts, `wrangler.toml` sets the
-//! limits.
+//! Rate limits: what is counted, and what a caller learns who exceeds one. The platform counts, `wrangler.toml` sets
+//! the limits.
 
 use crate::http::error::{Code, Error};
 

@@ -133,8 +133,8 @@ impl Paging {
     }
 }
 
-/// The parameters of a list's query that links to its other pages keep, each followed by `&`. The query has been parsed, so
-/// no value needs encoding.
+/// The parameters of a list's query that links to its other pages keep, each followed by `&`. The query has been
+/// parsed, so no value needs encoding.
 pub fn kept_parameters(query: &Attributes) -> String {
     query
         .words()
@@ -224,7 +224,10 @@ mod tests {
     fn a_page_before_a_cursor_is_newest_first_too() {
         let response = respond(&format!("limit=2&ending_before={ID}&muted=true"), "a", "b", true);
         assert_eq!(page(&response), (true, true));
-        let expected = r#"<https://h/l?muted=true&limit=2&starting_after=a>; rel="next", <https://h/l?muted=true&limit=2&ending_before=b>; rel="prev""#;
+        let expected = concat!(
+            r#"<https://h/l?muted=true&limit=2&starting_after=a>; rel="next", "#,
+            r#"<https://h/l?muted=true&limit=2&ending_before=b>; rel="prev""#
+        );
         assert_eq!(response.headers, [("link", expected.into())]);
     }
 }

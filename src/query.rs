@@ -1,16 +1,18 @@
-//! What a request asks of the database: statements, run in one round trip and one transaction, and how the rows that they
-//! find become a response.
+//! What a request asks of the database: statements, run in one round trip and one transaction, and how the rows that
+//! they find become a response.
 //!
-//! Every statement begins with the caller ([`as_caller!`]), in its first three parameters: `?1` the token's hash, `?2` the
-//! time in seconds, `?3` the bit of the scope that the endpoint needs. So with a bad token every statement does nothing.
+//! Every statement begins with the caller ([`as_caller!`]), in its first three parameters: `?1` the token's hash, `?2`
+//! the time in seconds, `?3` the bit of the scope that the endpoint needs. So with a bad token every statement does
+//! nothing.
 //!
 //! One of the statements answers. Its columns are those of [`Rows`]:
-//! - `account`: the account's id, negative when the token lacks the scope. No row at all, or NULL: the token is not valid.
+//! - `account`: the account's id, negative when the token lacks the scope. No row at all, or NULL: the token is not
+//!   valid.
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
 //! - `position`, `object`: of each row. The object's place in its list, and its JSON, which stays outside the wasm.
 //!
-//! In a statement with an ORDER BY or a JOIN a parameter after `=`, `IS` or `LIMIT` is written `+?n`. SQLite plans by the
-//! values of plain ones, so it would plan anew for every value, which takes longer than running the statement.
+//! In a statement with an ORDER BY or a JOIN a parameter after `=`, `IS` or `LIMIT` is written `+?n`. SQLite plans by
+//! the values of plain ones, so it would plan anew for every value, which takes longer than running the statement.
 
 use std::borrow::Cow;
 
@@ -25,8 +27,8 @@ use crate::{
     },
 };
 
-/// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, so that
-/// it matches no row.
+/// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, so
+/// that it matches no row.
 macro_rules! as_caller {
     ($sql:expr) => {
         concat!(
@@ -276,10 +278,12 @@ mod tests {
         let hash = caller().hash;
         assert_eq!(
             query.to_json(&caller(), 5),
-            format!(
-                r#"{{"caller":["{}",5,4],"statements":[{{"sql":"SELECT ?4, ?5","parameters":[7,null]}}],"answer":0,"limit":1}}"#,
-                hash.as_str()
-            )
+            [
+                r#"{"caller":[""#,
+                hash.as_str(),
+                r#"",5,4],"statements":[{"sql":"SELECT ?4, ?5","parameters":[7,null]}],"answer":0,"limit":1}"#
+            ]
+            .concat()
         );
     }
 }

@@ -121,8 +121,8 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
 pub fn path_unknown() -> Error {
     Error::new(
         Code::PathUnknown,
-        "No endpoint has this path. The API is under /v1/conversations, /v1/messages and /v1/tokens, without a trailing \
-         slash.",
+        "No endpoint has this path. The API is under /v1/conversations, /v1/messages and /v1/tokens, without a \
+         trailing slash.",
     )
 }
 

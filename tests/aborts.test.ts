@@ -1,5 +1,5 @@
-// A request whose caller goes away leaves nothing in the wasm's memory. 1,500 requests of each kind would show it: each left
-// 1.8 kB when it did. `ABORTS=100000 npm test -- --only tests/aborts.test.ts` sends more.
+// A request whose caller goes away leaves nothing in the wasm's memory. 1,500 requests of each kind would show it: each
+// left 1.8 kB when it did. `ABORTS=100000 npm test -- --only tests/aborts.test.ts` sends more.
 
 import assert from "node:assert/strict";
 import net from "node:net";
@@ -11,8 +11,8 @@ import { hostname, origin, port } from "./support/server.ts";
 
 const COUNT = Number(process.env.ABORTS ?? 1500);
 const AT_ONCE = 32;
-/** Requests after which the memory has about its working size, and bytes that it varies by: how many requests wait at the same
- * time is chance. */
+/** Requests after which the memory has about its working size, and bytes that it varies by: how many requests wait at
+ * the same time is chance. */
 const WARM_UP = 1000;
 const WORKING_BYTES = 1024 * 1024;
 

@@ -1,5 +1,5 @@
-// After a trap the wasm's instance can't go on: every request under way in it gets a 500 with the error object and one line
-// in the log (tests/support/audit.ts asserts both), and the next request a new instance.
+// After a trap the wasm's instance can't go on: every request under way in it gets a 500 with the error object and one
+// line in the log (tests/support/audit.ts asserts both), and the next request a new instance.
 
 import assert from "node:assert/strict";
 import http from "node:http";

@@ -21,8 +21,8 @@ impl Token {
         valid.then(|| Self(token.to_owned()))
     }
 
-    /// A new token of 178 bits, which can be computed from this one and the salt, but not from one of the two alone. The same
-    /// salt gives the same token: so a retry can be answered although the new token was never stored.
+    /// A new token of 178 bits, which can be computed from this one and the salt, but not from one of the two alone.
+    /// The same salt gives the same token: so a retry can be answered although the new token was never stored.
     pub fn derive(&self, salt: &str) -> Self {
         let digest = Sha256::digest(format!("{} {salt}", self.0));
         let random: String = digest

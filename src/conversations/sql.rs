@@ -12,8 +12,9 @@ use crate::{
 };
 
 // A list has three shapes. What can't be a parameter stands in braces: `{family}` are the indexes that lead with what
-// narrows the list after the account, `{narrow}` the condition they serve, `{position}` the column they end with, `{past}`
-// and `{order}` the direction of travel. `?4` are the rows wanted, `?5` the position, `?6` the contact, `?7` the group.
+// narrows the list after the account, `{narrow}` the condition they serve, `{position}` the column they end with,
+// `{past}` and `{order}` the direction of travel. `?4` are the rows wanted, `?5` the position, `?6` the contact, `?7`
+// the group.
 
 /// All states, in order of creation: one range. Reads limit + 2 rows at most.
 fn list_all(index: &str, narrow: &str, past: &str, order: &str) -> String {
@@ -32,8 +33,8 @@ ORDER BY found.id {order} LIMIT +?4"
 }
 
 /// One, two or four states, `?8` to `?11`, in order of creation: each is a range of the index, SQLite merges them as it
-/// reads ("MERGE (UNION ALL)"). The first row is the account's alone. (D1 takes no compound SELECT of more than five terms.)
-/// Reads limit + 9 rows at most.
+/// reads ("MERGE (UNION ALL)"). The first row is the account's alone. (D1 takes no compound SELECT of more than five
+/// terms.) Reads limit + 9 rows at most.
 fn list_by_flags(states: usize, family: &str, narrow: &str, past: &str, order: &str) -> String {
     // Before all ids in the direction of travel.
     let first = if order == "DESC" { "'{'" } else { "''" };
@@ -51,10 +52,10 @@ WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND state 
     sql + &format!("ORDER BY position {order} LIMIT +?4 + 1")
 }
 
-/// Up to sixteen states, `?8` to `?23`, in any order: each is a range of the index, and the recursion is their merge. Its
-/// queue holds the next row of every range. What comes out first is the next row of the page, and the one behind it in its
-/// range goes in. A row is one text, the position and then the object: a subquery gives one column. Reads 2 * limit + 19
-/// rows at most.
+/// Up to sixteen states, `?8` to `?23`, in any order: each is a range of the index, and the recursion is their merge.
+/// Its queue holds the next row of every range. What comes out first is the next row of the page, and the one behind it
+/// in its range goes in. A row is one text, the position and then the object: a subquery gives one column. Reads 2 *
+/// limit + 19 rows at most.
 fn list_merged(sort: Sort, family: &str, narrow: &str, past: &str, order: &str) -> String {
     let (position, index, width) = match sort {
         Sort::CreatedAt => ("id", "inbox", "16"),
@@ -136,16 +137,16 @@ pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
     Statement::new(sql, page.into_iter().chain(states).collect::<Vec<_>>())
 }
 
-/// Those of the first `all` values of `conversations.inbox_state` that the flags allow. The first eight are the values of
-/// `state` too.
+/// Those of the first `all` values of `conversations.inbox_state` that the flags allow. The first eight are the values
+/// of `state` too.
 fn states_of(flags: &Flags, all: i64) -> Vec<Parameter> {
     let bits = [(flags.pinned, 1), (flags.muted, 2), (flags.archived, 4), (flags.unread, 8)];
     let allowed = |state: &i64| bits.iter().all(|(flag, bit)| flag.is_none_or(|wanted| wanted == (state & bit != 0)));
     (0..all).filter(allowed).map(Parameter::from).collect()
 }
 
-// Creations: `?4` to `?6` are the request's identity (idempotency.rs), its id the new object's. `?7` the contact, `?8` the
-// group.
+// Creations: `?4` to `?6` are the request's identity (idempotency.rs), its id the new object's. `?7` the contact, `?8`
+// the group.
 
 /// Adds a conversation.
 const INSERT: &str = as_caller!(concat!(
@@ -165,8 +166,8 @@ const CREATED: &str = answer!(
   ON found.account_id = caller.account_id AND found.id = +?6"
 );
 
-/// Adds a conversation unless there is one with the same contact and the same group. One statement decides and writes, so
-/// simultaneous requests can't both find nothing.
+/// Adds a conversation unless there is one with the same contact and the same group. One statement decides and writes,
+/// so simultaneous requests can't both find nothing.
 const INSERT_DISTINCT: &str = as_caller!(concat!(
     "
 INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
@@ -217,10 +218,10 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, and not to
-/// pin a message of another conversation.
-/// `?4` the id, `?5` the request's id, `?6` the tags of `If-Match` or null, `?7` `?8` pinned_message_id sent and its value,
-/// `?9` is_pinned, `?10` is_muted, `?11` `?12` archived_at sent and its value, `?13` `?14` last_opened_at sent and its value.
+/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, and
+/// not to pin a message of another conversation. `?4` the id, `?5` the request's id, `?6` the tags of `If-Match` or
+/// null, `?7` `?8` pinned_message_id sent and its value, `?9` is_pinned, `?10` is_muted, `?11` `?12` archived_at sent
+/// and its value, `?13` `?14` last_opened_at sent and its value.
 const UPDATE: &str = as_caller!(
     "
 UPDATE conversations -- PRIMARY KEY (account_id, id)

@@ -1,5 +1,5 @@
-//! Cross-origin requests (Fetch standard, CORS protocol): any origin may call, with a token that its page holds. There are
-//! no cookies, so there are no credentials to allow.
+//! Cross-origin requests (Fetch standard, CORS protocol): any origin may call, with a token that its page holds. There
+//! are no cookies, so there are no credentials to allow.
 
 use crate::http::response::Response;
 

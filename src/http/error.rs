@@ -131,7 +131,8 @@ impl Error {
         Self::for_param(Code::ParameterMissing, param, ["`", param, "` is required (", expected, ")."].concat())
     }
 
-    /// The id in the path names no object of this account: it never existed, was deleted, or belongs to another account.
+    /// The id in the path names no object of this account: it never existed, was deleted, or belongs to another
+    /// account.
     pub fn resource_missing(resource: &str) -> Self {
         let message = ["No such ", resource, ". Check the id in the path; the object may have been deleted."].concat();
         Self::new(Code::ResourceMissing, message)
@@ -145,8 +146,8 @@ impl Error {
 
     /// A fault of this service. The caller learns nothing of the cause.
     pub fn internal(cause: impl Into<String>) -> Self {
-        const MESSAGE: &str = "Something went wrong on our side. If this continues, contact support with the request id. \
-                               A request with an Idempotency-Key can be retried safely.";
+        const MESSAGE: &str = "Something went wrong on our side. If this continues, contact support with the request \
+                               id. A request with an Idempotency-Key can be retried safely.";
         Self::new(Code::InternalError, MESSAGE).with_cause(cause)
     }
 
@@ -202,7 +203,11 @@ mod tests {
         assert_eq!(response.status, 400);
         assert_eq!(
             body(response),
-            r#"{"type":"invalid_request","code":"parameter_invalid","message":"`limit` must be a whole number from 1 to 100.","param":"limit","documentation_url":"https://api.self.chat/#parameter_invalid","request_id":"r1"}"#
+            concat!(
+                r#"{"type":"invalid_request","code":"parameter_invalid","#,
+                r#""message":"`limit` must be a whole number from 1 to 100.","param":"limit","#,
+                r#""documentation_url":"https://api.self.chat/#parameter_invalid","request_id":"r1"}"#
+            )
         );
     }
 

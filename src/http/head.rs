@@ -28,8 +28,8 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads what `head` in `platform/helper.js` writes, which looks like HTTP: a line of method and URL, a line for each
-    /// header that is there, and an empty line where a body follows.
+    /// Reads what `head` in `platform/helper.js` writes, which looks like HTTP: a line of method and URL, a line for
+    /// each header that is there, and an empty line where a body follows.
     pub fn parse(text: &str) -> Self {
         let mut head = Self::default();
         let mut lines = text.lines();

@@ -108,7 +108,11 @@ mod tests {
         record.failed(&mut Error::internal("line 1\nline \"2\""));
         assert_eq!(
             record.line("r1", "GET", 500),
-            r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":500,"account":7,"d1_calls":3,"d1_ms":1.500,"rows_read":2,"rows_written":0,"code":"internal_error","cause":"line 1\nline \"2\""}"#
+            concat!(
+                r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":500,"account":7,"#,
+                r#""d1_calls":3,"d1_ms":1.500,"rows_read":2,"rows_written":0,"#,
+                r#""code":"internal_error","cause":"line 1\nline \"2\""}"#
+            )
         );
     }
 
@@ -116,7 +120,10 @@ mod tests {
     fn what_is_unknown_is_null_and_what_did_not_happen_is_absent() {
         assert_eq!(
             Record::default().line("r1", "PROPFINDPROPFINDPROPFIND", 404),
-            r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"account":null,"d1_calls":0,"d1_ms":0.000,"rows_read":0,"rows_written":0}"#
+            concat!(
+                r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"account":null,"#,
+                r#""d1_calls":0,"d1_ms":0.000,"rows_read":0,"rows_written":0}"#
+            )
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Attributes: the names and values of a query string, a form or a JSON object, whichever they came from. [`input!`] says
-//! which of them an endpoint takes, each as the type it must have; any other is refused.
+//! Attributes: the names and values of a query string, a form or a JSON object, whichever they came from. [`input!`]
+//! says which of them an endpoint takes, each as the type it must have; any other is refused.
 
 use crate::http::error::{Code, Error};
 
@@ -75,8 +75,8 @@ impl<T> Field<T> {
     }
 }
 
-/// How a field of an input struct takes its value: a plain type is required, an `Option` may be absent, a [`Field`] may be
-/// absent or null.
+/// How a field of an input struct takes its value: a plain type is required, an `Option` may be absent, a [`Field`] may
+/// be absent or null.
 pub trait FromAttribute: Sized {
     /// The value of the attribute `name`, None when it was not sent. Errors when it is required or wrong.
     fn from_attribute(name: &str, value: Option<Value>) -> Result<Self, Error>;
@@ -119,8 +119,8 @@ pub trait Input: Sized {
     fn take(attributes: &mut Attributes) -> Result<Self, Error>;
 }
 
-/// Defines an input struct: the names of its fields are the names of the attributes, their types say what is right. After
-/// `beside` come the names of the object's attributes, of which those that are no field are read-only.
+/// Defines an input struct: the names of its fields are the names of the attributes, their types say what is right.
+/// After `beside` come the names of the object's attributes, of which those that are no field are read-only.
 macro_rules! input {
     (
         $(#[$about:meta])*
@@ -205,8 +205,8 @@ impl Attributes {
         T::from_attribute(name, index.map(|index| self.0.swap_remove(index).1))
     }
 
-    /// All of them as an endpoint's input. Errors when one is unknown, missing or wrong: nothing is silently ignored. An unknown
-    /// one comes first, because it may be a required one misspelt.
+    /// All of them as an endpoint's input. Errors when one is unknown, missing or wrong: nothing is silently ignored.
+    /// An unknown one comes first, because it may be a required one misspelt.
     pub fn parse<T: Input>(mut self) -> Result<T, Error> {
         let Some((name, _)) = self.0.iter().find(|(name, _)| !T::NAMES.contains(&name.as_str())) else {
             return T::take(&mut self);

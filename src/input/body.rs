@@ -14,8 +14,8 @@ use crate::{
     input::attributes::{Attributes, Value},
 };
 
-/// The attributes of a body. An empty body has none, whatever its content type. Errors: 415, and 400 for a body that is not
-/// what its content type says.
+/// The attributes of a body. An empty body has none, whatever its content type. Errors: 415, and 400 for a body that is
+/// not what its content type says.
 pub fn parse(head: &Head, bytes: &[u8]) -> Result<Attributes, Error> {
     if bytes.is_empty() {
         return Ok(Attributes::default());

@@ -11,8 +11,8 @@ use crate::{
     query::{Parameter, Statement, answer, as_caller},
 };
 
-/// A page of messages, of the account or of one conversation. With `ending_before` the rows come in reverse. Reads limit + 2
-/// rows at most. `?4` the rows wanted, `?5` the position, `?6` the conversation.
+/// A page of messages, of the account or of one conversation. With `ending_before` the rows come in reverse. Reads
+/// limit + 2 rows at most. `?4` the rows wanted, `?5` the position, `?6` the conversation.
 pub fn list(paging: &Paging, conversation_id: Option<&Id>) -> Statement {
     let (index, narrow) = match conversation_id {
         None => ("INDEXED BY messages_by_id", "?6 IS NULL"),
@@ -88,9 +88,8 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-/// Changes the attributes that were sent and no others, unless `If-Match` does not match.
-/// `?4` the id, `?5` the request's id, `?6` the tags of `If-Match` or null, `?7` the text, `?8` `?9` read_at sent and its
-/// value.
+/// Changes the attributes that were sent and no others, unless `If-Match` does not match. `?4` the id, `?5` the
+/// request's id, `?6` the tags of `If-Match` or null, `?7` the text, `?8` `?9` read_at sent and its value.
 const UPDATE: &str = as_caller!(
     "
 UPDATE messages INDEXED BY messages_by_id

@@ -58,8 +58,8 @@ impl Failure {
     }
 }
 
-/// How long to wait before the next call after so many that failed, if there is to be one: 50 to 100 ms, then 200 to 400 ms.
-/// The request's id spreads the retries, so that calls which failed together don't come back together.
+/// How long to wait before the next call after so many that failed, if there is to be one: 50 to 100 ms, then 200 to
+/// 400 ms. The request's id spreads the retries, so that calls which failed together don't come back together.
 pub fn retry_delay(calls: u32, request_id: &Id) -> Option<Duration> {
     let base = match calls {
         1 => 50,

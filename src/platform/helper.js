@@ -1,5 +1,5 @@
-// What Rust asks of the platform where crossing between wasm and JavaScript costs more than the work: each function here
-// crosses once instead of many times. No policy lives here. `platform/mod.rs` says what each is for.
+// What Rust asks of the platform where crossing between wasm and JavaScript costs more than the work: each function
+// here crosses once instead of many times. No policy lives here. `platform/mod.rs` says what each is for.
 
 /** The headers that Rust reads. */
 const HEADERS = [
@@ -23,8 +23,8 @@ export function head({ method, url, body, headers }) {
   return body === null ? text : `${text}\n`;
 }
 
-/** The whole body as bytes, or undefined when it has more than `limit`. Then reads on up to `discarded` bytes: closing the
- * connection while the caller still sends would lose the response. */
+/** The whole body as bytes, or undefined when it has more than `limit`. Then reads on up to `discarded` bytes: closing
+ * the connection while the caller still sends would lose the response. */
 export async function body({ body, headers }, limit, discarded) {
   const room = Math.min(headers.get("content-length") ?? limit, limit) + 1;
   const reader = body.getReader({ mode: "byob" });
@@ -42,8 +42,8 @@ export async function allows(limiter, key) {
   return success;
 }
 
-/** Runs the statements of `Query::to_json` as one call. Gives what `Rows` in query.rs holds, and the objects of the response,
- * which stay here. */
+/** Runs the statements of `Query::to_json` as one call. Gives what `Rows` in query.rs holds, and the objects of the
+ * response, which stay here. */
 export async function batch(database, json) {
   const { caller, statements, answer, limit } = JSON.parse(json);
   const results = await database.batch(

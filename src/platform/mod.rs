@@ -1,6 +1,6 @@
-//! The only place beside `lib.rs` that knows the platform: its requests, limiters, database, files and responses. They are
-//! used through the `worker` crate. Only what every request does, and what would cross between wasm and JavaScript many
-//! times, goes through `helper.js`, which crosses once.
+//! The only place beside `lib.rs` that knows the platform: its requests, limiters, database, files and responses. They
+//! are used through the `worker` crate. Only what every request does, and what would cross between wasm and JavaScript
+//! many times, goes through `helper.js`, which crosses once.
 
 pub mod failure;
 
@@ -52,8 +52,8 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
-    /// `env`, as `wrangler.toml` describes it. `Env`'s own getters check the name of each binding's class, which another
-    /// Worker in a binding's place does not have.
+    /// `env`, as `wrangler.toml` describes it. `Env`'s own getters check the name of each binding's class, which
+    /// another Worker in a binding's place does not have.
     type Bindings;
     #[wasm_bindgen(method, getter, js_name = DB)]
     fn database(this: &Bindings) -> Option<Database>;

@@ -80,7 +80,8 @@ fn reveal(parent: &Token, rows: &Rows) -> Result<Response, Error> {
         "scopes" => Err(token_too_weak("scopes", "A token can't create one with scopes that it lacks itself.")),
         "stronger" => Err(token_too_weak(
             "id",
-            "A token can't rotate one that can do more, or for longer, than it can itself. Use a token that can do as much.",
+            "A token can't rotate one that can do more, or for longer, than it can itself. Use a token that can do as \
+             much.",
         )),
         "expires_at" => Err(Error::for_param(
             Code::ParameterInvalid,

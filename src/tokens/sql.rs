@@ -11,8 +11,8 @@ use crate::{
     query::{Parameter, Statement, answer, as_caller},
 };
 
-/// A page of the account's tokens. With `ending_before` the rows come in reverse. Reads 2 * limit + 3 rows at most. `?4` the
-/// rows wanted, `?5` the position.
+/// A page of the account's tokens. With `ending_before` the rows come in reverse. Reads 2 * limit + 3 rows at most.
+/// `?4` the rows wanted, `?5` the position.
 pub fn list(paging: &Paging) -> Statement {
     let (past, order) = paging.direction();
     let sql = format!(
@@ -40,11 +40,11 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-// Creation and rotation: `?4` to `?6` are the request's identity (idempotency.rs), its id the new token's. The secret is
-// added to the object outside the database, so the object comes without its closing brace.
+// Creation and rotation: `?4` to `?6` are the request's identity (idempotency.rs), its id the new token's. The secret
+// is added to the object outside the database, so the object comes without its closing brace.
 
-/// Adds a token that may do nothing the caller may not, and not for longer: without an expiry of its own it ends when the
-/// caller does. `?7` its hash, `?8` its name, `?9` its scopes, `?10` its expiry or null.
+/// Adds a token that may do nothing the caller may not, and not for longer: without an expiry of its own it ends when
+/// the caller does. `?7` its hash, `?8` its name, `?9` its scopes, `?10` its expiry or null.
 const INSERT: &str = as_caller!(concat!(
     "
 INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
@@ -128,8 +128,8 @@ WHERE account_id = (SELECT account_id FROM caller)
   )"
 );
 
-/// The statements of a rotation, the last of which runs after the answer. The outcome is the salt, or `stronger`, or null
-/// where there is no such token or it is no longer valid.
+/// The statements of a rotation, the last of which runs after the answer. The outcome is the salt, or `stronger`, or
+/// null where there is no such token or it is no longer valid.
 pub fn rotate(
     identity: &Identity,
     id: &Id,
