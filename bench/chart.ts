@@ -1,6 +1,6 @@
 // The chart of the results: bars of CPU time per request, as an SVG for light and dark pages.
 import { median } from "./figures.ts";
-import type { Results } from "./report.ts";
+import type { Results } from "./results.ts";
 
 const SERIES = [
   { name: "ours", label: "this Worker", colour: "#e8590c" },

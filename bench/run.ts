@@ -7,7 +7,8 @@ import { root, step } from "../scripts/shared.ts";
 import { CASES, type Case, type Database, TOKEN, TOKEN_HASH } from "./cases.ts";
 import { fill } from "./data.ts";
 import { figures, median, memory, startUp } from "./figures.ts";
-import { type Measured, publish, type Results } from "./report.ts";
+import { publish } from "./report.ts";
+import type { Measured, Results } from "./results.ts";
 import { checkFloor, checkSame } from "./same.ts";
 import { bundle, CLOCK, clock, start, type World } from "./world.ts";
 

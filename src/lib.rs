@@ -49,7 +49,7 @@ async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result
 async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     let endpoint = match routes::find(&request.head)? {
         Destination::Endpoint(endpoint) => endpoint,
-        Destination::File => return request.file().await,
+        Destination::File => return request.file().await?.ok_or_else(routes::path_unknown),
         Destination::Preflight => return Ok(cors::preflight()),
         Destination::Options(allow) => return Ok(Response::options(allow)),
     };

@@ -25,7 +25,6 @@ use crate::{
     limits::{self, By, Limit},
     platform::failure::{Failure, retry_delay},
     query::{Query, Rows},
-    routes,
 };
 
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -233,15 +232,16 @@ impl Incoming {
         })
     }
 
-    /// The static file of the path. Errors: 404.
-    pub async fn file(&mut self) -> Result<Response, Error> {
-        let failed = |_| Error::internal("the binding ASSETS of wrangler.toml does not answer");
-        let request = worker::Request::from(self.request.clone().map_err(|_| failed(worker::Error::Infallible))?);
-        let file = self.env.assets("ASSETS").map_err(failed)?.fetch_request(request).await.map_err(failed)?;
+    /// The static file of the path. None when there is none.
+    pub async fn file(&mut self) -> Result<Option<Response>, Error> {
+        let failed = || Error::internal("the binding ASSETS of wrangler.toml does not answer");
+        let assets = self.env.assets("ASSETS").map_err(|_| failed())?;
+        let request = worker::Request::from(self.request.clone().map_err(|_| failed())?);
+        let file = assets.fetch_request(request).await.map_err(|_| failed())?;
         if file.status_code() == 404 {
-            return Err(routes::path_unknown());
+            return Ok(None);
         }
-        Ok(Response::file(self.file.insert(file).status_code()))
+        Ok(Some(Response::file(self.file.insert(file).status_code())))
     }
 
     /// The platform's response, and the request's line in the log.

@@ -1,6 +1,6 @@
-// The Worker as it is deployed, with an eye on its database and its log: every answer also says in test-only headers how
-// many calls to D1 it took, how many rows those read and wrote, and what was logged. Request headers which the Worker
-// itself doesn't know ask for more:
+// The Worker as it is deployed, with its database and its log observed: every response also says in test-only headers
+// how many calls to D1 it took, how many rows those read and wrote, and what was logged. Request headers that the
+// Worker itself doesn't know ask for more:
 //   x-test-explain      the query plans of what was run
 //   x-test-d1-failure   calls to D1 fail with this text (percent-encoded), before anything was done
 //   x-test-d1-lost      the same, after everything was done

@@ -1,9 +1,9 @@
 // Authentication: middleware that looks up the bearer token by its hash and checks the scope.
 import { eq } from "drizzle-orm";
 import { createMiddleware } from "hono/factory";
+import type { App } from "./app.ts";
 import { ApiError } from "./errors.ts";
 import { base62 } from "./ids.ts";
-import type { App } from "./index.ts";
 import { limited } from "./limits.ts";
 import { tokens } from "./schema.ts";
 

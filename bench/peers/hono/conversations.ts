@@ -1,10 +1,10 @@
 // /v1/conversations
 import { and, asc, desc, eq, gt, isNotNull, isNull, lt, type SQL } from "drizzle-orm";
 import { Hono } from "hono";
+import type { App } from "./app.ts";
 import { authenticate } from "./auth.ts";
 import { ApiError, missing } from "./errors.ts";
 import { newId } from "./ids.ts";
-import type { App } from "./index.ts";
 import { respond, show } from "./paging.ts";
 import { conversationColumns, conversations } from "./schema.ts";
 import { body, conversationChanges, conversationsQuery, newConversation, query } from "./validation.ts";

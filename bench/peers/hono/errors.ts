@@ -1,7 +1,7 @@
 // The error object: the body of every response that is not a 2xx.
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { App } from "./index.ts";
+import type { App } from "./app.ts";
 
 export class ApiError extends Error {
   readonly status: ContentfulStatusCode;

@@ -5,24 +5,12 @@ import { drizzle } from "drizzle-orm/d1";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { requestId } from "hono/request-id";
+import type { App } from "./app.ts";
 import conversations from "./conversations.ts";
 import { ApiError, onError } from "./errors.ts";
-import { type Limit, type Limiter, limitFailures } from "./limits.ts";
+import { limitFailures } from "./limits.ts";
 import { logger } from "./logger.ts";
 import messages from "./messages.ts";
-
-type Database = ReturnType<typeof drizzle>;
-
-/** The context of the handlers. */
-export interface App {
-  Bindings: {
-    DB: Parameters<typeof drizzle>[0];
-    TOKEN_LIMIT: Limiter;
-    ADDRESS_LIMIT: Limiter;
-    LIMITS: { token: Limit; address: Limit };
-  };
-  Variables: { db: Database; accountId: number; requestId: string };
-}
 
 const app = new Hono<App>();
 

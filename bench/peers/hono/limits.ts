@@ -1,16 +1,8 @@
 // Rate limits: middleware that counts failures to authenticate by address. Requests by token are counted where the
 // token is known (auth.ts).
 import { createMiddleware } from "hono/factory";
+import type { App, Limit } from "./app.ts";
 import { ApiError } from "./errors.ts";
-import type { App } from "./index.ts";
-
-export interface Limiter {
-  limit(options: { key: string }): Promise<{ success: boolean }>;
-}
-export interface Limit {
-  limit: number;
-  period: number;
-}
 
 export const limitFailures = createMiddleware<App>(async (c, next) => {
   await next();

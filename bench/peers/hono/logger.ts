@@ -1,7 +1,7 @@
 // One structured line in the log for each request.
 import { createMiddleware } from "hono/factory";
 import { routePath } from "hono/route";
-import type { App } from "./index.ts";
+import type { App } from "./app.ts";
 
 export const logger = createMiddleware<App>(async (c, next) => {
   await next();

@@ -1,10 +1,10 @@
 // /v1/messages
 import { and, asc, desc, eq, gt, lt } from "drizzle-orm";
 import { Hono } from "hono";
+import type { App } from "./app.ts";
 import { authenticate } from "./auth.ts";
 import { ApiError, missing } from "./errors.ts";
 import { newId } from "./ids.ts";
-import type { App } from "./index.ts";
 import { respond, show } from "./paging.ts";
 import { conversations, messageColumns, messages } from "./schema.ts";
 import { body, messagesQuery, newMessage, query } from "./validation.ts";
