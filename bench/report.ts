@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { CASES, GOALS, GROWTH } from "./cases.ts";
 import { chart } from "./chart.ts";
 import { median } from "./figures.ts";
-import type { Results, Times } from "./results.ts";
+import type { Measured, Results, Times } from "./results.ts";
 
 const here = new URL("./", import.meta.url);
 const BEGIN = "<!-- results: written by npm run bench -->";
