@@ -13,7 +13,7 @@ pub enum By {
 }
 
 /// How many requests one token or one address may make.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Limit {
     /// So many requests,
     pub limit: u32,

@@ -5,6 +5,7 @@ import "./support/tight_limit.ts";
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account, grant } from "./support/accounts.ts";
+import { gate } from "./support/database.ts";
 import { assertError } from "./support/expectations.ts";
 import { api, keyed, send } from "./support/http.ts";
 import { mistakesOf, sendMistake } from "./support/mistakes.ts";
@@ -148,4 +149,16 @@ test("wrangler.toml tells callers the limits that it sets", () => {
   );
   const { token, address } = (config.vars as { LIMITS: Record<string, object> }).LIMITS;
   assert.deepEqual(set, { TOKEN_LIMIT: { ...token }, ADDRESS_LIMIT: { ...address } });
+});
+
+test("a limit that wrangler.toml does not describe is a 500 that says so in the log, and no trap", async () => {
+  const alice = await account();
+  const { headers, reached, open } = gate();
+  const beside = alice.get(COLLECTION, undefined, headers);
+  await reached();
+  const answer = await alice.get(COLLECTION, undefined, { "x-test-limiters": "undocumented" });
+  assertError(answer, 500, "internal_error");
+  assert.match(answer.log.cause, /LIMITS/);
+  await open();
+  assert.equal((await beside).status, 200);
 });

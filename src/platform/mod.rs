@@ -62,16 +62,16 @@ extern "C" {
     fn address_limit(this: &Bindings) -> Option<Limiter>;
     /// The variable `LIMITS`: what the limiters are set to.
     #[wasm_bindgen(method, getter, js_name = LIMITS)]
-    fn limits(this: &Bindings) -> LimitsVariable;
+    fn limits(this: &Bindings) -> Option<LimitsVariable>;
 
     type Database;
     type Limiter;
 
     type LimitsVariable;
     #[wasm_bindgen(method, getter)]
-    fn token(this: &LimitsVariable) -> LimitVariable;
+    fn token(this: &LimitsVariable) -> Option<LimitVariable>;
     #[wasm_bindgen(method, getter)]
-    fn address(this: &LimitsVariable) -> LimitVariable;
+    fn address(this: &LimitsVariable) -> Option<LimitVariable>;
     type LimitVariable;
     #[wasm_bindgen(method, getter)]
     fn limit(this: &LimitVariable) -> u32;
@@ -184,12 +184,16 @@ impl Incoming {
         let Some(limiter) = limiter else { return Ok(()) };
         match allows(&limiter, key).await {
             Ok(allowed) if allowed.is_falsy() => {
-                let limits = bindings.limits();
-                let limit = match by {
+                let limit = bindings.limits().and_then(|limits| match by {
                     By::Token => limits.token(),
                     By::Address => limits.address(),
-                };
-                Err(limits::exceeded(by, Limit { limit: limit.limit(), period: limit.period() }))
+                });
+                Err(match limit {
+                    Some(limit) => limits::exceeded(by, Limit { limit: limit.limit(), period: limit.period() }),
+                    None => {
+                        Error::internal("wrangler.toml has no variable LIMITS that says what the limiters are set to")
+                    }
+                })
             }
             _ => Ok(()),
         }

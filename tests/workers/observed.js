@@ -10,7 +10,8 @@
 //   x-test-gate-after   the same, after everything was done
 //   x-test-reached      goes past the Worker: answers once a call waits at the gate of this name
 //   x-test-open         goes past the Worker: opens the gate of this name
-//   x-test-limiters     the rate limiters are "full", "failing", or there are none: "absent"
+//   x-test-limiters     the rate limiters are "full", also without the variable LIMITS: "undocumented", "failing", or
+//                       there are none: "absent"
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
 //   x-test-trap         the wasm traps, as TRAPS below says
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
@@ -105,11 +106,12 @@ function observeLimits(env, headers) {
       asked.push([name, options.key]);
       if (arrived !== null) happen(`reached ${arrived}`);
       if (state === "failing") throw new Error("no limiter");
-      return state === "full" ? { success: false } : env[name].limit(options);
+      return state === "full" || state === "undocumented" ? { success: false } : env[name].limit(options);
     },
   });
   const limiter = (name) => [name, state === "absent" ? undefined : watch(name)];
-  return [Object.fromEntries(["TOKEN_LIMIT", "ADDRESS_LIMIT"].map(limiter)), asked];
+  const limits = state === "undocumented" ? undefined : env.LIMITS;
+  return [{ ...Object.fromEntries(["TOKEN_LIMIT", "ADDRESS_LIMIT"].map(limiter)), LIMITS: limits }, asked];
 }
 
 /** Ways in which the wasm traps, given the bindings that the Worker gets. */
