@@ -63,7 +63,7 @@ CREATE TABLE conversations (
   ) VIRTUAL,
   PRIMARY KEY (account_id, id),
   CHECK (contact_id IS NOT NULL OR group_id IS NOT NULL),
-  -- Only a message of this very conversation can be pinned, whoever writes the row.
+  -- Only a message of this conversation can be pinned, no matter which statement writes the row.
   FOREIGN KEY (account_id, id, pinned_message_id) REFERENCES messages (account_id, conversation_id, id)
 ) STRICT, WITHOUT ROWID;
 

@@ -16,7 +16,7 @@ ALTER TABLE messages ADD COLUMN object TEXT GENERATED ALWAYS AS (
 -- A message by its id alone, and all messages of an account in order of creation.
 CREATE UNIQUE INDEX messages_by_id ON messages (account_id, id);
 
--- A deleted message is un-pinned by the database itself, whoever deletes it: the foreign key of pinned_message_id
+-- The database unpins a deleted message, no matter which statement deletes it: the foreign key of pinned_message_id
 -- refuses to let a pin outlive its message, this trigger lets go of it first.
 CREATE TRIGGER messages_unpin BEFORE DELETE ON messages
 BEGIN

@@ -1,4 +1,4 @@
--- What lets a caller retry, notice that somebody was faster, and manage its tokens.
+-- Idempotency keys, entity tags, and tokens that are managed through the API.
 
 -- The request that changed a row last; null when none did since the one that made it, whose id the row has for its own.
 -- The tag names the state that the row is in: the object's ETag (RFC 9110, section 8.8.3).
@@ -17,7 +17,7 @@ BEGIN
   WHERE account_id = OLD.account_id AND id = OLD.conversation_id AND pinned_message_id = OLD.id;
 END;
 
--- A token by its id within its account: unique, so that nothing but the one entry is read, whoever else has which.
+-- A token by its id within its account. Unique, so that only its own entry is read.
 DROP INDEX tokens_by_account;
 CREATE UNIQUE INDEX tokens_by_account ON tokens (account_id, id);
 
