@@ -28,7 +28,8 @@ impl Key {
 
     /// Reads the header, bare or as a quoted string (RFC 8941, section 3.3.3): `a` and `"a"` are the same key.
     pub fn parse(value: &str) -> Result<Self, Error> {
-        let invalid = || Error::invalid(Self::HEADER, "1 to 255 printable ASCII characters, bare or in double quotes");
+        let invalid =
+            || Error::invalid(Self::HEADER, "1 to 255 printable ASCII characters, with or without double quotes");
         let value = value.trim_matches(SPACE);
         let key = match value.strip_prefix('"') {
             None => value.to_owned(),

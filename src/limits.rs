@@ -28,7 +28,8 @@ pub fn exceeded(by: By, Limit { limit, period }: Limit) -> Error {
         By::Address => ("address", "requests without a valid token from this address"),
     };
     let message = format!(
-        "Too many {what}: the limit is {limit} in {period} seconds. Wait for the seconds that Retry-After says."
+        "Too many {what}: the limit is {limit} in {period} seconds. Wait the number of seconds in the Retry-After \
+         header."
     );
     Error::new(Code::RateLimited, message)
         .with_header("retry-after", period.to_string())

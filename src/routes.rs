@@ -121,7 +121,7 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
 pub fn path_unknown() -> Error {
     Error::new(
         Code::PathUnknown,
-        "No endpoint has this path. The API is under /v1/conversations, /v1/messages and /v1/tokens, without a \
+        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages or /v1/tokens and have no \
          trailing slash.",
     )
 }
@@ -142,7 +142,7 @@ fn options_or_refusal(method: &str, methods: &[&str]) -> Result<Destination, Err
     if method == "OPTIONS" {
         return Ok(Destination::Options(allow));
     }
-    let message = ["This path has no such method. Supported: ", &allow, "."].concat();
+    let message = ["This path does not support the method. Supported: ", &allow, "."].concat();
     Err(Error::new(Code::MethodNotAllowed, message).with_header("allow", allow))
 }
 

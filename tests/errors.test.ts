@@ -89,7 +89,7 @@ test("a 404 names the kind of object, and a wrong message its length", async () 
   assert.match((await alice.get(messageItem(NO_ID))).json.message, /\bmessage\b/i);
   assert.match(
     (await alice.post(MESSAGES, { conversation_id: NO_ID, message: "Hello" })).json.message,
-    /conversation_id.*exist/,
+    /conversation.*`conversation_id`.*deleted/,
   );
   assert.match(
     (await alice.post(MESSAGES, { conversation_id: NO_ID, message: "" })).json.message,

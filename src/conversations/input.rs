@@ -106,7 +106,7 @@ const RECENCY_DIGITS: usize = 12;
 
 /// The positions of `conversations.recency`.
 const RECENCIES: Positions = Positions {
-    expected: "a cursor from the Link header (with sort=last_active_at an id alone is not a valid cursor)",
+    expected: "a cursor from the Link header of another page (with sort=last_active_at an id is not a valid cursor)",
     well_formed: |text| {
         text.split_at_checked(RECENCY_DIGITS)
             .is_some_and(|(activity, id)| activity.bytes().all(|byte| byte.is_ascii_digit()) && Id::parse(id).is_some())

@@ -28,7 +28,8 @@ impl Condition {
         if value.trim_matches(SPACE) == "*" {
             return Ok(Self::Any);
         }
-        let invalid = || Error::invalid(header, "*, or tags as in ETag: in double quotes, separated by commas");
+        let invalid =
+            || Error::invalid(header, "* or a list of ETags, each with its double quotes, separated by commas");
         let mut tags = String::new();
         let mut rest = value;
         loop {
@@ -72,8 +73,8 @@ pub fn precondition_failed(tag: &str) -> Error {
     Error::for_param(
         Code::PreconditionFailed,
         "If-Match",
-        "The object changed since you read it: `If-Match` does not match its ETag. Nothing was written. Retrieve the \
-         object, then send the change again with the ETag of this response.",
+        "`If-Match` does not match the current ETag of the object, and nothing was changed. The object may have \
+         changed since you read it. Retrieve it again, then repeat the request with the ETag of that response.",
     )
     .with_tag(tag)
 }

@@ -140,7 +140,7 @@ impl Error {
 
     /// The id in an attribute names no object of this account.
     pub fn reference_missing(param: &str, resource: &str) -> Self {
-        let message = ["`", param, "` names no ", resource, " that exists; it may have been deleted."].concat();
+        let message = ["No ", resource, " has the id in `", param, "`. It may have been deleted."].concat();
         Self::for_param(Code::ResourceMissing, param, message)
     }
 

@@ -192,7 +192,7 @@ impl Attributes {
     /// Adds an attribute. Errors when it is there already.
     pub fn insert(&mut self, name: String, value: Value) -> Result<(), Error> {
         if self.0.iter().any(|(sent, _)| *sent == name) {
-            let message = [&quoted(&name, "Parameter"), " was sent twice. Send it once."].concat();
+            let message = [&quoted(&name, "Parameter"), " was sent more than once. Send it once."].concat();
             return Err(Error::for_param(Code::ParameterDuplicate, &name, message));
         }
         self.0.push((name, value));
@@ -216,7 +216,7 @@ impl Attributes {
             names => ["Supported: ", &names.join(", "), "."].concat(),
         };
         Err(if T::READ_ONLY.contains(&name.as_str()) {
-            let message = [&quoted(name, "Parameter"), " is read-only. ", &supported].concat();
+            let message = [&quoted(name, "Parameter"), " can't be set here. ", &supported].concat();
             Error::for_param(Code::ParameterImmutable, name, message)
         } else {
             let message = [&quoted(name, "Unknown parameter"), ". ", &supported].concat();
@@ -232,7 +232,7 @@ fn quoted(name: &str, noun: &str) -> String {
 }
 
 fn malformed_encoding(name: &str) -> Error {
-    let rule = " must be percent-encoded UTF-8: each % is followed by two hexadecimal digits.";
+    let rule = " is not valid percent-encoded UTF-8. Write a literal % as %25.";
     Error::for_param(Code::ParameterInvalid, name, [&quoted(name, "Parameter"), rule].concat())
 }
 

@@ -32,15 +32,9 @@ enum MediaType {
 }
 
 fn media_type(head: &Head) -> Result<MediaType, Error> {
-    let unsupported = || {
-        Error::new(
-            Code::MediaTypeUnsupported,
-            "The body must be a form (Content-Type: application/x-www-form-urlencoded) or JSON \
-             (Content-Type: application/json), in UTF-8 and without a Content-Encoding.",
-        )
-    };
+    let unsupported = |message| Error::new(Code::MediaTypeUnsupported, message);
     if head.content_encoding.as_deref().is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(unsupported());
+        return Err(unsupported("Content-Encoding is not supported. Send the body uncompressed."));
     }
     let mut parts = head.content_type.as_deref().unwrap_or_default().split(';').map(|part| part.trim_matches(SPACE));
     let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
@@ -48,26 +42,28 @@ fn media_type(head: &Head) -> Result<MediaType, Error> {
         let parameter = parameter.to_ascii_lowercase();
         let charset = parameter.strip_prefix("charset").map(|rest| rest.trim_start_matches(SPACE));
         if charset.is_some_and(|charset| charset != "=utf-8" && charset != "=\"utf-8\"") {
-            return Err(unsupported());
+            return Err(unsupported("The charset of the body must be UTF-8."));
         }
     }
     match essence.as_str() {
         "application/x-www-form-urlencoded" => Ok(MediaType::Form),
         "application/json" => Ok(MediaType::Json),
-        _ => Err(unsupported()),
+        _ => Err(unsupported(
+            "The body must be a form (Content-Type: application/x-www-form-urlencoded) or JSON (Content-Type: \
+             application/json).",
+        )),
     }
 }
 
 fn of_json(bytes: &[u8]) -> Result<Attributes, Error> {
     let Object(members) = serde_json::from_slice(bytes).map_err(|error| {
-        Error::new(
-            Code::BodyMalformed,
-            format!(
-                "The body must be one JSON object in UTF-8. It is not valid at line {}, column {}.",
-                error.line(),
-                error.column()
-            ),
-        )
+        let message = if error.is_data() {
+            "The body must be a JSON object, for example {\"name\": \"value\"}.".to_owned()
+        } else {
+            let (line, column) = (error.line().to_string(), error.column().to_string());
+            ["The body is not valid JSON in UTF-8 at line ", &line, ", column ", &column, "."].concat()
+        };
+        Error::new(Code::BodyMalformed, message)
     })?;
     let mut attributes = Attributes::default();
     for (name, value) in members {

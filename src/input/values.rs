@@ -21,7 +21,7 @@ macro_rules! display {
 display!(Reference, Text, Name);
 
 impl Attribute for bool {
-    const EXPECTED: &str = "true or false";
+    const EXPECTED: &str = "true or false (in JSON without quotes)";
 
     fn parse(value: &Value) -> Option<Self> {
         match value {
@@ -45,8 +45,8 @@ impl Attribute for Id {
 }
 
 impl Attribute for Scopes {
-    const EXPECTED: &str = "one or more of these, separated by spaces: conversations:read, conversations:write, \
-                            messages:read, messages:write, tokens:write";
+    const EXPECTED: &str = "one or more of these, each once, separated by spaces: conversations:read, \
+                            conversations:write, messages:read, messages:write, tokens:write";
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_text().and_then(Self::parse)
@@ -68,7 +68,7 @@ impl Timestamp {
 }
 
 impl Attribute for Timestamp {
-    const EXPECTED: &str = "a time in whole seconds since 1970, from 0 to 253402300799";
+    const EXPECTED: &str = "a Unix time: a whole number of seconds from 0 to 253402300799 (in JSON without quotes)";
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_integer().filter(|seconds| (0..=Self::MAX).contains(seconds)).map(Self)
@@ -81,7 +81,7 @@ impl Attribute for Timestamp {
 pub struct Reference(String);
 
 impl Attribute for Reference {
-    const EXPECTED: &str = "1 to 64 characters of A-Z, a-z, 0-9, _ and -";
+    const EXPECTED: &str = "a string of 1 to 64 characters: A-Z, a-z, 0-9, _ and -";
 
     fn parse(value: &Value) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -95,7 +95,7 @@ impl Attribute for Reference {
 pub struct Text(String);
 
 impl Attribute for Text {
-    const EXPECTED: &str = "text of 1 to 10,000 characters without NUL";
+    const EXPECTED: &str = "a string of 1 to 10,000 characters without NUL (U+0000)";
 
     fn parse(value: &Value) -> Option<Self> {
         let text = value.as_text()?;
@@ -109,7 +109,7 @@ impl Attribute for Text {
 pub struct Name(String);
 
 impl Attribute for Name {
-    const EXPECTED: &str = "text of 1 to 64 characters without control characters, for example what the token is for";
+    const EXPECTED: &str = "a string of 1 to 64 characters without control characters";
 
     fn parse(value: &Value) -> Option<Self> {
         let breaks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');

@@ -45,8 +45,9 @@ impl Failure {
 
     /// What the caller learns.
     pub fn into_error(self) -> Error {
-        const MESSAGE: &str = "The database did not answer. It is unknown whether a change was made. Retry after the \
-                               seconds that Retry-After says; a POST with an Idempotency-Key can be retried safely.";
+        const MESSAGE: &str = "The database did not answer. It is unknown whether a change was made. Wait the number \
+                               of seconds in the Retry-After header, then retry. A POST with an Idempotency-Key can be \
+                               retried safely.";
         let unavailable = |seconds, cause| {
             Error::new(Code::DatabaseUnavailable, MESSAGE).with_header("retry-after", seconds).with_cause(cause)
         };

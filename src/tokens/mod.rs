@@ -36,7 +36,7 @@ pub fn list(mut request: Request) -> Result<Query, Error> {
 pub fn retrieve(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    Ok(Query::retrieve(sql::retrieve(&id), request.if_none_match, missing))
+    Ok(Query::retrieve(sql::retrieve(&id), request.if_none_match, || Error::resource_missing("token")))
 }
 
 /// `POST /v1/tokens`
@@ -44,7 +44,7 @@ pub fn create(mut request: Request) -> Result<Query, Error> {
     let (Nothing, body) = request.inputs::<_, Create>()?;
     let expires_at = body.expires_at.value();
     if expires_at.map(Timestamp::seconds).is_some_and(|end| end <= request.now) {
-        return Err(Error::invalid("expires_at", "a time in the future, in whole seconds since 1970, or null"));
+        return Err(Error::invalid("expires_at", "a Unix time in the future, in whole seconds, or null"));
     }
     let (parent, salt) = (request.token.ok_or_else(token_invalid)?, salt()?);
     let identity = request.identity.of(&parent.hash());
@@ -77,11 +77,15 @@ pub fn revoke(mut request: Request) -> Result<Query, Error> {
 /// The one response that shows a new token, which is derived from `parent`, the token that asked for it.
 fn reveal(parent: &Token, rows: &Rows) -> Result<Response, Error> {
     match rows.outcome.as_deref().ok_or_else(missing)? {
-        "scopes" => Err(token_too_weak("scopes", "A token can't create one with scopes that it lacks itself.")),
+        "scopes" => Err(token_too_weak(
+            "scopes",
+            "This token lacks some of these scopes. A token can create only tokens with scopes that it has. Ask for \
+             fewer scopes, or use a token that has them.",
+        )),
         "stronger" => Err(token_too_weak(
             "id",
-            "A token can't rotate one that can do more, or for longer, than it can itself. Use a token that can do as \
-             much.",
+            "The token in the path has more scopes, or expires later, than the token that sends this request. Use a \
+             token with the same scopes and the same or a later expiry.",
         )),
         "expires_at" => Err(Error::for_param(
             Code::ParameterInvalid,
@@ -110,5 +114,6 @@ fn salt() -> Result<String, Error> {
 }
 
 fn missing() -> Error {
-    Error::resource_missing("valid token")
+    const MESSAGE: &str = "No active token has this id. It may be revoked or expired, or the id may be wrong.";
+    Error::new(Code::ResourceMissing, MESSAGE)
 }
