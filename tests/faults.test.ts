@@ -467,7 +467,6 @@ test("a transaction that fails at the deletion of another account's expired key 
     key: "old",
     fingerprint: "0".repeat(64),
     request_id: randomId(),
-    answer: null,
     expires_at: 1,
   });
   await givingUp("BEFORE DELETE ON idempotency_keys", `OLD.account_id = ${bob.id}`, async () => {
