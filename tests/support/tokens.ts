@@ -16,7 +16,6 @@ export const SCOPES: Record<string, number> = {
 export const READ = 1;
 export const WRITE = 2;
 export const MESSAGES_READ = 4;
-export const MESSAGES_WRITE = 8;
 export const TOKENS = 16;
 export const ALL = Object.values(SCOPES).reduce((all, bit) => all | bit);
 
