@@ -418,9 +418,11 @@ interface Message extends Turn {
   updated_at: number | null;
 }
 
-/** A conversation's messages, and the time when it was last opened. */
+const inMilliseconds = (seconds: number | null) => (seconds === null ? null : 1000 * seconds);
+
+/** A conversation's messages, and the times when it was last opened and when it last received a message. */
 function messagesOf({ others, created_at, last_active_at, messages, unread }: Conversation) {
-  if (last_active_at === null) return { messages: [], last_opened_at: null };
+  if (last_active_at === null) return { messages: [], last_opened_at: null, last_received_at: null };
   const exchanges: Turn[][] = [];
   const endless = talk(others);
   for (let count = 0; count < messages; count += exchanges.at(-1)!.length) exchanges.push(endless.next().value);
@@ -446,6 +448,7 @@ function messagesOf({ others, created_at, last_active_at, messages, unread }: Co
   const last_opened_at = unread === undefined ? last_active_at : turns.at(-last - 1)!.at + 60;
   return {
     last_opened_at,
+    last_received_at: turns.findLast(({ contact_id }) => contact_id !== null)?.at ?? null,
     messages: turns.map(
       ({ at, ...turn }): Message => ({
         id: idOf(at),
@@ -487,8 +490,9 @@ await command(USAGE, async (args) => {
       pinned_message_id: pins ? said.messages[said.messages.length >> 1]!.id : null,
       is_pinned: Number(is_pinned ?? false),
       is_muted: Number(is_muted ?? false),
-      last_active_at,
-      last_opened_at: said.last_opened_at,
+      last_active_ms: inMilliseconds(last_active_at),
+      last_opened_ms: inMilliseconds(said.last_opened_at),
+      last_received_ms: inMilliseconds(said.last_received_at),
       created_at,
       archived_at: archived_at ?? null,
     });

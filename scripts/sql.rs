@@ -61,16 +61,15 @@ fn query(head: &Head, form: &str) -> Result<(Caller, Query), Error> {
     let Destination::Endpoint(endpoint) = routes::find(head)? else { return Err(routes::path_unknown()) };
     let caller = Caller::authenticate(head.authorization.as_deref(), endpoint.scope)?;
     let id = Id::new(1000 * NOW.unsigned_abs()).map_err(|error| Error::internal(error.to_string()))?;
-    let request = Request::parse(head, &endpoint.id, &caller, form.as_bytes(), &id, NOW)?;
+    let request = Request::parse(head, &endpoint.id, &caller, form.as_bytes(), &id)?;
     Ok((caller, (endpoint.handler)(request)?))
 }
 
 fn print(method: &str, path: &str, caller: &Caller, query: &Query) {
     for (index, statement) in query.statements.iter().enumerate() {
-        let answers = if index == query.answer { ", answers" } else { "" };
-        println!("-- {method} {path}, statement {}{answers}", index + 1);
+        println!("-- {method} {path}, statement {}", index + 1);
         let scope = caller.scope.map_or(0, |scope| scope.bit());
-        let mut parameters = vec![caller.hash.as_str().into(), NOW.into(), scope.into()];
+        let mut parameters = vec![caller.hash.as_str().into(), scope.into()];
         parameters.extend_from_slice(&statement.parameters);
         let mut sql = statement.sql.to_string();
         // From the last one on: `?1` is the beginning of `?10`.

@@ -1,9 +1,11 @@
-//! Ids that sort by time of creation, and the base62 they are written in.
+//! Ids, and the base62 they are written in. A request's own id is made here. An object's id is made in SQL, in the
+//! transaction that creates the object (`clock.rs`).
 
 use std::{cell::RefCell, fmt};
 
-/// The digits of base62, in the order in which SQLite and every byte-wise comparison sort them.
-const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+use crate::clock::digits;
+
+const DIGITS: &[u8] = digits!().as_bytes();
 
 /// 62^7: seven digits hold milliseconds until the year 2081.
 const TIME_DIGITS: usize = 7;

@@ -15,7 +15,7 @@ use crate::{
         response::Response,
     },
     id::Id,
-    query::{Parameter, Query, Rows, Statement, as_caller},
+    query::{Parameter, Query, Rows, Statement, answer, as_caller},
 };
 
 /// Tells a retry of a request from another request: 1 to 255 printable ASCII characters.
@@ -56,7 +56,7 @@ fn unquoted(rest: &str) -> Option<String> {
 /// What a request that creates something is known by.
 #[derive(Debug)]
 pub struct Identity {
-    /// Its own id, which the object that it creates gets too.
+    /// Its own id, whose random part the id of the object that it creates ends with.
     pub request_id: Id,
     /// Its key, if it was sent with one, and the fingerprint of its content.
     pub key: Option<(Key, String)>,
@@ -78,8 +78,8 @@ impl Identity {
         Self { key: self.key.map(|(key, fingerprint)| (key, of_token(fingerprint))), ..self }
     }
 
-    /// A statement of a creation: `?4` the key and `?5` the fingerprint, both null without a key, `?6` the request's
-    /// id. Its own parameters come after those, from `?7` on. One that writes does so only [`unless_replayed!`].
+    /// A statement of a creation: `?3` the key and `?4` the fingerprint, both null without a key, `?5` the request's
+    /// id. Its own parameters come after those, from `?6` on. One that writes does so only [`unless_replayed!`].
     pub fn statement(&self, sql: &'static str, parameters: impl IntoIterator<Item = Parameter>) -> Statement {
         let (key, fingerprint) = match &self.key {
             Some((Key(key), fingerprint)) => (Parameter::from(key.as_str()), Parameter::from(fingerprint.as_str())),
@@ -98,50 +98,51 @@ macro_rules! unless_replayed {
     SELECT 1 FROM idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
     WHERE keys.account_id = ",
             $account,
-            " AND keys.key = +?4 AND keys.expires_at > ?2
+            " AND keys.key = +?3
   )"
         )
     };
 }
 pub(crate) use unless_replayed;
 
-/// Stores the key for a day with what the answering statement finds, which is put in front. A key that has expired
-/// gives way.
-const REMEMBER: &str = "
-INSERT INTO idempotency_keys
-  (account_id, key, fingerprint, request_id, outcome, position, tag, object, expires_at)
-SELECT account, ?4, ?5, ?6, outcome, position, tag, object, ?2 + 86400
-FROM answer
-WHERE account > 0
-ON CONFLICT (account_id, key) DO UPDATE SET -- PRIMARY KEY (account_id, key)
-  fingerprint = excluded.fingerprint,
-  request_id = excluded.request_id,
-  outcome = excluded.outcome,
-  position = excluded.position,
-  tag = excluded.tag,
-  object = excluded.object,
-  expires_at = excluded.expires_at
-WHERE idempotency_keys.expires_at <= ?2";
-
-/// Removes two keys that have expired, of whatever account. Each request with a key adds one: so the table holds the
-/// keys of a day, and never more of older ones than there were at once.
+/// Removes the request's key (`?3`) if it has expired, and two other expired keys, of whatever account. Each request with a key
+/// adds one: so the table holds the keys of a day, and never more of older ones than there were at once. It runs first:
+/// to the statements after it a key that exists is one that counts.
 const REMOVE_EXPIRED: &str = as_caller!(
     "
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)
 WHERE (account_id, key) IN (
-    SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
-    WHERE expires_at <= ?2
-    ORDER BY expires_at LIMIT 2
+    SELECT account_id, ?3 FROM caller
+    UNION ALL
+    SELECT account_id, key FROM (
+      SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
+      WHERE expires_at <= unixepoch()
+      ORDER BY expires_at LIMIT 2
+    )
   )
+  AND expires_at <= unixepoch()
   AND EXISTS (SELECT 1 FROM caller WHERE caller.account_id > 0)"
 );
 
+/// Stores the key for a day with what the answering statement finds, which is put in front, unless it is stored.
+const REMEMBER: &str = "
+INSERT INTO idempotency_keys
+  (account_id, key, fingerprint, request_id, outcome, position, tag, object, expires_at)
+SELECT account, ?3, ?4, ?5, outcome, position, tag, object, unixepoch() + 86400
+FROM answer
+WHERE account > 0
+ON CONFLICT (account_id, key) DO NOTHING -- PRIMARY KEY (account_id, key)";
+
 /// What is stored under the key, and whether this very request stored it.
-const RECALL: &str = crate::query::answer!(
-    "CASE WHEN fingerprint <> ?5 THEN 'reused' WHEN request_id = +?6 THEN 'first' ELSE 'replayed' END AS replay,
+const RECALL: &str = answer!(
+    after "(
+    SELECT request_id FROM idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
+    WHERE keys.account_id = tokens.account_id AND keys.key = +?3
+  ) = ?5",
+    "CASE WHEN fingerprint <> ?4 THEN 'reused' WHEN request_id = +?5 THEN 'first' ELSE 'replayed' END AS replay,
   outcome, position, tag, object",
     "LEFT JOIN idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
-  ON keys.account_id = caller.account_id AND keys.key = +?4"
+  ON keys.account_id = caller.account_id AND keys.key = +?3"
 );
 
 /// A creation: `writes`, which do nothing when the key is stored already, then `answer`. With a key, the response is
@@ -153,20 +154,20 @@ pub fn create(
     afterwards: Option<Statement>,
     render: impl FnOnce(Rows) -> Result<Response, Error> + 'static,
 ) -> Query {
-    let keyed = identity.key.is_some();
-    let mut statements: Vec<Statement> = writes.into_iter().collect();
-    if keyed {
-        let remember = ["WITH answer AS (\n", &answer.sql, "\n)", REMEMBER].concat();
-        statements.push(Statement::new(remember, answer.parameters));
-        statements.push(Statement::new(REMOVE_EXPIRED, []));
-        statements.push(identity.statement(RECALL, []));
-    } else {
-        statements.push(answer);
-    }
-    let answer = statements.len() - 1;
+    let writes = writes.into_iter();
+    let mut statements: Vec<Statement> = match &identity.key {
+        None => writes.chain([answer]).collect(),
+        Some((Key(key), _)) => {
+            let remember = ["WITH answer AS (\n", &answer.sql, "\n)", REMEMBER].concat();
+            let remove_expired = Statement::new(REMOVE_EXPIRED, [key.as_str().into()]);
+            let remember = [Statement::new(remember, answer.parameters), identity.statement(RECALL, [])];
+            [remove_expired].into_iter().chain(writes).chain(remember).collect()
+        }
+    };
     statements.extend(afterwards);
+    let keyed = identity.key.is_some();
     let render = move |rows| if keyed { recall(rows, render) } else { render(rows) };
-    Query { statements, answer, limit: 1, repeatable: keyed, render: Box::new(render) }
+    Query { statements, limit: 1, repeatable: keyed, render: Box::new(render) }
 }
 
 /// The response to what [`RECALL`] found.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+mod clock;
 pub mod conversations;
 pub mod health;
 pub mod http;
@@ -59,7 +60,7 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     let body = request.body(endpoint.max_body).await;
     // Only a caller with a valid token learns what is wrong with its request: so even a refusal asks D1.
     let query = body
-        .and_then(|body| Request::parse(&request.head, &endpoint.id, &caller, &body, &request.id, request.now))
+        .and_then(|body| Request::parse(&request.head, &endpoint.id, &caller, &body, &request.id))
         .and_then(endpoint.handler)
         .unwrap_or_else(Query::refusal);
     let rows = request.run(&caller, &query).await?;

@@ -1,11 +1,10 @@
 //! What a request asks of the database: statements, run in one round trip and one transaction, and how the rows that
 //! they find become a response.
 //!
-//! Every statement begins with the caller ([`as_caller!`]), in its first three parameters: `?1` the token's hash, `?2`
-//! the time in seconds, `?3` the bit of the scope that the endpoint needs. So with a bad token every statement does
-//! nothing.
+//! Every statement begins with the caller ([`as_caller!`]), in its first two parameters: `?1` the token's hash, `?2` the
+//! bit of the scope that the endpoint needs. So with a bad token every statement does nothing.
 //!
-//! One of the statements answers. Its columns are those of [`Rows`]:
+//! The first statement that finds rows answers. Its columns are those of [`Rows`]:
 //! - `account`: the account's id, negative when the token lacks the scope. No row at all, or NULL: the token is not
 //!   valid.
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
@@ -29,14 +28,25 @@ use crate::{
 
 /// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, so
 /// that it matches no row.
+///
+/// A statement that follows a write begins with `after` and an expression that tells whether that write is there. Then
+/// the token was valid, even if it has expired between the two statements (`clock.rs`).
 macro_rules! as_caller {
     ($sql:expr) => {
+        $crate::query::as_caller!(valid "valid_until > unixepoch()", $sql)
+    };
+    (after $written:expr, $sql:expr) => {
+        $crate::query::as_caller!(valid concat!("(valid_until > unixepoch() OR ", $written, ")"), $sql)
+    };
+    (valid $valid:expr, $sql:expr) => {
         concat!(
             "\
 WITH RECURSIVE caller AS (
-  SELECT iif(scopes & ?3, account_id, -account_id) AS account_id, scopes, valid_until
+  SELECT iif(scopes & ?2, account_id, -account_id) AS account_id, scopes, valid_until
   FROM tokens -- PRIMARY KEY (hash)
-  WHERE hash = +?1 AND valid_until > ?2
+  WHERE hash = +?1 AND ",
+            $valid,
+            "
 )",
             $sql
         )
@@ -46,8 +56,11 @@ pub(crate) use as_caller;
 
 /// A statement that answers: one row for a valid token even when it finds nothing, then with NULL in all other columns.
 macro_rules! answer {
-    ($columns:expr, $found:expr) => {
-        $crate::query::as_caller!(concat!(
+    (after $written:expr, $columns:expr, $found:expr) => {
+        $crate::query::as_caller!(after $written, $crate::query::answer!(row $columns, $found))
+    };
+    (row $columns:expr, $found:expr) => {
+        concat!(
             "
 SELECT caller.account_id AS account, ",
             $columns,
@@ -55,7 +68,10 @@ SELECT caller.account_id AS account, ",
 FROM caller
 ",
             $found
-        ))
+        )
+    };
+    ($columns:expr, $found:expr) => {
+        $crate::query::as_caller!($crate::query::answer!(row $columns, $found))
     };
 }
 pub(crate) use answer;
@@ -102,17 +118,17 @@ impl<T: Into<Self>> From<Option<T>> for Parameter {
     }
 }
 
-/// One SQL statement and its parameters from `?4` on.
+/// One SQL statement and its parameters from `?3` on.
 #[derive(Clone, Debug, Serialize)]
 pub struct Statement {
     /// The whole statement.
     pub sql: Cow<'static, str>,
-    /// `?4` and after.
+    /// `?3` and after.
     pub parameters: Vec<Parameter>,
 }
 
 impl Statement {
-    /// A statement with its parameters from `?4` on.
+    /// A statement with its parameters from `?3` on.
     pub fn new(sql: impl Into<Cow<'static, str>>, parameters: impl Into<Vec<Parameter>>) -> Self {
         Self { sql: sql.into(), parameters: parameters.into() }
     }
@@ -160,8 +176,6 @@ type Render = Box<dyn FnOnce(Rows) -> Result<Response, Error>>;
 pub struct Query {
     /// In the order in which they run.
     pub statements: Vec<Statement>,
-    /// Which of them answers.
-    pub answer: usize,
     /// How many objects the response shows at most.
     pub limit: usize,
     /// Whether running it twice is the same as running it once.
@@ -173,16 +187,16 @@ pub struct Query {
 impl Query {
     /// Only reads.
     pub fn read(answer: Statement, render: impl FnOnce(Rows) -> Result<Response, Error> + 'static) -> Self {
-        Self { statements: vec![answer], answer: 0, limit: 1, repeatable: true, render: Box::new(render) }
+        Self { statements: vec![answer], limit: 1, repeatable: true, render: Box::new(render) }
     }
 
-    /// Writes, then answers with what is there afterwards.
+    /// Writes. `answer` says what is there afterwards, unless the write says so itself (RETURNING).
     pub fn write(
         write: Statement,
         answer: Statement,
         render: impl FnOnce(Rows) -> Result<Response, Error> + 'static,
     ) -> Self {
-        Self { statements: vec![write, answer], answer: 1, limit: 1, repeatable: false, render: Box::new(render) }
+        Self { statements: vec![write, answer], limit: 1, repeatable: false, render: Box::new(render) }
     }
 
     /// Retrieves an object; 304 for a caller who has its state already.
@@ -203,13 +217,13 @@ impl Query {
         })
     }
 
-    /// Looks at an object, then deletes it. The outcome is `deleted` or `outdated`.
-    pub fn delete(answer: Statement, delete: Statement, missing: fn() -> Error) -> Self {
-        let render = move |rows: Rows| match (rows.outcome.as_deref(), rows.tag(missing)?) {
+    /// Deletes an object. The outcome is `deleted`, which the deletion says itself, or what `kept` says of an object that
+    /// is still there.
+    pub fn delete(delete: Statement, kept: Statement, missing: fn() -> Error) -> Self {
+        Self::write(delete, kept, move |rows| match (rows.outcome.as_deref(), rows.tag(missing)?) {
             (Some("deleted"), _) => Ok(Response::no_content()),
             (_, tag) => Err(precondition_failed(tag)),
-        };
-        Self { statements: vec![answer, delete], answer: 0, limit: 1, repeatable: false, render: Box::new(render) }
+        })
     }
 
     /// Only asks whether the token is valid: the caller of a valid one may learn what is wrong with the request.
@@ -218,18 +232,16 @@ impl Query {
         Self::read(Statement::new(AUTHORIZE, []), |_| Err(error))
     }
 
-    /// The statements as JSON, with the first three parameters that all have. `now` is in seconds since the Unix epoch.
-    pub fn to_json(&self, caller: &Caller, now: i64) -> String {
+    /// The statements as JSON, with the first two parameters that all have.
+    pub fn to_json(&self, caller: &Caller) -> String {
         #[derive(Serialize)]
         struct Batch<'a> {
-            caller: (&'a str, i64, i64),
+            caller: (&'a str, i64),
             statements: &'a [Statement],
-            answer: usize,
             limit: usize,
         }
         let scope = caller.scope.map_or(0, |scope| scope.bit());
-        let caller = (caller.hash.as_str(), now, scope);
-        let batch = Batch { caller, statements: &self.statements, answer: self.answer, limit: self.limit };
+        let batch = Batch { caller: (caller.hash.as_str(), scope), statements: &self.statements, limit: self.limit };
         // Numbers and strings have no way to fail to serialize.
         serde_json::to_string(&batch).unwrap_or_default()
     }
@@ -274,14 +286,14 @@ mod tests {
     #[test]
     fn statements_cross_with_the_caller_first() {
         let query =
-            Query::read(Statement::new("SELECT ?4, ?5", [7.into(), Parameter::Null]), |_| Ok(Response::no_content()));
+            Query::read(Statement::new("SELECT ?3, ?4", [7.into(), Parameter::Null]), |_| Ok(Response::no_content()));
         let hash = caller().hash;
         assert_eq!(
-            query.to_json(&caller(), 5),
+            query.to_json(&caller()),
             [
                 r#"{"caller":[""#,
                 hash.as_str(),
-                r#"",5,4],"statements":[{"sql":"SELECT ?4, ?5","parameters":[7,null]}],"answer":0,"limit":1}"#
+                r#"",4],"statements":[{"sql":"SELECT ?3, ?4","parameters":[7,null]}],"limit":1}"#
             ]
             .concat()
         );

@@ -30,21 +30,12 @@ pub struct Request {
     pub identity: Identity,
     /// The caller's token. None where the endpoint needs none.
     pub token: Option<Token>,
-    /// Seconds since the Unix epoch.
-    pub now: i64,
 }
 
 impl Request {
     /// Parses query, body and headers. `If-None-Match` counts for reads, `If-Match` for updates and deletions,
     /// `Idempotency-Key` for POST.
-    pub fn parse(
-        head: &Head,
-        id: &str,
-        caller: &Caller,
-        body: &[u8],
-        request_id: &Id,
-        now: i64,
-    ) -> Result<Self, Error> {
+    pub fn parse(head: &Head, id: &str, caller: &Caller, body: &[u8], request_id: &Id) -> Result<Self, Error> {
         let header = |methods: &[&str], value: &'_ Option<String>| {
             value.clone().filter(|_| methods.contains(&head.method.as_str()))
         };
@@ -61,7 +52,6 @@ impl Request {
             if_match: Condition::parse("If-Match", if_match.as_deref())?,
             if_none_match: Condition::parse("If-None-Match", if_none_match.as_deref())?,
             identity: Identity { request_id: request_id.clone(), key: key? },
-            now,
             token: caller.token.clone(),
         })
     }

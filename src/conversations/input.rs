@@ -101,16 +101,10 @@ impl Attribute for Sort {
     }
 }
 
-/// How many digits of activity `conversations.recency` begins with, before the 16 characters of the id.
-const RECENCY_DIGITS: usize = 12;
-
-/// The positions of `conversations.recency`.
+/// The positions of `conversations.recency`: seven characters of time and an id.
 const RECENCIES: Positions = Positions {
     expected: "a cursor from the Link header of another page (with sort=last_active_at an id is not a valid cursor)",
-    well_formed: |text| {
-        text.split_at_checked(RECENCY_DIGITS)
-            .is_some_and(|(activity, id)| activity.bytes().all(|byte| byte.is_ascii_digit()) && Id::parse(id).is_some())
-    },
+    well_formed: |text| text.len() == 23 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()),
 };
 
 /// Which conversations a list shows.
@@ -156,15 +150,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_of_activity_is_twelve_digits_and_an_id() {
-        assert!((RECENCIES.well_formed)("000705103201xgQQXg3hrtjh7AvZ"));
-        for bad in [
-            "",
-            "xgQQXg3hrtjh7AvZ",
-            "00070510320xxgQQXg3hrtjh7AvZ",
-            "000705103201xgQQXg3hrtjh7Av",
-            "00070510320éxgQQXg3hrtjh7Av",
-        ] {
+    fn a_position_of_activity_is_seven_characters_and_an_id() {
+        assert!((RECENCIES.well_formed)("Vc1PzsGxgQQXg3hrtjh7AvZ"));
+        for bad in
+            ["", "xgQQXg3hrtjh7AvZ", "Vc1PzsGxgQQXg3hrtjh7AvZ0", "Vc1Pzs-xgQQXg3hrtjh7AvZ", "Vc1PzéxgQQXg3hrtjh7AvZ"]
+        {
             assert!(!(RECENCIES.well_formed)(bad), "{bad}");
         }
     }

@@ -72,8 +72,8 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
 pub fn delete(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    let (answer, delete) = sql::delete(&id, &request.if_match);
-    Ok(Query::delete(answer, delete, missing))
+    let (delete, kept) = sql::delete(&id, &request.if_match);
+    Ok(Query::delete(delete, kept, missing))
 }
 
 fn missing() -> Error {

@@ -1,7 +1,8 @@
 //! The SQL of conversations, each statement whole but for the caller ([`as_caller!`]), with the index it rides on.
-//! What `?1` to `?3` and the columns of an answer are: `query.rs`.
+//! What `?1`, `?2` and the columns of an answer are: `query.rs`.
 
 use crate::{
+    clock::{moment, new_id, now_ms},
     conversations::input::{Filter, Flags, Sort, Update},
     http::conditions::Condition,
     id::Id,
@@ -11,19 +12,18 @@ use crate::{
     query::{Parameter, Statement, answer, as_caller},
 };
 
-// A list has three shapes. What can't be a parameter stands in braces: `{family}` are the indexes that lead with what
-// narrows the list after the account, `{narrow}` the condition they serve, `{position}` the column they end with,
-// `{past}` and `{order}` the direction of travel. `?4` are the rows wanted, `?5` the position, `?6` the contact, `?7`
-// the group.
+// A list has three shapes. What can't be a parameter stands in braces: `{position}` is the column of the order, `{past}`
+// and `{order}` the direction of travel, `{narrow}` the condition of the group or the contact. `?3` are the rows wanted,
+// `?4` the position, `?5` the contact, `?6` the group, `?7` the states of the filter, a bit for each.
 
-/// All states, in order of creation: one range. Reads limit + 2 rows at most.
+/// In the order of an index, all states: one range. Reads limit + 2 rows at most.
 fn list_all(index: &str, narrow: &str, past: &str, order: &str) -> String {
     format!(
         answer!(
             "found.id AS position, found.object",
             "LEFT JOIN conversations AS found {index}
-  ON found.account_id = caller.account_id AND {narrow} AND found.id {past} ?5
-ORDER BY found.id {order} LIMIT +?4"
+  ON found.account_id = caller.account_id AND {narrow} AND found.id {past} ?4
+ORDER BY found.id {order} LIMIT +?3"
         ),
         index = index,
         narrow = narrow,
@@ -32,161 +32,195 @@ ORDER BY found.id {order} LIMIT +?4"
     )
 }
 
-/// One, two or four states, `?8` to `?11`, in order of creation: each is a range of the index, SQLite merges them as it
-/// reads ("MERGE (UNION ALL)"). The first row is the account's alone. (D1 takes no compound SELECT of more than five
-/// terms.) Reads limit + 9 rows at most.
-fn list_by_flags(states: usize, family: &str, narrow: &str, past: &str, order: &str) -> String {
-    // Before all ids in the direction of travel.
-    let first = if order == "DESC" { "'{'" } else { "''" };
-    let mut sql =
-        [as_caller!("\nSELECT account_id AS account, "), first, " AS position, NULL AS object FROM caller\n"].concat();
-    for parameter in ["?8", "?9", "?10", "?11"].iter().take(states) {
-        sql.push_str(&format!(
-            "\
-UNION ALL
-SELECT NULL, found.id, object FROM conversations AS found INDEXED BY conversations_by_{family}state
-WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND state = +{parameter} AND found.id {past} ?5
-"
-        ));
-    }
-    sql + &format!("ORDER BY position {order} LIMIT +?4 + 1")
-}
-
-/// Up to sixteen states, `?8` to `?23`, in any order: each is a range of the index, and the recursion is their merge.
+/// The states of a filter, of the account or of a group: each is a range of the index, and the recursion is their merge.
 /// Its queue holds the next row of every range. What comes out first is the next row of the page, and the one behind it
 /// in its range goes in. A row is one text, the position and then the object: a subquery gives one column. Reads 2 *
 /// limit + 19 rows at most.
-fn list_merged(sort: Sort, family: &str, narrow: &str, past: &str, order: &str) -> String {
-    let (position, index, width) = match sort {
-        Sort::CreatedAt => ("id", "inbox", "16"),
-        Sort::LastActiveAt => ("recency", "recency", "28"),
+fn list_merged(sort: Sort, of_group: bool, narrow: &str, past: &str, order: &str) -> String {
+    let (position, width) = sort.position();
+    let index = match (sort, of_group) {
+        (Sort::CreatedAt, false) => "conversations_by_inbox",
+        (Sort::CreatedAt, true) => "conversations_by_group_inbox",
+        (Sort::LastActiveAt, false) => "conversations_by_recency",
+        (Sort::LastActiveAt, true) => "conversations_by_group_recency",
     };
     format!(
         as_caller!(
             ",
 merged (account, state, line) AS (
   SELECT (SELECT account_id FROM caller), column1, (
-    SELECT found.{position} || object FROM conversations AS found INDEXED BY conversations_by_{family}{index}
+    SELECT found.{position} || object FROM conversations AS found INDEXED BY {index}
     WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND inbox_state = column1
-      AND found.{position} {past} ?5
+      AND found.{position} {past} ?4
     ORDER BY found.{position} {order} LIMIT 1
   )
-  FROM (VALUES
-    (?8), (?9), (?10), (?11), (?12), (?13), (?14), (?15), (?16), (?17), (?18), (?19), (?20), (?21), (?22), (?23)
-  )
+  FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15))
+  WHERE ?7 >> column1 & 1
   UNION ALL
   SELECT account, state, (
-    SELECT found.{position} || object FROM conversations AS found INDEXED BY conversations_by_{family}{index}
+    SELECT found.{position} || object FROM conversations AS found INDEXED BY {index}
     WHERE found.account_id = merged.account AND {narrow} AND inbox_state = merged.state
       AND found.{position} {past} substr(merged.line, 1, {width})
     ORDER BY found.{position} {order} LIMIT 1
   )
   FROM merged WHERE line IS NOT NULL
   ORDER BY 3 {order} NULLS LAST
-  LIMIT +?4
+  LIMIT +?3
 )
 SELECT account, substr(line, 1, {width}) AS position, substr(line, {width} + 1) AS object FROM merged"
         ),
         position = position,
-        index = index,
         width = width,
-        family = family,
+        index = index,
         narrow = narrow,
         past = past,
         order = order,
     )
 }
 
+/// The conversations of a contact: all of them are read and sorted, so that no index of a contact's states has to be
+/// written. Reads limit + 3 rows at most, and the conversations of the contact.
+fn list_of_contact(sort: Sort, narrow: &str, past: &str, order: &str) -> String {
+    format!(
+        answer!(
+            "page.position, found.object",
+            "LEFT JOIN (
+  SELECT found.id, found.{position} AS position
+  FROM conversations AS found INDEXED BY conversations_by_contact_and_group
+  WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow}
+    AND found.{position} {past} ?4 AND ?7 >> inbox_state & 1
+  ORDER BY found.{position} {order} LIMIT +?3
+) AS page
+LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id = page.id
+ORDER BY page.position {order}"
+        ),
+        position = sort.position().0,
+        narrow = narrow,
+        past = past,
+        order = order,
+    )
+}
+
+impl Sort {
+    /// The column of the position, and its width in characters.
+    fn position(self) -> (&'static str, usize) {
+        match self {
+            Self::CreatedAt => ("id", 16),
+            Self::LastActiveAt => ("recency", 23),
+        }
+    }
+}
+
 /// A page of conversations. With `ending_before` the rows come in reverse.
 pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
-    let (family, narrow) = match (&filter.contact_id, &filter.group_id) {
-        (None, None) => ("", "?6 IS NULL AND ?7 IS NULL"),
-        (Some(_), None) => ("contact_", "found.contact_id = +?6 AND ?7 IS NULL"),
-        (None, Some(_)) => ("group_", "?6 IS NULL AND found.group_id = +?7"),
-        (Some(_), Some(_)) => ("contact_and_group_", "found.contact_id = +?6 AND found.group_id = +?7"),
-    };
     let (past, order) = paging.direction();
-    let Flags { pinned, muted, archived, unread } = filter.flags;
-    let flagged = pinned.or(muted).or(archived).is_some();
-    let (sql, states) = match (sort, unread, flagged) {
-        (Sort::CreatedAt, None, false) => {
-            let index = match family {
-                "" => "-- PRIMARY KEY (account_id, id)".to_owned(),
-                family => ["INDEXED BY conversations_by_", family.trim_end_matches('_')].concat(),
-            };
-            (list_all(&index, narrow, past, order), Vec::new())
-        }
-        // Where `unread` plays no part, the eight values of `state` are enough, of which a flag leaves four.
-        (Sort::CreatedAt, None, true) => {
-            let states = states_of(&filter.flags, 8);
-            (list_by_flags(states.len(), family, narrow, past, order), states)
-        }
-        _ => {
-            let mut states = states_of(&filter.flags, 16);
-            states.resize(16, Parameter::Null);
-            (list_merged(sort, family, narrow, past, order), states)
-        }
+    let narrow = match (&filter.contact_id, &filter.group_id) {
+        (None, None) => "?5 IS NULL AND ?6 IS NULL",
+        (Some(_), None) => "found.contact_id = +?5 AND ?6 IS NULL",
+        (None, Some(_)) => "?5 IS NULL AND found.group_id = +?6",
+        (Some(_), Some(_)) => "found.contact_id = +?5 AND found.group_id = +?6",
+    };
+    let states = states_of(&filter.flags);
+    let one_range = match (sort, states, &filter.contact_id, &filter.group_id) {
+        (Sort::CreatedAt, ALL_STATES, None, None) => Some("-- PRIMARY KEY (account_id, id)"),
+        (Sort::CreatedAt, ALL_STATES, Some(_), Some(_)) => Some("INDEXED BY conversations_by_contact_and_group"),
+        _ => None,
+    };
+    let sql = match (one_range, &filter.contact_id) {
+        (Some(index), _) => list_all(index, narrow, past, order),
+        (None, Some(_)) => list_of_contact(sort, narrow, past, order),
+        (None, None) => list_merged(sort, filter.group_id.is_some(), narrow, past, order),
     };
     let reference = |id: &Option<Reference>| id.as_ref().map(Reference::to_string).into();
-    let page: [Parameter; 4] = [
+    let mut parameters: Vec<Parameter> = vec![
         paging.limit.and_one_more().into(),
         paging.position().into(),
         reference(&filter.contact_id),
         reference(&filter.group_id),
     ];
-    Statement::new(sql, page.into_iter().chain(states).collect::<Vec<_>>())
+    if one_range.is_none() {
+        parameters.push(states.into());
+    }
+    Statement::new(sql, parameters)
 }
 
-/// Those of the first `all` values of `conversations.inbox_state` that the flags allow. The first eight are the values
-/// of `state` too.
-fn states_of(flags: &Flags, all: i64) -> Vec<Parameter> {
+/// All sixteen values of `conversations.inbox_state`, a bit for each.
+const ALL_STATES: i64 = 0xFFFF;
+
+/// Those that the flags allow.
+fn states_of(flags: &Flags) -> i64 {
     let bits = [(flags.pinned, 1), (flags.muted, 2), (flags.archived, 4), (flags.unread, 8)];
     let allowed = |state: &i64| bits.iter().all(|(flag, bit)| flag.is_none_or(|wanted| wanted == (state & bit != 0)));
-    (0..all).filter(allowed).map(Parameter::from).collect()
+    (0..16).filter(allowed).map(|state| 1 << state).sum()
 }
 
-// Creations: `?4` to `?6` are the request's identity (idempotency.rs), its id the new object's. `?7` the contact, `?8`
-// the group.
+// Creations: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the contact, `?7` the group.
 
 /// Adds a conversation.
 const INSERT: &str = as_caller!(concat!(
+    moment!("conversations"),
     "
-INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
-SELECT caller.account_id, ?6, ?7, ?8, ?2
-FROM caller
-WHERE caller.account_id > 0
-  AND ",
-    unless_replayed!("caller.account_id")
+INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by)
+SELECT
+  moment.account_id,
+  ",
+    new_id!(),
+    ",
+  ?6, ?7, unixepoch(), ?5
+FROM moment
+WHERE ",
+    unless_replayed!("moment.account_id")
 ));
 
-/// The conversation just added.
+/// Whether the account's newest conversation is this request's.
+macro_rules! created {
+    () => {
+        "(
+    SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
+    WHERE conversations.account_id = tokens.account_id
+    ORDER BY conversations.id DESC LIMIT 1
+  ) = ?5"
+    };
+}
+
+/// The conversation just added: the newest.
 const CREATED: &str = answer!(
+    after created!(),
     "'created' AS outcome, found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
-  ON found.account_id = caller.account_id AND found.id = +?6"
+  ON found.account_id = caller.account_id
+  AND found.id = (SELECT max(id) FROM conversations WHERE account_id = caller.account_id)
+  AND found.changed_by = +?5"
 );
 
 /// Adds a conversation unless there is one with the same contact and the same group. One statement decides and writes,
 /// so simultaneous requests can't both find nothing.
 const INSERT_DISTINCT: &str = as_caller!(concat!(
+    moment!("conversations"),
     "
-INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
-SELECT caller.account_id, ?6, ?7, ?8, ?2
-FROM caller
-WHERE caller.account_id > 0
-  AND NOT EXISTS (
+INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by)
+SELECT
+  moment.account_id,
+  ",
+    new_id!(),
+    ",
+  ?6, ?7, unixepoch(), ?5
+FROM moment
+WHERE NOT EXISTS (
     SELECT 1 FROM conversations INDEXED BY conversations_by_contact_and_group
-    WHERE account_id = caller.account_id AND contact_id IS +?7 AND group_id IS +?8
+    WHERE account_id = moment.account_id AND contact_id IS +?6 AND group_id IS +?7
   )
   AND ",
-    unless_replayed!("caller.account_id")
+    unless_replayed!("moment.account_id")
 ));
 
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.
 const CREATED_OR_EXISTING: &str = answer!(
-    "iif(found.id = +?6, 'created', 'existing') AS outcome, found.id AS position, found.tag, found.object",
+    after created!(),
+    "iif(found.changed_by = +?5, 'created', 'existing') AS outcome, found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found INDEXED BY conversations_by_contact_and_group
-  ON found.account_id = caller.account_id AND found.contact_id IS +?7 AND found.group_id IS +?8
+  ON found.account_id = caller.account_id AND found.contact_id IS +?6 AND found.group_id IS +?7
 ORDER BY found.id LIMIT 1"
 );
 
@@ -206,11 +240,11 @@ pub fn create(
     }
 }
 
-/// One conversation. `?4` its id.
+/// One conversation. `?3` its id.
 const RETRIEVE: &str = answer!(
     "found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
-  ON found.account_id = caller.account_id AND found.id = +?4"
+  ON found.account_id = caller.account_id AND found.id = +?3"
 );
 
 /// The statement of a retrieval.
@@ -219,41 +253,52 @@ pub fn retrieve(id: &Id) -> Statement {
 }
 
 /// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, and
-/// not to pin a message of another conversation. `?4` the id, `?5` the request's id, `?6` the tags of `If-Match` or
-/// null, `?7` `?8` pinned_message_id sent and its value, `?9` is_pinned, `?10` is_muted, `?11` `?12` archived_at sent
-/// and its value, `?13` `?14` last_opened_at sent and its value.
-const UPDATE: &str = as_caller!(
+/// not to pin a message of another conversation. An opening in the current second or later is one now, after all that
+/// has been said; in an earlier second it is one at its end. `?3` the id, `?4` the request's id, `?5` the tags of
+/// `If-Match` or null, `?6` `?7` pinned_message_id sent and its value, `?8` is_pinned, `?9` is_muted, `?10` `?11`
+/// archived_at sent and its value, `?12` `?13` last_opened_at sent and its value.
+const UPDATE: &str = as_caller!(concat!(
     "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
 SET
-  pinned_message_id = iif(?7, ?8, pinned_message_id),
-  is_pinned = coalesce(?9, is_pinned),
-  is_muted = coalesce(?10, is_muted),
-  archived_at = iif(?11, ?12, archived_at),
-  last_opened_at = iif(?13, ?14, last_opened_at),
-  changed_by = ?5
+  pinned_message_id = iif(?6, ?7, pinned_message_id),
+  is_pinned = coalesce(?8, is_pinned),
+  is_muted = coalesce(?9, is_muted),
+  archived_at = iif(?10, ?11, archived_at),
+  last_opened_ms = CASE
+    WHEN NOT ?12 THEN last_opened_ms
+    WHEN ?13 < unixepoch() THEN ?13 * 1000 + 999
+    WHEN ?13 >= unixepoch() THEN max(",
+    now_ms!(),
+    ", coalesce(last_active_ms, 0))
+  END,
+  changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?4
-  AND (?6 IS NULL OR instr(?6, '\"' || tag || '\"'))
-  AND (?8 IS NULL OR EXISTS (
+  AND id = ?3
+  AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))
+  AND (?7 IS NULL OR EXISTS (
     SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = ?4 AND messages.id = ?8
+    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = ?3 AND messages.id = ?7
   ))"
-);
+));
 
-/// The conversation after an update, and what became of that. `?4` to `?8` as for the update.
+/// The conversation after an update, and what became of that. `?3` to `?7` as for the update.
 const UPDATED: &str = answer!(
+    after "(
+    SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
+    WHERE conversations.account_id = tokens.account_id AND conversations.id = +?3
+  ) = ?4",
     "CASE
-    WHEN found.changed_by = +?5 THEN 'updated'
-    WHEN ?8 IS NULL OR EXISTS (
+    WHEN found.changed_by = +?4 THEN 'updated'
+    WHEN ?7 IS NULL OR EXISTS (
       SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-      WHERE messages.account_id = caller.account_id AND messages.conversation_id = +?4 AND messages.id = +?8
+      WHERE messages.account_id = caller.account_id AND messages.conversation_id = +?3 AND messages.id = +?7
     ) THEN 'outdated'
     ELSE 'foreign_pin'
   END AS outcome,
   found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
-  ON found.account_id = caller.account_id AND found.id = +?4"
+  ON found.account_id = caller.account_id AND found.id = +?3"
 );
 
 /// The statements of an update. The outcome is `updated`, `outdated` or `foreign_pin`.
@@ -276,26 +321,28 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
     (Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject))
 }
 
-/// What a deletion will find. `?4` the id, `?5` the tags of `If-Match` or null.
-const FOUND: &str = answer!(
-    "iif(?5 IS NULL OR instr(?5, '\"' || found.tag || '\"'), 'deleted', 'outdated') AS outcome, found.tag",
-    "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
-  ON found.account_id = caller.account_id AND found.id = +?4"
-);
-
-/// Deletes a conversation. Its messages go with it, by their foreign key. `?4` and `?5` as above.
+/// Deletes a conversation. Its messages go with it, by their foreign key. `?3` the id, `?4` the tags of `If-Match` or
+/// null.
 const DELETE: &str = as_caller!(
     "
 DELETE FROM conversations -- PRIMARY KEY (account_id, id)
 WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?4
-  AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))"
+  AND id = ?3
+  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
+RETURNING account_id AS account, 'deleted' AS outcome, tag"
 );
 
-/// The statements of a deletion. The outcome is `deleted` or `outdated`.
+/// The conversation, if it was not deleted. `?3` its id.
+const KEPT: &str = answer!(
+    "found.tag",
+    "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id = +?3"
+);
+
+/// The statements of a deletion. The outcome is `deleted`, or null.
 pub fn delete(id: &Id, if_match: &Condition) -> (Statement, Statement) {
-    let parameters: [Parameter; 2] = [id.as_str().into(), if_match.tags().into()];
-    (Statement::new(FOUND, parameters.clone()), Statement::new(DELETE, parameters))
+    let id: Parameter = id.as_str().into();
+    (Statement::new(DELETE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id]))
 }
 
 #[cfg(test)]
@@ -304,14 +351,13 @@ mod tests {
 
     #[test]
     fn flags_become_states() {
-        let states = |flags: Flags, all| states_of(&flags, all);
-        let expected = |states: &[i64]| states.iter().map(|&state| Parameter::Integer(state)).collect::<Vec<_>>();
-        assert_eq!(states(Flags::default(), 16), expected(&(0..16).collect::<Vec<_>>()));
-        assert_eq!(states(Flags { muted: Some(true), ..Flags::default() }, 8), expected(&[2, 3, 6, 7]));
+        let states = |states: &[i64]| states.iter().map(|state| 1 << state).sum::<i64>();
+        assert_eq!(states_of(&Flags::default()), ALL_STATES);
+        assert_eq!(states_of(&Flags { muted: Some(true), ..Flags::default() }), states(&[2, 3, 6, 7, 10, 11, 14, 15]));
         let neither = Flags { archived: Some(false), pinned: Some(false), ..Flags::default() };
-        assert_eq!(states(neither, 8), expected(&[0, 2]));
+        assert_eq!(states_of(&neither), states(&[0, 2, 8, 10]));
         let all = || Flags { archived: Some(true), pinned: Some(true), muted: Some(true), unread: None };
-        assert_eq!(states(all(), 16), expected(&[7, 15]));
-        assert_eq!(states(Flags { unread: Some(false), ..all() }, 16), expected(&[7]));
+        assert_eq!(states_of(&all()), states(&[7, 15]));
+        assert_eq!(states_of(&Flags { unread: Some(false), ..all() }), states(&[7]));
     }
 }

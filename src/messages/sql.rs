@@ -1,7 +1,8 @@
 //! The SQL of messages, each statement whole but for the caller ([`as_caller!`]), with the index it rides on.
-//! What `?1` to `?3` and the columns of an answer are: `query.rs`.
+//! What `?1`, `?2` and the columns of an answer are: `query.rs`.
 
 use crate::{
+    clock::{base62, next_ms},
     http::conditions::Condition,
     id::Id,
     idempotency::{Identity, unless_replayed},
@@ -12,19 +13,19 @@ use crate::{
 };
 
 /// A page of messages, of the account or of one conversation. With `ending_before` the rows come in reverse. Reads
-/// limit + 2 rows at most. `?4` the rows wanted, `?5` the position, `?6` the conversation.
+/// limit + 2 rows at most. `?3` the rows wanted, `?4` the position, `?5` the conversation.
 pub fn list(paging: &Paging, conversation_id: Option<&Id>) -> Statement {
     let (index, narrow) = match conversation_id {
-        None => ("INDEXED BY messages_by_id", "?6 IS NULL"),
-        Some(_) => ("-- PRIMARY KEY (account_id, conversation_id, id)", "found.conversation_id = +?6"),
+        None => ("INDEXED BY messages_by_id", "?5 IS NULL"),
+        Some(_) => ("-- PRIMARY KEY (account_id, conversation_id, id)", "found.conversation_id = +?5"),
     };
     let (past, order) = paging.direction();
     let sql = format!(
         answer!(
             "found.id AS position, found.object",
             "LEFT JOIN messages AS found {index}
-  ON found.account_id = caller.account_id AND {narrow} AND found.id {past} ?5
-ORDER BY found.id {order} LIMIT +?4"
+  ON found.account_id = caller.account_id AND {narrow} AND found.id {past} ?4
+ORDER BY found.id {order} LIMIT +?3"
         ),
         index = index,
         narrow = narrow,
@@ -35,52 +36,88 @@ ORDER BY found.id {order} LIMIT +?4"
     Statement::new(sql, [paging.limit.and_one_more().into(), paging.position().into(), conversation_id.into()])
 }
 
-// A creation: `?4` to `?6` are the request's identity (idempotency.rs), its id the new object's. `?7` the conversation,
-// `?8` who sent the message, `?9` the text.
+// A creation: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the conversation, `?7` who sent the message.
 
-/// Adds a message to a conversation, if that exists.
-const INSERT: &str = as_caller!(concat!(
-    "
-INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at)
-SELECT conversation.account_id, conversation.id, ?6, ?8, ?9, ?2
-FROM caller
-JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)
-  ON conversation.account_id = caller.account_id AND conversation.id = +?7
-WHERE ",
-    unless_replayed!("caller.account_id")
-));
-
-/// Marks the conversation active now. A message of the account's own also opens it.
+/// Marks the conversation active now, which is later than any message of the account, and than the last opening: so of
+/// two messages the later one counts as later, be it in the same millisecond. A message of the account's own also opens
+/// the conversation, one of a contact makes it unread.
 const TOUCH: &str = as_caller!(concat!(
+    base62!(),
     "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
-SET last_active_at = ?2, last_opened_at = iif(?8 IS NULL, ?2, last_opened_at), changed_by = ?6
+SET
+  (last_active_ms, last_opened_ms, last_received_ms) = (
+    SELECT ms, iif(?7 IS NULL, ms, last_opened_ms), iif(?7 IS NULL, last_received_ms, ms)
+    FROM (
+      SELECT max(
+        ",
+    next_ms!("messages INDEXED BY messages_by_id" of "conversations.account_id"),
+    ",
+        coalesce(last_active_ms + 1, 0),
+        coalesce(last_opened_ms + 1, 0)
+      ) AS ms
+    )
+  ),
+  changed_by = ?5
 WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?7
+  AND id = ?6
   AND ",
     unless_replayed!("conversations.account_id")
 ));
 
-/// The message just added.
+/// Whether the conversation was marked by this request.
+macro_rules! touched {
+    () => {
+        "(
+    SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
+    WHERE conversations.account_id = tokens.account_id AND conversations.id = +?6
+  ) = ?5"
+    };
+}
+
+/// Adds the message to the conversation that was marked, at the time of the mark. `?8` the text.
+const INSERT: &str = as_caller!(
+    after touched!(),
+    concat!(
+        "
+INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at, changed_by)
+SELECT
+  conversation.account_id, conversation.id, substr(conversation.recency, 1, 7) || substr(?5, 8), ?7, ?8,
+  conversation.last_active_ms / 1000, ?5
+FROM caller
+JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)
+  ON conversation.account_id = caller.account_id AND conversation.id = +?6
+WHERE conversation.changed_by = +?5
+  AND ",
+        unless_replayed!("caller.account_id")
+    )
+);
+
+/// The message just added: the conversation's newest.
 const CREATED: &str = answer!(
+    after touched!(),
     "NULL AS outcome, found.id AS position, found.tag, found.object",
-    "LEFT JOIN messages AS found INDEXED BY messages_by_id
-  ON found.account_id = caller.account_id AND found.id = +?6"
+    "LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
+  ON found.account_id = caller.account_id AND found.conversation_id = +?6
+  AND found.id = (SELECT max(id) FROM messages WHERE account_id = caller.account_id AND conversation_id = +?6)
+  AND found.changed_by = +?5"
 );
 
 /// The statements of a creation. Without such a conversation no row is found.
 pub fn create(identity: &Identity, message: Create) -> ([Statement; 2], Statement) {
-    let touch: [Parameter; 2] =
-        [message.conversation_id.as_str().into(), message.contact_id.value().map(|id| id.to_string()).into()];
-    let insert = touch.clone().into_iter().chain([message.message.to_string().into()]);
-    ([identity.statement(INSERT, insert), identity.statement(TOUCH, touch)], identity.statement(CREATED, []))
+    let id: Parameter = message.conversation_id.as_str().into();
+    let sender: Parameter = message.contact_id.value().map(|id| id.to_string()).into();
+    let text: Parameter = message.message.to_string().into();
+    let touch = identity.statement(TOUCH, [id.clone(), sender.clone()]);
+    let insert = identity.statement(INSERT, [id.clone(), sender, text]);
+    ([touch, insert], identity.statement(CREATED, [id]))
 }
 
-/// One message. `?4` its id.
+/// One message. `?3` its id.
 const RETRIEVE: &str = answer!(
     "found.id AS position, found.tag, found.object",
     "LEFT JOIN messages AS found INDEXED BY messages_by_id
-  ON found.account_id = caller.account_id AND found.id = +?4"
+  ON found.account_id = caller.account_id AND found.id = +?3"
 );
 
 /// The statement of a retrieval.
@@ -88,26 +125,30 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-/// Changes the attributes that were sent and no others, unless `If-Match` does not match. `?4` the id, `?5` the
-/// request's id, `?6` the tags of `If-Match` or null, `?7` the text, `?8` `?9` read_at sent and its value.
+/// Changes the attributes that were sent and no others, unless `If-Match` does not match. `?3` the id, `?4` the
+/// request's id, `?5` the tags of `If-Match` or null, `?6` the text, `?7` `?8` read_at sent and its value.
 const UPDATE: &str = as_caller!(
     "
 UPDATE messages INDEXED BY messages_by_id
 SET
-  message = coalesce(?7, message),
-  read_at = iif(?8, ?9, read_at),
-  updated_at = ?2,
-  changed_by = ?5
+  message = coalesce(?6, message),
+  read_at = iif(?7, ?8, read_at),
+  updated_at = max(unixepoch(), created_at, coalesce(updated_at, 0)),
+  changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?4
-  AND (?6 IS NULL OR instr(?6, '\"' || tag || '\"'))"
+  AND id = ?3
+  AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))"
 );
 
-/// The message after an update, and what became of that. `?4` the id, `?5` the request's id.
+/// The message after an update, and what became of that. `?3` the id, `?4` the request's id.
 const UPDATED: &str = answer!(
-    "iif(found.changed_by = +?5, 'updated', 'outdated') AS outcome, found.id AS position, found.tag, found.object",
+    after "(
+    SELECT changed_by FROM messages INDEXED BY messages_by_id
+    WHERE messages.account_id = tokens.account_id AND messages.id = +?3
+  ) = ?4",
+    "iif(found.changed_by = +?4, 'updated', 'outdated') AS outcome, found.id AS position, found.tag, found.object",
     "LEFT JOIN messages AS found INDEXED BY messages_by_id
-  ON found.account_id = caller.account_id AND found.id = +?4"
+  ON found.account_id = caller.account_id AND found.id = +?3"
 );
 
 /// The statements of an update. The outcome is `updated` or `outdated`.
@@ -122,24 +163,26 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
     (Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject))
 }
 
-/// What a deletion will find. `?4` the id, `?5` the tags of `If-Match` or null.
-const FOUND: &str = answer!(
-    "iif(?5 IS NULL OR instr(?5, '\"' || found.tag || '\"'), 'deleted', 'outdated') AS outcome, found.tag",
-    "LEFT JOIN messages AS found INDEXED BY messages_by_id
-  ON found.account_id = caller.account_id AND found.id = +?4"
-);
-
-/// Deletes a message. Where it was pinned, the trigger `messages_unpin` unpins it first. `?4` and `?5` as above.
+/// Deletes a message. Where it was pinned, the trigger `messages_unpin` unpins it first. `?3` the id, `?4` the tags of
+/// `If-Match` or null.
 const DELETE: &str = as_caller!(
     "
 DELETE FROM messages INDEXED BY messages_by_id
 WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?4
-  AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))"
+  AND id = ?3
+  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
+RETURNING account_id AS account, 'deleted' AS outcome, tag"
 );
 
-/// The statements of a deletion. The outcome is `deleted` or `outdated`.
+/// The message, if it was not deleted. `?3` its id.
+const KEPT: &str = answer!(
+    "found.tag",
+    "LEFT JOIN messages AS found INDEXED BY messages_by_id
+  ON found.account_id = caller.account_id AND found.id = +?3"
+);
+
+/// The statements of a deletion. The outcome is `deleted`, or null.
 pub fn delete(id: &Id, if_match: &Condition) -> (Statement, Statement) {
-    let parameters: [Parameter; 2] = [id.as_str().into(), if_match.tags().into()];
-    (Statement::new(FOUND, parameters.clone()), Statement::new(DELETE, parameters))
+    let id: Parameter = id.as_str().into();
+    (Statement::new(DELETE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id]))
 }

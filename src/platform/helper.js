@@ -45,7 +45,7 @@ export async function allows(limiter, key) {
 /** Runs the statements of `Query::to_json` as one call. Gives what `Rows` in query.rs holds, and the objects of the
  * response, which stay here. */
 export async function batch(database, json) {
-  const { caller, statements, answer, limit } = JSON.parse(json);
+  const { caller, statements, limit } = JSON.parse(json);
   const results = await database.batch(
     statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)),
   );
@@ -55,7 +55,7 @@ export async function batch(database, json) {
     cost.rows_read += meta.rows_read;
     cost.rows_written += meta.rows_written;
   }
-  const rows = results[answer].results;
+  const rows = results.find(({ results }) => results.length > 0)?.results ?? [];
   const { account, outcome, replay, tag } = rows[0] ?? {};
   const found = rows.filter(({ object }) => object != null);
   const shown = found.slice(0, limit);

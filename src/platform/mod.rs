@@ -114,8 +114,6 @@ pub struct Incoming {
     pub head: Head,
     /// Its id.
     pub id: Id,
-    /// When it arrived, in seconds since the Unix epoch.
-    pub now: i64,
     /// What the log will say of it.
     pub record: Record,
     request: web_sys::Request,
@@ -129,11 +127,9 @@ pub struct Incoming {
 impl Incoming {
     /// Takes in a request. Errors when the platform has no randomness for an id.
     pub fn new(request: web_sys::Request, env: Env) -> Result<Self, Fatal> {
-        let now = Date::now().as_millis();
         Ok(Self {
             head: Head::parse(&head(&request)),
-            id: Id::new(now).map_err(|_| "the platform has no randomness for an id")?,
-            now: (now / 1000).cast_signed(),
+            id: Id::new(Date::now().as_millis()).map_err(|_| "the platform has no randomness for an id")?,
             record: Record::default(),
             request,
             env,
@@ -201,7 +197,7 @@ impl Incoming {
 
     /// Runs a query in one call to D1. A call that fails in passing is repeated twice, where that does no harm.
     pub async fn run(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Error> {
-        let statements = query.to_json(caller, self.now);
+        let statements = query.to_json(caller);
         loop {
             self.record.d1_calls += 1;
             match (self.batch(&statements).await, retry_delay(self.record.d1_calls, &self.id)) {

@@ -16,7 +16,7 @@ use crate::{
         response::{Objects, Response},
     },
     idempotency,
-    input::{attributes::Nothing, values::Timestamp},
+    input::attributes::Nothing,
     paging::{self, Paging, kept_parameters},
     query::{Query, Rows},
     request::Request,
@@ -43,9 +43,6 @@ pub fn retrieve(mut request: Request) -> Result<Query, Error> {
 pub fn create(mut request: Request) -> Result<Query, Error> {
     let (Nothing, body) = request.inputs::<_, Create>()?;
     let expires_at = body.expires_at.value();
-    if expires_at.map(Timestamp::seconds).is_some_and(|end| end <= request.now) {
-        return Err(Error::invalid("expires_at", "a Unix time in the future, in whole seconds, or null"));
-    }
     let (parent, salt) = (request.token.ok_or_else(token_invalid)?, salt()?);
     let identity = request.identity.of(&parent.hash());
     let token = parent.derive(&salt).hash();
@@ -70,8 +67,8 @@ pub fn rotate(mut request: Request) -> Result<Query, Error> {
 pub fn revoke(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    let (answer, revoke) = sql::revoke(&id, &request.if_match);
-    Ok(Query::delete(answer, revoke, missing))
+    let (revoke, kept) = sql::revoke(&id, &request.if_match);
+    Ok(Query::delete(revoke, kept, missing))
 }
 
 /// The one response that shows a new token, which is derived from `parent`, the token that asked for it.
@@ -87,6 +84,7 @@ fn reveal(parent: &Token, rows: &Rows) -> Result<Response, Error> {
             "The token in the path has more scopes, or expires later, than the token that sends this request. Use a \
              token with the same scopes and the same or a later expiry.",
         )),
+        "expired" => Err(Error::invalid("expires_at", "a Unix time in the future, in whole seconds, or null")),
         "expires_at" => Err(Error::for_param(
             Code::ParameterInvalid,
             "expires_at",

@@ -38,9 +38,19 @@ export async function account(scopes = ALL) {
     id,
     ...caller,
 
-    /** Stores a conversation past the API, with whatever columns matter, and returns its id. */
-    async insert(columns: Row = {}): Promise<string> {
-      const values = { account_id: id, id: randomId(), contact_id: "someone", created_at: 692233200, ...columns };
+    /** Stores a conversation past the API, with whatever columns matter, and returns its id. In place of the columns
+     * in milliseconds it takes `last_active_at`, of a contact's message, and `last_opened_at`, as the API shows them. */
+    async insert({ last_active_at = null, last_opened_at = null, ...columns }: Row = {}): Promise<string> {
+      const values = {
+        account_id: id,
+        id: randomId(),
+        contact_id: "someone",
+        created_at: 692233200,
+        last_active_ms: last_active_at === null ? null : 1000 * Number(last_active_at),
+        last_received_ms: last_active_at === null ? null : 1000 * Number(last_active_at),
+        last_opened_ms: last_opened_at === null ? null : 1000 * Number(last_opened_at) + 999,
+        ...columns,
+      };
       await insert("conversations", values);
       return String(values.id);
     },

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { Answer } from "./audit.ts";
 import { origin } from "./server.ts";
+import { base62 } from "./tokens.ts";
 
 /** The ten fields, in the order of the reference. */
 export const FIELDS = [
@@ -51,8 +52,7 @@ export function idsOf(answer: Answer): string[] {
 }
 
 /** The position of an id in order of activity, as the Link header has it: opaque to callers, known here. */
-export const position = (id: string, lastActiveAt: number | null): string =>
-  String(lastActiveAt === null ? 0 : lastActiveAt + 1).padStart(12, "0") + id;
+export const position = (id: string, lastActiveAt: number | null): string => base62(1000 * (lastActiveAt ?? 0), 7) + id;
 
 /** The targets of a Link header by their relation: path and query, the origin having been asserted. */
 export function links(answer: Answer): { next?: string; prev?: string } {

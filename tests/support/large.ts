@@ -44,7 +44,7 @@ export async function fill(holder: Account, count: number): Promise<void> {
        active (n, at) AS (SELECT n, iif(n % 9 = 0, NULL, 700000000 + (n * 7919) % 20011) FROM numbers)
      INSERT INTO conversations
        (account_id, id, contact_id, group_id, is_pinned, is_muted, archived_at, created_at,
-        last_active_at, last_opened_at)
+        last_active_ms, last_received_ms, last_opened_ms)
      SELECT ?1, printf('%016d', n + 1),
             iif(n % 5 = 0, NULL, 'contact-' || (n % 3)),
             iif(n % 5 = 0 OR n % 2 = 0, 'group-' || (n % 7), NULL),
@@ -52,8 +52,9 @@ export async function fill(holder: Account, count: number): Promise<void> {
             (n >> 3) % 3 = 0,
             iif(n < ${COUNT / 2} AND n % 11 <> 0, 705103200, NULL),
             692233200,
-            at,
-            iif(n % 5 = 1, NULL, iif(n % 13 = 2, at, 700000000 + (n * 6271) % 20021))
+            1000 * at,
+            1000 * at,
+            1000 * iif(n % 5 = 1, NULL, iif(n % 13 = 2, at, 700000000 + (n * 6271) % 20021)) + 999
      FROM active`,
     holder.id,
     count,

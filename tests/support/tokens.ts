@@ -19,18 +19,19 @@ export const MESSAGES_READ = 4;
 export const TOKENS = 16;
 export const ALL = Object.values(SCOPES).reduce((all, bit) => all | bit);
 
-const base62 = (length: number): string => Array.from({ length }, () => BASE62[randomInt(62)]).join("");
+const randomBase62 = (length: number): string => Array.from({ length }, () => BASE62[randomInt(62)]).join("");
+
+/** A number in base62, most significant digit first, padded with zeros. */
+export const base62 = (value: number, digits: number): string =>
+  digits === 0 ? "" : base62(Math.floor(value / 62), digits - 1) + BASE62[value % 62];
 
 /** Sixteen random characters: an id that says nothing about the time. */
-export const randomId = (): string => base62(16);
+export const randomId = (): string => randomBase62(16);
 
 /** A well-formed token that no database knows yet. */
 export function newToken(): string {
-  const secret = base62(30);
-  let checksum = "";
-  for (let rest = crc32(secret), i = 0; i < 6; i += 1, rest = Math.floor(rest / 62))
-    checksum = BASE62[rest % 62] + checksum;
-  return `self_${secret}${checksum}`;
+  const secret = randomBase62(30);
+  return `self_${secret}${base62(crc32(secret), 6)}`;
 }
 
 export const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");

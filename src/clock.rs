@@ -1,0 +1,96 @@
+//! The database's clock, in SQL. It alone decides what depends on time: whether a token is valid, when an object was
+//! created and what its id is, which message came last (contract, "One clock"). No statement takes a time that the
+//! Worker read.
+//!
+//! A statement reads the clock once, but each statement of a transaction reads it anew. So the first write of a request
+//! decides, and what follows goes by that write, not by the clock (`as_caller!(after …)` in `query.rs`).
+
+/// The digits of base62, in the order in which SQLite and every byte-wise comparison sort them.
+macro_rules! digits {
+    () => {
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    };
+}
+pub(crate) use digits;
+
+/// The time in milliseconds since the Unix epoch.
+macro_rules! now_ms {
+    () => {
+        "CAST(1000 * unixepoch('subsec') AS INTEGER)"
+    };
+}
+pub(crate) use now_ms;
+
+/// A common table expression that [`next_ms!`] and [`new_id!`] need.
+macro_rules! base62 {
+    () => {
+        concat!(",\nbase62 (digits) AS (SELECT '", $crate::clock::digits!(), "')")
+    };
+}
+pub(crate) use base62;
+
+/// The time in milliseconds, but at least one more than the newest id of an account in a table begins with. So ids rise
+/// in the order in which transactions commit, under any load, and also when the clock jumps back.
+macro_rules! next_ms {
+    ($table:literal of $account:literal) => {
+        concat!(
+            "max(",
+            $crate::clock::now_ms!(),
+            ", coalesce(1 + (
+    SELECT
+      (instr(digits, substr(id, 1, 1)) - 1) * 56800235584
+        + (instr(digits, substr(id, 2, 1)) - 1) * 916132832
+        + (instr(digits, substr(id, 3, 1)) - 1) * 14776336
+        + (instr(digits, substr(id, 4, 1)) - 1) * 238328
+        + (instr(digits, substr(id, 5, 1)) - 1) * 3844
+        + (instr(digits, substr(id, 6, 1)) - 1) * 62
+        + (instr(digits, substr(id, 7, 1)) - 1)
+    FROM ",
+            $table,
+            "
+    JOIN base62
+    WHERE account_id = ",
+            $account,
+            "
+    ORDER BY id DESC LIMIT 1
+  ), 0))"
+        )
+    };
+}
+pub(crate) use next_ms;
+
+/// Common table expressions for an INSERT that makes a new id: [`base62!`], and `moment` with the caller's account and
+/// the time. No row when the token lacks the scope.
+macro_rules! moment {
+    ($table:literal) => {
+        concat!(
+            $crate::clock::base62!(),
+            ",
+moment (account_id, digits, ms) AS (
+  SELECT account_id, digits, ",
+            $crate::clock::next_ms!($table of "caller.account_id"),
+            "
+  FROM caller JOIN base62
+  WHERE account_id > 0
+  LIMIT 1 -- So `ms` is computed once. Without it SQLite computes it for each digit.
+)"
+        )
+    };
+}
+pub(crate) use moment;
+
+/// The id of a new object: `moment`, and the random part of the request's id (`?5`). Seven digits hold milliseconds
+/// until the year 2081.
+macro_rules! new_id {
+    () => {
+        "substr(digits, 1 + ms / 56800235584 % 62, 1)
+    || substr(digits, 1 + ms / 916132832 % 62, 1)
+    || substr(digits, 1 + ms / 14776336 % 62, 1)
+    || substr(digits, 1 + ms / 238328 % 62, 1)
+    || substr(digits, 1 + ms / 3844 % 62, 1)
+    || substr(digits, 1 + ms / 62 % 62, 1)
+    || substr(digits, 1 + ms % 62, 1)
+    || substr(?5, 8)"
+    };
+}
+pub(crate) use new_id;
