@@ -49,36 +49,37 @@ export interface Rows {
 export interface Size {
   /** Conversations in the account. */
   conversations: number;
-  /** A multiple of five, so that one cycle in five is in a conversation of a group. Each has its own conversation. */
+  /** Each in a conversation of its own. A multiple of five, so that one in five is in a conversation of a group. */
   cycles: number;
 }
-export const FULL: Size = { conversations: 5000, cycles: 200 };
+export const FULL: Size = { conversations: 5000, cycles: 100 };
+export const QUICK: Size = { conversations: 300, cycles: 10 };
 
 /** Messages in a conversation before its cycle. */
 const MESSAGES = 20;
 
-/** Runs both Workers. `ours` and `peer` measure the cycles; `peerDatabase` is for questions about the peer's queries. */
+/** Runs both Workers, each with an account of its own. `ours` and `peer` fill it and measure the cycles. */
 export async function start() {
   const { rawConfig } = experimental_readRawConfig({ config: `${root}/wrangler.toml` });
-  const limit = { limit: 1_000_000, period: 60 };
-  const ratelimits = rawConfig.ratelimits?.map((each: object) => ({ ...each, simple: limit }));
-  const vars = { LIMITS: { token: limit, address: limit } };
-  const { compatibility_date } = rawConfig;
-  const migrated = { binding: "DB", database_name: "peer", database_id: "peer" };
+  const { compatibility_date, vars } = rawConfig;
+  // The limit allows fewer requests than fill the account, and wrangler's own limiter takes longer than a request.
+  const services = ["TOKEN_LIMIT", "ADDRESS_LIMIT"].map((binding) => ({ binding, service: "limiter" }));
+  const d1 = { binding: "DB", database_name: "peer", database_id: "peer" };
   const server = createTestHarness({
     root,
     workers: [
-      { config: { ...rawConfig, ratelimits, vars, build: {}, assets: undefined } as never },
+      { config: { ...rawConfig, ratelimits: undefined, assets: undefined, build: {}, services } as never },
       {
         config: {
           name: "peer",
           main: "bench/bill/metered.ts",
           compatibility_date,
-          ratelimits,
           vars,
-          d1_databases: [{ ...migrated, migrations_dir: "bench/bill/peer/migrations" }],
+          services,
+          d1_databases: [{ ...d1, migrations_dir: "bench/bill/peer/migrations" }],
         } as never,
       },
+      { config: { name: "limiter", main: "bench/limiter/worker.js", compatibility_date } },
     ],
   });
   await server.listen();
@@ -88,7 +89,7 @@ export async function start() {
     await handle.applyD1Migrations("DB");
     const { DB } = await handle.getEnv();
     for (const sql of tables) await DB.prepare(sql).run();
-    return { DB, measure: (size: Size) => measure(caller(handle.fetch), size) };
+    return (size: Size) => measure(caller(handle.fetch), size);
   }
   const ours = await worker(rawConfig.name!, [
     "INSERT INTO accounts (id, name, created_at) VALUES (1, 'bill', 0)",
@@ -99,7 +100,7 @@ export async function start() {
     "INSERT INTO accounts (id, name) VALUES (1, 'bill')",
     `INSERT INTO tokens (hash, account_id, scopes) VALUES ('${TOKEN_HASH}', 1, 15)`,
   ]);
-  return { close: () => server.close(), ours: ours.measure, peer: peer.measure, peerDatabase: peer.DB };
+  return { close: () => server.close(), ours, peer };
 }
 
 /** Sends a request, which must succeed, and returns what it answered and the rows that D1 read and wrote for it. */
@@ -143,8 +144,8 @@ async function checkUnread(send: Send, conversation: string, unread: boolean): P
 }
 
 /** Makes the conversations of the account, and returns those of the cycles: they are read, not archived, and the only
- * ones with messages, so a list by activity has no archived conversation to skip. A quarter of the others have flags, in
- * all combinations. The others are unread. */
+ * ones with messages, so a list by activity has no archived conversation to skip. A quarter of the others have flags,
+ * in all combinations. The rest are unread. */
 async function fill(send: Send, conversations: number, cycles: number): Promise<string[]> {
   const create = (n: number) =>
     send([

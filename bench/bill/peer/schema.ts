@@ -4,8 +4,8 @@
 // is usual in Drizzle. `sqliteTable` can only make tables with a rowid, so each key is an index of its own. Times are
 // milliseconds.
 //
-// migrations/ is generated: `npx drizzle-kit generate --dialect sqlite --schema bench/bill/peer/schema.ts
-// --out bench/bill/peer/migrations`
+// migrations/ is generated, with line breaks added: `npx drizzle-kit generate --dialect sqlite
+// --schema bench/bill/peer/schema.ts --out bench/bill/peer/migrations`
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 

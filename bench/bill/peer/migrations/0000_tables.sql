@@ -1,3 +1,5 @@
+-- Generated from ../schema.ts by drizzle-kit, with line breaks in long lines.
+
 CREATE TABLE `accounts` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`name` text NOT NULL
@@ -20,16 +22,34 @@ CREATE TABLE `conversations` (
 	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
-CREATE INDEX `conversations_by_account` ON `conversations` (`account_id`,`id`);--> statement-breakpoint
-CREATE INDEX `conversations_by_activity` ON `conversations` (`account_id`,`last_active_at`,`id`);--> statement-breakpoint
-CREATE INDEX `conversations_inbox` ON `conversations` (`account_id`,`last_active_at`,`id`) WHERE archived_at is null;--> statement-breakpoint
-CREATE INDEX `conversations_unread` ON `conversations` (`account_id`,`last_active_at`,`id`) WHERE is_unread;--> statement-breakpoint
-CREATE INDEX `conversations_archived` ON `conversations` (`account_id`,`id`) WHERE archived_at is not null;--> statement-breakpoint
-CREATE INDEX `conversations_pinned` ON `conversations` (`account_id`,`id`) WHERE is_pinned;--> statement-breakpoint
-CREATE INDEX `conversations_muted` ON `conversations` (`account_id`,`id`) WHERE is_muted;--> statement-breakpoint
-CREATE INDEX `conversations_by_contact` ON `conversations` (`account_id`,`contact_id`,`id`) WHERE contact_id is not null;--> statement-breakpoint
-CREATE INDEX `conversations_by_group` ON `conversations` (`account_id`,`group_id`,`id`) WHERE group_id is not null;--> statement-breakpoint
-CREATE INDEX `conversations_by_group_activity` ON `conversations` (`account_id`,`group_id`,`last_active_at`,`id`) WHERE group_id is not null;--> statement-breakpoint
+CREATE INDEX `conversations_by_account`
+	ON `conversations` (`account_id`,`id`);--> statement-breakpoint
+CREATE INDEX `conversations_by_activity`
+	ON `conversations` (`account_id`,`last_active_at`,`id`);--> statement-breakpoint
+CREATE INDEX `conversations_inbox`
+	ON `conversations` (`account_id`,`last_active_at`,`id`)
+	WHERE archived_at is null;--> statement-breakpoint
+CREATE INDEX `conversations_unread`
+	ON `conversations` (`account_id`,`last_active_at`,`id`)
+	WHERE is_unread;--> statement-breakpoint
+CREATE INDEX `conversations_archived`
+	ON `conversations` (`account_id`,`id`)
+	WHERE archived_at is not null;--> statement-breakpoint
+CREATE INDEX `conversations_pinned`
+	ON `conversations` (`account_id`,`id`)
+	WHERE is_pinned;--> statement-breakpoint
+CREATE INDEX `conversations_muted`
+	ON `conversations` (`account_id`,`id`)
+	WHERE is_muted;--> statement-breakpoint
+CREATE INDEX `conversations_by_contact`
+	ON `conversations` (`account_id`,`contact_id`,`id`)
+	WHERE contact_id is not null;--> statement-breakpoint
+CREATE INDEX `conversations_by_group`
+	ON `conversations` (`account_id`,`group_id`,`id`)
+	WHERE group_id is not null;--> statement-breakpoint
+CREATE INDEX `conversations_by_group_activity`
+	ON `conversations` (`account_id`,`group_id`,`last_active_at`,`id`)
+	WHERE group_id is not null;--> statement-breakpoint
 CREATE TABLE `messages` (
 	`id` text PRIMARY KEY NOT NULL,
 	`account_id` integer NOT NULL,
@@ -43,8 +63,10 @@ CREATE TABLE `messages` (
 	FOREIGN KEY (`conversation_id`) REFERENCES `conversations`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
-CREATE INDEX `messages_by_account` ON `messages` (`account_id`,`id`);--> statement-breakpoint
-CREATE INDEX `messages_by_conversation` ON `messages` (`conversation_id`,`account_id`,`id`);--> statement-breakpoint
+CREATE INDEX `messages_by_account`
+	ON `messages` (`account_id`,`id`);--> statement-breakpoint
+CREATE INDEX `messages_by_conversation`
+	ON `messages` (`conversation_id`,`account_id`,`id`);--> statement-breakpoint
 CREATE TABLE `tokens` (
 	`hash` text PRIMARY KEY NOT NULL,
 	`account_id` integer NOT NULL,
