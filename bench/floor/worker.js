@@ -69,18 +69,10 @@ export default {
     const after = query.get("starting_after");
     const page = [limit + 1, after ?? "{", null, null];
     const flags = ["pinned", "muted", "archived"].filter((flag) => query.has(flag));
-    const rows = flags.length > 0 ? await send("sparse", 1, [...page, states(flags)]) : await send("list", 1, page);
+    const rows = flags.length > 0 ? await send("sparse", 1, page) : await send("list", 1, page);
     return list(exchange, rows, limit, after, url, flags);
   },
 };
-
-/** The values of `conversations.inbox_state` that have all these flags, a bit for each. */
-function states(flags) {
-  const bits = { pinned: 1, muted: 2, archived: 4 };
-  const wanted = flags.reduce((sum, flag) => sum + bits[flag], 0);
-  const states = Array.from({ length: 16 }, (_, state) => state).filter((state) => (state & wanted) === wanted);
-  return states.reduce((sum, state) => sum + 2 ** state, 0);
-}
 
 function list(exchange, rows, limit, after, url, flags) {
   // A row without an object only says whose account it is.

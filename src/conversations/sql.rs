@@ -13,8 +13,8 @@ use crate::{
 };
 
 // A list has three shapes. What can't be a parameter stands in braces: `{position}` is the column of the order, `{past}`
-// and `{order}` the direction of travel, `{narrow}` the condition of the group or the contact. `?3` are the rows wanted,
-// `?4` the position, `?5` the contact, `?6` the group, `?7` the states of the filter, a bit for each.
+// and `{order}` the direction of travel, `{narrow}` the condition of the group or the contact, `{states}` the values of
+// `inbox_state` that the flags allow. `?3` are the rows wanted, `?4` the position, `?5` the contact, `?6` the group.
 
 /// In the order of an index, all states: one range. Reads limit + 2 rows at most.
 fn list_all(index: &str, narrow: &str, past: &str, order: &str) -> String {
@@ -35,8 +35,8 @@ ORDER BY found.id {order} LIMIT +?3"
 /// The states of a filter, of the account or of a group: each is a range of the index, and the recursion is their merge.
 /// Its queue holds the next row of every range. What comes out first is the next row of the page, and the one behind it
 /// in its range goes in. A row is one text, the position and then the object: a subquery gives one column. Reads 2 *
-/// limit + 19 rows at most.
-fn list_merged(sort: Sort, of_group: bool, narrow: &str, past: &str, order: &str) -> String {
+/// limit + 18 rows at most.
+fn list_merged(sort: Sort, of_group: bool, narrow: &str, states: &str, past: &str, order: &str) -> String {
     let (position, width) = sort.position();
     let index = match (sort, of_group) {
         (Sort::CreatedAt, false) => "conversations_by_inbox",
@@ -48,14 +48,13 @@ fn list_merged(sort: Sort, of_group: bool, narrow: &str, past: &str, order: &str
         as_caller!(
             ",
 merged (account, state, line) AS (
-  SELECT (SELECT account_id FROM caller), column1, (
+  SELECT caller.account_id, column1, (
     SELECT found.{position} || object FROM conversations AS found INDEXED BY {index}
-    WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND inbox_state = column1
+    WHERE found.account_id = caller.account_id AND {narrow} AND inbox_state = column1
       AND found.{position} {past} ?4
     ORDER BY found.{position} {order} LIMIT 1
   )
-  FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15))
-  WHERE ?7 >> column1 & 1
+  FROM caller JOIN ({states})
   UNION ALL
   SELECT account, state, (
     SELECT found.{position} || object FROM conversations AS found INDEXED BY {index}
@@ -73,6 +72,7 @@ SELECT account, substr(line, 1, {width}) AS position, substr(line, {width} + 1) 
         width = width,
         index = index,
         narrow = narrow,
+        states = states,
         past = past,
         order = order,
     )
@@ -80,8 +80,8 @@ SELECT account, substr(line, 1, {width}) AS position, substr(line, {width} + 1) 
 
 /// The conversations of a contact: all of them are read and sorted, so that a write has no index of them to maintain. The
 /// first row is the account's alone. The limit stands outside of the sorted query: inside, SQLite would read each row
-/// twice. Reads 2 * limit + 5 rows at most, and the conversations of the contact.
-fn list_of_contact(sort: Sort, narrow: &str, past: &str, order: &str) -> String {
+/// twice. Reads 2 * limit + 6 rows at most, and the conversations of the contact.
+fn list_of_contact(sort: Sort, narrow: &str, states: &str, past: &str, order: &str) -> String {
     format!(
         as_caller!(
             ",
@@ -92,7 +92,7 @@ page (account, id, position) AS (
     SELECT found.id, found.{position} AS position
     FROM conversations AS found INDEXED BY conversations_by_contact_and_group
     WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow}
-      AND found.{position} {past} ?4 AND ?7 >> inbox_state & 1
+      AND found.{position} {past} ?4 AND inbox_state IN ({states})
     ORDER BY found.{position} {order}
   )
 )
@@ -104,6 +104,7 @@ LIMIT +?3 + 1"
         ),
         position = sort.position().0,
         narrow = narrow,
+        states = states,
         past = past,
         order = order,
     )
@@ -129,37 +130,32 @@ pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
         (Some(_), Some(_)) => "found.contact_id = +?5 AND found.group_id = +?6",
     };
     let states = states_of(&filter.flags);
-    let one_range = match (sort, states, &filter.contact_id, &filter.group_id) {
-        (Sort::CreatedAt, ALL_STATES, None, None) => Some("-- PRIMARY KEY (account_id, id)"),
-        (Sort::CreatedAt, ALL_STATES, Some(_), Some(_)) => Some("INDEXED BY conversations_by_contact_and_group"),
+    let one_range = match (sort, states.len(), &filter.contact_id, &filter.group_id) {
+        (Sort::CreatedAt, 16, None, None) => Some("-- PRIMARY KEY (account_id, id)"),
+        (Sort::CreatedAt, 16, Some(_), Some(_)) => Some("INDEXED BY conversations_by_contact_and_group"),
         _ => None,
     };
+    let states = format!("VALUES {}", states.join(", "));
     let sql = match (one_range, &filter.contact_id) {
         (Some(index), _) => list_all(index, narrow, past, order),
-        (None, Some(_)) => list_of_contact(sort, narrow, past, order),
-        (None, None) => list_merged(sort, filter.group_id.is_some(), narrow, past, order),
+        (None, Some(_)) => list_of_contact(sort, narrow, &states, past, order),
+        (None, None) => list_merged(sort, filter.group_id.is_some(), narrow, &states, past, order),
     };
     let reference = |id: &Option<Reference>| id.as_ref().map(Reference::to_string).into();
-    let mut parameters: Vec<Parameter> = vec![
+    let parameters: [Parameter; 4] = [
         paging.limit.and_one_more().into(),
         paging.position().into(),
         reference(&filter.contact_id),
         reference(&filter.group_id),
     ];
-    if one_range.is_none() {
-        parameters.push(states.into());
-    }
     Statement::new(sql, parameters)
 }
 
-/// All sixteen values of `conversations.inbox_state`, a bit for each.
-const ALL_STATES: i64 = 0xFFFF;
-
-/// Those that the flags allow.
-fn states_of(flags: &Flags) -> i64 {
+/// Those of the sixteen values of `conversations.inbox_state` that the flags allow, each in parentheses.
+fn states_of(flags: &Flags) -> Vec<String> {
     let bits = [(flags.pinned, 1), (flags.muted, 2), (flags.archived, 4), (flags.unread, 8)];
-    let allowed = |state: &i64| bits.iter().all(|(flag, bit)| flag.is_none_or(|wanted| wanted == (state & bit != 0)));
-    (0..16).filter(allowed).map(|state| 1 << state).sum()
+    let allowed = |state: &u8| bits.iter().all(|(flag, bit)| flag.is_none_or(|wanted| wanted == (state & bit != 0)));
+    (0..16).filter(allowed).map(|state| format!("({state})")).collect()
 }
 
 // Creations: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the contact, `?7` the group.
@@ -358,13 +354,13 @@ mod tests {
 
     #[test]
     fn flags_become_states() {
-        let states = |states: &[i64]| states.iter().map(|state| 1 << state).sum::<i64>();
-        assert_eq!(states_of(&Flags::default()), ALL_STATES);
-        assert_eq!(states_of(&Flags { muted: Some(true), ..Flags::default() }), states(&[2, 3, 6, 7, 10, 11, 14, 15]));
+        let states = |flags: Flags| states_of(&flags).concat();
+        assert_eq!(states_of(&Flags::default()).len(), 16);
+        assert_eq!(states(Flags { muted: Some(true), ..Flags::default() }), "(2)(3)(6)(7)(10)(11)(14)(15)");
         let neither = Flags { archived: Some(false), pinned: Some(false), ..Flags::default() };
-        assert_eq!(states_of(&neither), states(&[0, 2, 8, 10]));
+        assert_eq!(states(neither), "(0)(2)(8)(10)");
         let all = || Flags { archived: Some(true), pinned: Some(true), muted: Some(true), unread: None };
-        assert_eq!(states_of(&all()), states(&[7, 15]));
-        assert_eq!(states_of(&Flags { unread: Some(false), ..all() }), states(&[7]));
+        assert_eq!(states(all()), "(7)(15)");
+        assert_eq!(states(Flags { unread: Some(false), ..all() }), "(7)");
     }
 }
