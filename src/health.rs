@@ -9,7 +9,7 @@ use crate::{
 /// Reads nothing that is stored.
 const HEALTH: &str = "\
 SELECT NULL AS account
-WHERE ?1 = '' AND ?2 > 0 AND ?3 = 0";
+WHERE ?1 = '' AND ?2 = 0";
 
 /// `GET /health`
 pub fn health(_: Request) -> Result<Query, Error> {

@@ -30,8 +30,6 @@ use conversations::{
 };
 use serde_json::Value as Json;
 
-/// The time of every request here, in seconds.
-pub const NOW: i64 = 1_790_000_000;
 /// The token of every request here.
 pub const BEARER: &str = "Bearer self_0123456789ABCDEFGHIJabcdefghij4Us3aw";
 /// The id of every request here.
@@ -69,7 +67,7 @@ pub fn query(head: &Head, body: &[u8]) -> Option<Result<Query, Error>> {
         Ok(Destination::Endpoint(endpoint)) if body.len() <= endpoint.max_body => {
             let caller = Caller::authenticate(Some(BEARER), endpoint.scope).expect("is a well-formed token");
             let request_id = Id::parse(REQUEST_ID).expect("is an id");
-            let request = Request::parse(head, &endpoint.id, &caller, body, &request_id, NOW);
+            let request = Request::parse(head, &endpoint.id, &caller, body, &request_id);
             Some(request.and_then(endpoint.handler))
         }
         Ok(_) => None,
