@@ -1,5 +1,5 @@
 // A token must be valid when the write happens. The head of each request here arrives while the token is valid, and
-// its body after the token has changed.
+// its body an hour later by the database's clock, after the token has changed.
 
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
@@ -21,6 +21,10 @@ const WRITES: [request: Request, headers: Headers][] = REQUESTS.filter((request)
       : [[request, {}]],
 );
 
+/** The database's clock when the body arrives, and for what happens to the token before. */
+const LATER = { "x-test-clock": "3600" };
+const NOW_LATER = "unixepoch() + 3600";
+
 /** What happens to a token between the head and the body of a request that it sends. */
 interface Change {
   name: string;
@@ -36,26 +40,26 @@ async function idOf(token: string): Promise<string> {
 }
 
 async function rotate({ account }: World, token: string, grace_period: number) {
-  const answer = await account.post(rotation(await idOf(token)), { grace_period });
+  const answer = await account.post(rotation(await idOf(token)), { grace_period }, LATER);
   assert.equal(answer.status, 201, answer.text);
 }
 
 const INVALID: Change[] = [
-  { name: "expires", apply: (_, token) => set(token, "expires_at", "unixepoch()") },
+  { name: "expires", apply: (_, token) => set(token, "expires_at", NOW_LATER) },
   {
     name: "is revoked",
     async apply({ account }, token) {
-      const answer = await account.delete(tokenItem(await idOf(token)));
+      const answer = await account.delete(tokenItem(await idOf(token)), undefined, LATER);
       assert.equal(answer.status, 204, answer.text);
     },
   },
-  { name: "is revoked by the operator", apply: (_, token) => set(token, "revoked_at", "unixepoch()") },
+  { name: "is revoked by the operator", apply: (_, token) => set(token, "revoked_at", NOW_LATER) },
   { name: "is rotated without a grace period", apply: (here, token) => rotate(here, token, 0) },
   {
     name: "is rotated, and its grace period ends",
     async apply(here, token) {
       await rotate(here, token, 3600);
-      await set(token, "revoked_at", "unixepoch()");
+      await set(token, "revoked_at", NOW_LATER);
     },
   },
 ];
@@ -98,7 +102,7 @@ async function overtaken(here: World, { apply }: Change, request: Request, heade
   const slow = sendSlowly(
     operation.method,
     here.real(target),
-    { Authorization: `Bearer ${token}`, "Content-Type": JSON_TYPE, ...headers, ...told },
+    { Authorization: `Bearer ${token}`, "Content-Type": JSON_TYPE, ...headers, ...told, ...LATER },
     here.real(JSON.stringify(body ?? {})),
   );
   await reached();

@@ -198,6 +198,16 @@ describe("when the clock jumped back an hour", () => {
     }
   });
 
+  test("last_active_at does not decrease when the last message was deleted", async () => {
+    const alice = await account();
+    const { id } = await create(alice);
+    const deleted = await say(alice, id, CONTACT);
+    await expectStatus(204, alice.delete(messageItem(deleted.id)));
+    const { created_at } = await say(alice, id, CONTACT, HOUR_BACK);
+    assert.ok(created_at >= deleted.created_at);
+    assert.equal((await alice.get(item(id))).json.last_active_at, created_at);
+  });
+
   test("a contact's message makes the conversation unread, and one of the account's own opens it", async () => {
     const alice = await account();
     const { id } = await create(alice);
