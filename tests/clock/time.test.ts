@@ -228,6 +228,7 @@ describe("when the clock jumped back an hour", () => {
       const { last_active_at, last_opened_at } = await open(alice, id, (await now()) - 3600, clock(-7200));
       assert.ok(last_opened_at >= last_active_at);
       assert.equal(await isUnread(alice, id), false);
+      await open(alice, id, END_OF_TIME, NOW);
       await say(alice, id, CONTACT, headers);
       assert.equal(await isUnread(alice, id), true);
     }
