@@ -7,8 +7,8 @@ import { type Account, account } from "../support/accounts.ts";
 import type { Answer } from "../support/audit.ts";
 import { sql } from "../support/database.ts";
 import { assertConversation, idsOf } from "../support/expectations.ts";
-import type { Headers } from "../support/http.ts";
-import { COLLECTION, item, MESSAGES, messageItem, TOKEN_COLLECTION } from "../support/paths.ts";
+import { type Headers, keyed } from "../support/http.ts";
+import { COLLECTION, item, MESSAGES, messageItem, rotation, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
 import { base62 } from "../support/tokens.ts";
 
 /** Many, because two requests of one second may also fall into two. */
@@ -21,6 +21,7 @@ const HOUR_BACK = clock(-3600);
 const END_OF_TIME = 253402300799;
 
 const CONTACT = { contact_id: "bob" };
+const TOKEN = { name: "another", scopes: "messages:read" };
 const OWN = { contact_id: null };
 
 async function expectStatus(status: number, request: Promise<Answer>): Promise<any> {
@@ -248,11 +249,10 @@ describe("when the clock jumped back an hour", () => {
   test("conversations, messages and tokens are created, and the newest is first in its list", async () => {
     const alice = await account();
     const { id: conversation } = await create(alice);
-    const token = { name: "another", scopes: "messages:read" };
     for (const headers of [NOW, HOUR_BACK, clock(-7200), NOW]) {
       const { id: message } = await say(alice, conversation, CONTACT, headers);
       const { id } = await create(alice, headers);
-      const { id: newToken } = await expectStatus(201, alice.post(TOKEN_COLLECTION, token, headers));
+      const { id: newToken } = await expectStatus(201, alice.post(TOKEN_COLLECTION, TOKEN, headers));
       for (const [path, newest] of [
         [COLLECTION, id],
         [MESSAGES, message],
@@ -262,6 +262,44 @@ describe("when the clock jumped back an hour", () => {
       }
     }
   });
+});
+
+test("every time and every new id is the database's, whatever the Worker's clock says", async () => {
+  const alice = await account();
+  const ahead = 10 * 86_400;
+  const headers = clock(ahead);
+  const from = (await now()) + ahead;
+  const isNow = (seconds: number | null) => {
+    assert.ok(seconds !== null && from <= seconds && seconds <= from + 60, `${seconds}`);
+  };
+  const isNew = (id: string) => {
+    assert.ok(base62(1000 * from, 7) <= id && id < base62(1000 * (from + 60), 7), id);
+  };
+
+  const { id, ...conversation } = await create(alice, headers);
+  isNew(id);
+  isNow(conversation.created_at);
+  const distinct = { contact_id: "carol", distinct: true };
+  isNew((await expectStatus(201, alice.post(COLLECTION, distinct, headers))).id);
+  const message = await say(alice, id, OWN, headers);
+  isNew(message.id);
+  isNow(message.created_at);
+  const { last_active_at, last_opened_at } = (await alice.get(item(id))).json;
+  isNow(last_active_at);
+  isNow(last_opened_at);
+  isNow((await expectStatus(200, alice.put(messageItem(message.id), "message=changed", headers))).updated_at);
+  isNow((await open(alice, id, END_OF_TIME, headers)).last_opened_at);
+
+  const token = await expectStatus(201, alice.post(TOKEN_COLLECTION, TOKEN, { ...headers, ...keyed("once") }));
+  isNew(token.id);
+  isNow(token.created_at);
+  const successor = await expectStatus(201, alice.post(rotation(token.id), { grace_period: 50 }, headers));
+  isNew(successor.id);
+  isNow(successor.created_at);
+  isNow((await alice.get(tokenItem(token.id))).json.revoked_at - 50);
+  await expectStatus(204, alice.delete(tokenItem(successor.id), undefined, headers));
+  isNow((await alice.get(tokenItem(successor.id))).json.revoked_at);
+  isNow(Number((await alice.everything()).keys![0]!.expires_at) - 86_400);
 });
 
 test("after an id far ahead of the clock ids rise, and so does the time of messages", async () => {
