@@ -11,7 +11,8 @@ export const conversationId = (number: number): string =>
 /** One in ten is muted, one in ten archived, eight are both: `?3` is an eighth of all. `?1` to `?2` are made. */
 const ROWS = `
 INSERT INTO conversations
-  (account_id, id, contact_id, group_id, is_pinned, is_muted, last_active_at, last_opened_at, created_at, archived_at)
+  (account_id, id, contact_id, group_id, is_pinned, is_muted, last_active_ms, last_opened_ms, last_received_ms,
+   created_at, archived_at)
 WITH RECURSIVE numbers (i) AS (SELECT CAST(?1 AS INTEGER) UNION ALL SELECT i + 1 FROM numbers WHERE i + 1 < ?2)
 SELECT
   1,
@@ -20,8 +21,9 @@ SELECT
   iif(i % 10 = 0, printf('group%03d', i % 97), NULL),
   i % 50 = 1,
   i % 10 = 3 OR i % CAST(?3 AS INTEGER) = 5,
-  1700000000 + i * 37,
-  1700000000 + i * 37 + iif(i % 3 = 0, -60, 60),
+  1000 * (1700000000 + i * 37),
+  1000 * (1700000000 + i * 37 + iif(i % 3 = 0, -60, 60)),
+  1000 * (1700000000 + i * 37),
   1690000000 + i * 30,
   iif(i % 10 = 7 OR i % CAST(?3 AS INTEGER) = 5, 1760000000 + i, NULL)
 FROM numbers`;

@@ -35,15 +35,16 @@ async function measure(what: string, sql: string): Promise<void> {
 }
 
 const conversation = (contact: string, group: string) =>
-  `INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, last_active_at, last_opened_at)
-   SELECT 1, ${id}, ${contact}, ${group}, 1795387096, 1795387096, 1795387096 FROM numbers`;
+  `INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, last_active_ms, last_opened_ms,
+                               last_received_ms, changed_by)
+   SELECT 1, ${id}, ${contact}, ${group}, 1795387096, 1795387096000, 1795387096000, 1795387096000, ${id} FROM numbers`;
 await measure("conversation with a contact", conversation(random(16), "NULL"));
 await measure("conversation with a group", conversation("NULL", random(16)));
 await measure("conversation with both", conversation(random(16), random(16)));
 
 const text = (characters: number) =>
-  `INSERT INTO messages (account_id, conversation_id, id, message, created_at)
-   SELECT 1, (SELECT min(id) FROM conversations), ${id}, ${random(characters)}, 1795387096 FROM numbers`;
+  `INSERT INTO messages (account_id, conversation_id, id, message, created_at, changed_by)
+   SELECT 1, (SELECT min(id) FROM conversations), ${id}, ${random(characters)}, 1795387096, ${id} FROM numbers`;
 await measure("message of 100 characters", text(100));
 await measure("message of 1,000 characters", text(1000));
 

@@ -21,7 +21,7 @@ macro_rules! now_ms {
 }
 pub(crate) use now_ms;
 
-/// A common table expression that [`next_ms!`] and [`new_id!`] need.
+/// A common table expression that has the column `digits`, which [`next_ms!`] and [`new_id!`] need.
 macro_rules! base62 {
     () => {
         concat!(",\nbase62 (digits) AS (SELECT '", $crate::clock::digits!(), "')")
@@ -30,7 +30,7 @@ macro_rules! base62 {
 pub(crate) use base62;
 
 /// The time in milliseconds, but at least one more than the newest id of an account in a table begins with. So ids rise
-/// in the order in which transactions commit, under any load, and also when the clock jumps back.
+/// in the order in which transactions commit, under any load, and also when the clock jumps back. `digits` is in scope.
 macro_rules! next_ms {
     ($table:literal of $account:literal) => {
         concat!(
@@ -48,7 +48,6 @@ macro_rules! next_ms {
     FROM ",
             $table,
             "
-    JOIN base62
     WHERE account_id = ",
             $account,
             "

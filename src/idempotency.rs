@@ -112,12 +112,14 @@ const REMOVE_EXPIRED: &str = as_caller!(
     "
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)
 WHERE (account_id, key) IN (
-    SELECT account_id, ?3 FROM caller
-    UNION ALL
     SELECT account_id, key FROM (
-      SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
-      WHERE expires_at <= unixepoch()
-      ORDER BY expires_at LIMIT 2
+      SELECT account_id, ?3 AS key FROM caller
+      UNION ALL
+      SELECT * FROM (
+        SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
+        WHERE expires_at <= unixepoch()
+        ORDER BY expires_at LIMIT 2
+      )
     )
   )
   AND expires_at <= unixepoch()
@@ -138,7 +140,7 @@ const RECALL: &str = answer!(
     after "(
     SELECT request_id FROM idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
     WHERE keys.account_id = tokens.account_id AND keys.key = +?3
-  ) = ?5",
+  ) = +?5",
     "CASE WHEN fingerprint <> ?4 THEN 'reused' WHEN request_id = +?5 THEN 'first' ELSE 'replayed' END AS replay,
   outcome, position, tag, object",
     "LEFT JOIN idempotency_keys AS keys -- PRIMARY KEY (account_id, key)

@@ -305,7 +305,7 @@ test("a replayed message does not make its conversation active again", async () 
   const id = await alice.insert();
   const send = () => alice.post(MESSAGES, { conversation_id: id, message: "Hello" }, keyed("a"));
   await send();
-  await sql("UPDATE conversations SET last_active_at = 5, last_opened_at = 5 WHERE account_id = ?", alice.id);
+  await sql("UPDATE conversations SET last_active_ms = 5000, last_opened_ms = 5000 WHERE account_id = ?", alice.id);
   const before = await alice.get(item(id));
   await send();
   assert.deepEqual(essence(await alice.get(item(id))), essence(before));

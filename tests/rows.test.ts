@@ -22,13 +22,19 @@ before(async () => {
 /** Lists: the rows read for a first page of 10, and of 100, with more behind it. Lists write nothing. */
 const LISTS: [string, string, number, number][] = [
   ["conversations, all", COLLECTION, 12, 102],
-  ["… of a contact", `${COLLECTION}?contact_id=contact-1`, 12, 102],
-  ["… of a group", `${COLLECTION}?group_id=group-3`, 12, 102],
+  ["… of a contact that has 2,105 conversations", `${COLLECTION}?contact_id=contact-1`, 2131, 2311],
+  [
+    "… of a contact that has 2,105 conversations, unread, by activity",
+    `${COLLECTION}?contact_id=contact-1&unread=true&sort=last_active_at`,
+    2131,
+    2311,
+  ],
+  ["… of a group", `${COLLECTION}?group_id=group-3`, 39, 219],
   ["… of a contact in a group", `${COLLECTION}?contact_id=contact-2&group_id=group-4`, 12, 102],
-  ["… by one flag", `${COLLECTION}?muted=false`, 19, 109],
-  ["… by two flags", `${COLLECTION}?muted=false&archived=false`, 15, 105],
-  ["… by three flags", `${COLLECTION}?muted=false&archived=false&pinned=false`, 13, 103],
-  ["… of a group, by one flag", `${COLLECTION}?group_id=group-3&muted=false`, 19, 109],
+  ["… by one flag", `${COLLECTION}?muted=false`, 31, 211],
+  ["… by two flags", `${COLLECTION}?muted=false&archived=false`, 27, 207],
+  ["… by three flags", `${COLLECTION}?muted=false&archived=false&pinned=false`, 25, 205],
+  ["… of a group, by one flag", `${COLLECTION}?group_id=group-3&muted=false`, 31, 211],
   ["… unread", `${COLLECTION}?unread=true`, 31, 211],
   ["… unread, by one flag", `${COLLECTION}?unread=true&archived=false`, 27, 207],
   ["… unread, by three flags", `${COLLECTION}?unread=true&muted=false&archived=false&pinned=false`, 24, 204],
@@ -70,25 +76,25 @@ const key = () => {
 };
 const TOKEN = { name: "one of many", scopes: "conversations:read" };
 
-/** The others: the rows read, and the rows written where the conversation has a contact or a group, and where both. */
+/** The others: the rows read, and the rows written where the conversation has only a contact, and where a group. */
 const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, number][] = [
   ["retrieve a conversation", ({ conversation }) => alice.get(item(conversation)), 2, 0, 0],
-  ["create a conversation", ({ like }) => alice.post(COLLECTION, like), 4, 9, 16],
+  ["create a conversation", ({ like }) => alice.post(COLLECTION, like), 7, 4, 6],
   [
     "create a conversation, `distinct=true`",
     ({ like }) => alice.post(COLLECTION, `${like}-new&distinct=true`),
-    5,
-    9,
-    16,
+    6,
+    4,
+    6,
   ],
   [
     "create a conversation, `distinct=true`, when it exists",
     ({ like }) => alice.post(COLLECTION, `${like}&distinct=true`),
-    5,
+    6,
     0,
     0,
   ],
-  ["create a conversation, with an `Idempotency-Key`", ({ like }) => alice.post(COLLECTION, like, key()), 10, 11, 18],
+  ["create a conversation, with an `Idempotency-Key`", ({ like }) => alice.post(COLLECTION, like, key()), 14, 6, 8],
   [
     "create a conversation, replay of an `Idempotency-Key`",
     async ({ like }) => {
@@ -96,12 +102,12 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
       await alice.post(COLLECTION, like, again);
       return alice.post(COLLECTION, like, again);
     },
-    8,
+    14,
     0,
     0,
   ],
-  ["update `is_pinned`, `is_muted` or `archived_at`", put("is_muted=true"), 4, 7, 13],
-  ["update `last_opened_at`, from read to unread or back", put("last_opened_at="), 4, 5, 9],
+  ["update `is_pinned`, `is_muted` or `archived_at`", put("is_muted=true"), 4, 3, 5],
+  ["update `last_opened_at`, from read to unread or back", put("last_opened_at="), 4, 3, 5],
   ["update `last_opened_at`, when the conversation stays read", put("last_opened_at=705103200"), 4, 1, 1],
   [
     "update `pinned_message_id`",
@@ -125,19 +131,19 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
       await fillMessages(alice, id, 1000, 1_000_000);
       return alice.delete(item(id));
     },
-    3006,
+    3004,
     1001,
     1001,
   ],
   ["retrieve a message", ({ message }) => alice.get(messageItem(message)), 2, 0, 0],
-  ["send a message that makes the conversation unread, or read", post("contact_id=bob&message=Hello"), 6, 7, 11],
-  ["send a message that keeps the conversation unread, or read", post("message=Hello"), 6, 5, 7],
+  ["send a message that makes the conversation unread, or read", post("contact_id=bob&message=Hello"), 8, 5, 7],
+  ["send a message that keeps the conversation unread, or read", post("message=Hello"), 8, 4, 5],
   [
     "send a message, with an `Idempotency-Key`",
     ({ conversation }) => alice.post(MESSAGES, `conversation_id=${conversation}&message=Hello`, key()),
-    12,
+    15,
+    6,
     7,
-    9,
   ],
   [
     "send a message to a conversation that does not exist",
@@ -159,9 +165,9 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     2,
     2,
   ],
-  ["create a token", () => alice.post(TOKEN_COLLECTION, TOKEN), 5, 3, 3],
-  ["rotate a token", async () => alice.post(rotation((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 9, 4, 4],
-  ["revoke a token", async () => alice.delete(tokenItem((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 4, 1, 1],
+  ["create a token", () => alice.post(TOKEN_COLLECTION, TOKEN), 7, 3, 3],
+  ["rotate a token", async () => alice.post(rotation((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 11, 4, 4],
+  ["revoke a token", async () => alice.delete(tokenItem((await alice.post(TOKEN_COLLECTION, TOKEN)).json.id)), 5, 1, 1],
   ["404 Not Found", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
   ["400 Bad Request", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
 ];
@@ -171,8 +177,8 @@ const line = (...cells: (string | number)[]): string => `| ${cells.join(" | ")} 
 const LINES = [
   line("List", "rows read, 10", "rows read, 100"),
   ...LISTS.map(([title, , ten, hundred]) => line(title, ten, hundred)),
-  line("Request", "rows read", "rows written", "rows written, contact and group"),
-  ...REQUESTS.map(([title, , read, written, both]) => line(title, read, written, both)),
+  line("Request", "rows read", "rows written, of a contact", "rows written, of a group"),
+  ...REQUESTS.map(([title, , read, ofContact, ofGroup]) => line(title, read, ofContact, ofGroup)),
 ];
 
 describe("rows read by a list", () => {
@@ -197,7 +203,7 @@ describe("rows read and written by a request", () => {
     { contact_id: null, group_id: "team" },
     { contact_id: "someone", group_id: "team" },
   ];
-  for (const [title, request, read, one, both] of REQUESTS) {
+  for (const [title, request, read, ofContact, ofGroup] of REQUESTS) {
     test(title, async () => {
       const costs: number[][] = [];
       for (const references of KINDS) {
@@ -212,9 +218,9 @@ describe("rows read and written by a request", () => {
         costs.push([cost.rowsRead, cost.rowsWritten]);
       }
       assert.deepEqual(costs, [
-        [read, one],
-        [read, one],
-        [read, both],
+        [read, ofContact],
+        [read, ofGroup],
+        [read, ofGroup],
       ]);
     });
   }

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import test from "node:test";
+import test, { describe } from "node:test";
 import { account } from "./support/accounts.ts";
 import { insert, type Row, sql } from "./support/database.ts";
+import { base62 } from "./support/tokens.ts";
 
 const ID = "0123456789abcdeF";
 const HASH = "0123456789abcdef".repeat(4);
@@ -15,6 +16,8 @@ const files = readdirSync(folder)
   .sort();
 const migrations = files.map((name) => readFileSync(new URL(name, folder), "utf8"));
 const BAD_TIMES = [-1, 253402300800, 1.5, "soon", "2026-01-01"];
+/** Seven base62 characters hold no more. */
+const BAD_MILLISECONDS = [-1, 3521614606208, 1.5, "soon"];
 const BAD_IDS = [null, "", "short", "0123456789abcde", "0123456789abcdef0", "0123456789abcde-", "0123456789abcdé0", 1];
 const BAD_REFERENCES = ["", "a".repeat(65), "a b", "a.b", "é", "a/b", "a\n", "';--"];
 
@@ -140,8 +143,9 @@ test("a row of conversations that breaks a constraint is refused", async () => {
     pinned_message_id: null,
     is_pinned: 0,
     is_muted: 1,
-    last_active_at: null,
-    last_opened_at: 0,
+    last_active_ms: null,
+    last_opened_ms: 0,
+    last_received_ms: 3521614606207,
     created_at: 253402300799,
     archived_at: null,
   };
@@ -153,8 +157,9 @@ test("a row of conversations that breaks a constraint is refused", async () => {
     pinned_message_id: [ID, "", "no such message", 1],
     is_pinned: [null, 2, -1, 0.5, "true"],
     is_muted: [null, 2, -1, 0.5, "false"],
-    last_active_at: BAD_TIMES,
-    last_opened_at: BAD_TIMES,
+    last_active_ms: BAD_MILLISECONDS,
+    last_opened_ms: BAD_MILLISECONDS,
+    last_received_ms: BAD_MILLISECONDS,
     created_at: [null, ...BAD_TIMES],
     archived_at: BAD_TIMES,
   });
@@ -164,21 +169,7 @@ test("a row of conversations that breaks a constraint is refused", async () => {
     /CHECK/,
   );
   await assert.rejects(sql("UPDATE conversations SET contact_id = NULL, group_id = NULL"), /CHECK/);
-  await assert.rejects(insert("conversations", { ...good, id: "another0123456id", state: 1 }), /generated/);
-});
-
-test("state is the three flags of a conversation in one number", async () => {
-  const alice = await account();
-  for (let state = 0; state < 8; state += 1) {
-    const id = await alice.insert({
-      is_pinned: state & 1,
-      is_muted: (state >> 1) & 1,
-      archived_at: state & 4 ? 0 : null,
-    });
-    assert.deepEqual(await sql("SELECT state FROM conversations WHERE account_id = ? AND id = ?", alice.id, id), [
-      { state },
-    ]);
-  }
+  await assert.rejects(insert("conversations", { ...good, id: "another0123456id", inbox_state: 1 }), /generated/);
 });
 
 test("a row of messages that breaks a constraint is refused", async () => {
@@ -215,31 +206,50 @@ test("a row of messages that breaks a constraint is refused", async () => {
   await assert.rejects(insert("messages", { ...good, id: "third0012345678d", object: "{}" }), /generated/);
 });
 
-test("inbox_state is state and whether a conversation is unread, and recency sorts by activity and id", async () => {
+test("inbox_state is three flags and whether a contact's message came after the last opening", async () => {
   const alice = await account();
-  for (const [last_active_at, last_opened_at, unread, digits] of [
-    [null, null, 8, "000000000000"],
-    [5, null, 8, "000000000006"],
-    [null, 5, 0, "000000000000"],
-    [5, 5, 0, "000000000006"],
-    [6, 5, 8, "000000000007"],
-    [5, 6, 0, "000000000006"],
-    [0, 0, 0, "000000000001"],
-    [253402300799, 253402300798, 8, "253402300800"],
+  for (const [last_received_ms, last_opened_ms, unread] of [
+    [null, null, 8],
+    [5, null, 8],
+    [null, 5, 0],
+    [5, 5, 0],
+    [6, 5, 8],
+    [5, 6, 0],
+    [0, 0, 0],
+    [3521614606207, 3521614606206, 8],
   ] as const) {
     for (let state = 0; state < 8; state += 1) {
       const id = await alice.insert({
         is_pinned: state & 1,
         is_muted: (state >> 1) & 1,
         archived_at: state & 4 ? 0 : null,
-        last_active_at,
-        last_opened_at,
+        last_active_ms: 3521614606207,
+        last_received_ms,
+        last_opened_ms,
       });
       assert.deepEqual(
-        await sql("SELECT inbox_state, recency FROM conversations WHERE account_id = ? AND id = ?", alice.id, id),
-        [{ inbox_state: state + unread, recency: digits + id }],
+        await sql("SELECT inbox_state FROM conversations WHERE account_id = ? AND id = ?", alice.id, id),
+        [{ inbox_state: state + unread }],
       );
     }
+  }
+});
+
+test("recency is last_active_ms in seven base62 characters, and the id", async () => {
+  const alice = await account();
+  for (const [last_active_ms, characters] of [
+    [null, "0000000"],
+    [0, "0000000"],
+    [1, "0000001"],
+    [61, "000000z"],
+    [62, "0000010"],
+    [1_790_000_000_000, base62(1_790_000_000_000, 7)],
+    [3521614606207, "zzzzzzz"],
+  ] as const) {
+    const id = await alice.insert({ last_active_ms });
+    assert.deepEqual(await sql("SELECT recency FROM conversations WHERE account_id = ? AND id = ?", alice.id, id), [
+      { recency: characters + id },
+    ]);
   }
 });
 
@@ -356,11 +366,10 @@ test("an idempotency key belongs to an account, and is deleted with it", async (
   assert.deepEqual(await sql("SELECT * FROM idempotency_keys WHERE account_id = ?", alice.id), []);
 });
 
-test("a database from before there were messages is migrated without loss", async () => {
-  const [first, ...later] = migrations;
-  // SQLite as Node has it: the same dialect, and a database that has seen nothing but the first migration.
-  using database = new DatabaseSync(":memory:");
-  database.exec(`PRAGMA foreign_keys = ON; ${first}`);
+/** A database of SQLite as Node has it, the same dialect, that has seen the first migrations, and rows of that time. */
+function databaseAt(count: number): DatabaseSync {
+  const database = new DatabaseSync(":memory:");
+  database.exec(`PRAGMA foreign_keys = ON; ${migrations.slice(0, count).join("\n")}`);
   database.exec(`
     INSERT INTO accounts (id, name, created_at) VALUES (1, 'alice', 1), (2, 'bob', 2);
     INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
@@ -369,57 +378,74 @@ test("a database from before there were messages is migrated without loss", asyn
     INSERT INTO conversations (account_id, id, contact_id, group_id, is_pinned, is_muted,
                                last_active_at, last_opened_at, created_at, archived_at)
     SELECT 1 + n % 2, printf('%016d', n), iif(n % 3 = 0, NULL, 'bob'), iif(n % 3 < 2, 'team', NULL), n % 2, n % 5 = 0,
-           iif(n % 4 = 0, NULL, n), iif(n % 7 = 0, NULL, n % 11 * 50), n, iif(n % 6 = 0, n, NULL) FROM numbers;
+           iif(n % 4 = 0, NULL, n / 3 + 1), iif(n % 7 = 0, NULL, n % 11 * 16), n, iif(n % 6 = 0, n, NULL) FROM numbers;
     INSERT INTO messages (account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at)
     SELECT account_id, id, id, contact_id, 'A message to ' || id || char(10) || '😀', archived_at, created_at,
            last_active_at FROM conversations WHERE is_muted;
     UPDATE conversations SET pinned_message_id = id WHERE is_muted AND is_pinned;`);
-  const columns = {
-    accounts: "*",
-    tokens: "hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, valid_until",
-    messages: "account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at",
-    conversations:
-      "account_id, id, contact_id, group_id, pinned_message_id, is_pinned, is_muted, " +
-      "last_active_at, last_opened_at, created_at, archived_at, state, object",
-  };
-  const contents = () =>
-    Object.entries(columns).map(([table, list]) =>
-      database.prepare(`SELECT ${list} FROM ${table} ORDER BY 1, 2, 3`).all(),
-    );
-  const before = contents();
-  assert.deepEqual(
-    before.map((rows) => rows.length),
-    [2, 1, 100, 500],
-  );
-  for (const migration of later) database.exec(migration);
-  assert.deepEqual(contents(), before);
-  assert.deepEqual(
-    database
-      .prepare("PRAGMA integrity_check")
-      .all()
-      .map((row) => row.integrity_check),
-    ["ok"],
-  );
-  assert.deepEqual(database.prepare("PRAGMA foreign_key_check").all(), []);
+  return database;
+}
 
-  // What is new works on what was there.
-  const unread = database
+describe("a filled database is migrated without loss", () => {
+  for (const [at, file] of files.slice(0, -1).entries()) {
+    test(`from ${file}`, () => {
+      using database = databaseAt(at + 1);
+      const all = (text: string) =>
+        database
+          .prepare(text)
+          .all()
+          .map((row) => ({ ...row }));
+      const contents = () =>
+        [
+          "SELECT * FROM accounts ORDER BY id",
+          `SELECT hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, valid_until FROM tokens`,
+          `SELECT account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at
+           FROM messages ORDER BY account_id, id`,
+          "SELECT account_id, id, pinned_message_id, object FROM conversations ORDER BY account_id, id",
+        ].map(all);
+      const unread = all(
+        `SELECT account_id, id FROM conversations
+         WHERE last_opened_at IS NULL OR last_active_at > last_opened_at ORDER BY account_id, id`,
+      );
+      const byActivity = all(
+        "SELECT id FROM conversations WHERE account_id = 1 ORDER BY coalesce(last_active_at, -1) DESC, id DESC",
+      );
+      const before = contents();
+      assert.deepEqual(
+        before.map((rows) => rows.length),
+        [2, 1, 100, 500],
+      );
+      assert.ok(unread.length > 50 && unread.length < 450);
+
+      for (const migration of migrations.slice(at + 1)) database.exec(migration);
+      assert.deepEqual(contents(), before);
+      assert.deepEqual(
+        all("SELECT account_id, id FROM conversations WHERE inbox_state >= 8 ORDER BY account_id, id"),
+        unread,
+      );
+      assert.deepEqual(all("SELECT id FROM conversations WHERE account_id = 1 ORDER BY recency DESC"), byActivity);
+      assert.deepEqual(all("PRAGMA integrity_check"), [{ integrity_check: "ok" }]);
+      assert.deepEqual(all("PRAGMA foreign_key_check"), []);
+
+      database.exec("DELETE FROM messages");
+      assert.deepEqual(all("SELECT id FROM conversations WHERE pinned_message_id IS NOT NULL"), []);
+    });
+  }
+});
+
+test("an opening in the future is one at the time of the migration", () => {
+  const at = files.indexOf("0005_one_clock.sql");
+  using database = databaseAt(at);
+  database.exec("UPDATE conversations SET last_opened_at = 253402300799, last_active_at = 5");
+  for (const migration of migrations.slice(at)) database.exec(migration);
+  const rows = database
     .prepare(
-      `SELECT count(*) AS n FROM conversations INDEXED BY conversations_by_inbox
-       WHERE account_id = 1 AND inbox_state >= 8`,
+      "SELECT DISTINCT inbox_state >= 8 AS unread, unixepoch() - last_opened_ms / 1000 AS age FROM conversations",
     )
-    .get();
-  const counted = before[3]!.filter(
-    ({ account_id, last_active_at, last_opened_at }) =>
-      account_id === 1 &&
-      (last_opened_at === null || (last_active_at !== null && Number(last_active_at) > Number(last_opened_at))),
-  );
-  assert.deepEqual(unread?.n, counted.length);
-  database.exec("DELETE FROM messages");
-  assert.deepEqual(
-    database.prepare("SELECT count(*) AS n FROM conversations WHERE pinned_message_id IS NOT NULL").get()?.n,
-    0,
-  );
+    .all();
+  assert.equal(rows.length, 1);
+  assert.equal(rows[0]?.unread, 0);
+  assert.ok(Number(rows[0]?.age) >= 0 && Number(rows[0]?.age) < 60);
 });
 
 test("deleting a conversation deletes its messages, and deleting an account everything of it", async () => {

@@ -21,12 +21,10 @@ export default {
     };
     if (!request.headers.get("authorization").endsWith(env.TOKEN_END)) return unauthorized(exchange, request, env, url);
     if (!(await env.TOKEN_LIMIT.limit({ key: TOKEN_HASH })).success) return answer(exchange, 429, "{}", {});
-    const now = Math.floor(Date.now() / 1000);
-
-    /** Runs all statements of a case in one call. Returns the rows of the last one. */
+    /** Runs all statements of a case in one call. Returns the rows of the one that answers. */
     const send = async (name, scope, ...parameters) => {
       const statements = STATEMENTS[name].map((sql, at) =>
-        env.DB.prepare(sql).bind(TOKEN_HASH, now, scope, ...parameters[at]),
+        env.DB.prepare(sql).bind(TOKEN_HASH, scope, ...parameters[at]),
       );
       const results = await env.DB.batch(statements);
       for (const { meta } of results) {
@@ -35,7 +33,7 @@ export default {
         exchange.written += meta.rows_written;
       }
       exchange.calls = 1;
-      const rows = results.at(-1).results;
+      const rows = results.find(({ results }) => results.length > 0).results;
       exchange.account = rows[0].account;
       return rows;
     };
@@ -43,15 +41,9 @@ export default {
     if (path === "/v1/messages") {
       const { conversation_id, message } = await request.json();
       const { id } = exchange;
-      const identity = [null, null, id];
-      const [{ tag, object }] = await send(
-        "send",
-        8,
-        [...identity, conversation_id, null, message],
-        [...identity, conversation_id, null],
-        identity,
-      );
-      return answer(exchange, 201, object, { location: `/v1/messages/${id}`, etag: `"${tag}"` });
+      const touch = [null, null, id, conversation_id, null];
+      const [{ position, tag, object }] = await send("send", 8, touch, [...touch, message], touch.slice(0, -1));
+      return answer(exchange, 201, object, { location: `/v1/messages/${position}`, etag: `"${tag}"` });
     }
     if (single) {
       const id = path.slice("/v1/conversations/".length);
@@ -68,8 +60,8 @@ export default {
     if (request.method === "POST") {
       const { contact_id } = await request.json();
       const identity = [null, null, exchange.id];
-      const [{ tag, object }] = await send("create", 2, [...identity, contact_id, null], identity);
-      return answer(exchange, 201, object, { location: `/v1/conversations/${exchange.id}`, etag: `"${tag}"` });
+      const [{ position, tag, object }] = await send("create", 2, [...identity, contact_id, null], identity);
+      return answer(exchange, 201, object, { location: `/v1/conversations/${position}`, etag: `"${tag}"` });
     }
 
     const query = url.searchParams;
@@ -77,16 +69,17 @@ export default {
     const after = query.get("starting_after");
     const page = [limit + 1, after ?? "{", null, null];
     const flags = ["pinned", "muted", "archived"].filter((flag) => query.has(flag));
-    const rows = flags.length > 0 ? await send("sparse", 1, [...page, ...states(flags)]) : await send("list", 1, page);
+    const rows = flags.length > 0 ? await send("sparse", 1, [...page, states(flags)]) : await send("list", 1, page);
     return list(exchange, rows, limit, after, url, flags);
   },
 };
 
-/** The values of `conversations.state` that have all these flags. */
+/** The values of `conversations.inbox_state` that have all these flags, a bit for each. */
 function states(flags) {
   const bits = { pinned: 1, muted: 2, archived: 4 };
   const wanted = flags.reduce((sum, flag) => sum + bits[flag], 0);
-  return [0, 1, 2, 3, 4, 5, 6, 7].filter((state) => (state & wanted) === wanted);
+  const states = Array.from({ length: 16 }, (_, state) => state).filter((state) => (state & wanted) === wanted);
+  return states.reduce((sum, state) => sum + 2 ** state, 0);
 }
 
 function list(exchange, rows, limit, after, url, flags) {

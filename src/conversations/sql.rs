@@ -78,22 +78,29 @@ SELECT account, substr(line, 1, {width}) AS position, substr(line, {width} + 1) 
     )
 }
 
-/// The conversations of a contact: all of them are read and sorted, so that no index of a contact's states has to be
-/// written. Reads limit + 3 rows at most, and the conversations of the contact.
+/// The conversations of a contact: all of them are read and sorted, so that a write has no index of them to maintain. The
+/// first row is the account's alone. The limit stands outside of the sorted query: inside, SQLite would read each row
+/// twice. Reads 2 * limit + 5 rows at most, and the conversations of the contact.
 fn list_of_contact(sort: Sort, narrow: &str, past: &str, order: &str) -> String {
     format!(
-        answer!(
-            "page.position, found.object",
-            "LEFT JOIN (
-  SELECT found.id, found.{position} AS position
-  FROM conversations AS found INDEXED BY conversations_by_contact_and_group
-  WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow}
-    AND found.{position} {past} ?4 AND ?7 >> inbox_state & 1
-  ORDER BY found.{position} {order} LIMIT +?3
-) AS page
+        as_caller!(
+            ",
+page (account, id, position) AS (
+  SELECT account_id, NULL, NULL FROM caller
+  UNION ALL
+  SELECT NULL, id, position FROM (
+    SELECT found.id, found.{position} AS position
+    FROM conversations AS found INDEXED BY conversations_by_contact_and_group
+    WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow}
+      AND found.{position} {past} ?4 AND ?7 >> inbox_state & 1
+    ORDER BY found.{position} {order}
+  )
+)
+SELECT page.account, page.position, found.object
+FROM page
 LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
-  ON found.account_id = caller.account_id AND found.id = page.id
-ORDER BY page.position {order}"
+  ON found.account_id = (SELECT account_id FROM caller) AND found.id = page.id
+LIMIT +?3 + 1"
         ),
         position = sort.position().0,
         narrow = narrow,
@@ -180,7 +187,7 @@ macro_rules! created {
     SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE conversations.account_id = tokens.account_id
     ORDER BY conversations.id DESC LIMIT 1
-  ) = ?5"
+  ) = +?5"
     };
 }
 
@@ -287,7 +294,7 @@ const UPDATED: &str = answer!(
     after "(
     SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE conversations.account_id = tokens.account_id AND conversations.id = +?3
-  ) = ?4",
+  ) = +?4",
     "CASE
     WHEN found.changed_by = +?4 THEN 'updated'
     WHEN ?7 IS NULL OR EXISTS (

@@ -51,16 +51,16 @@ SET
     FROM (
       SELECT max(
         ",
-    next_ms!("messages INDEXED BY messages_by_id" of "conversations.account_id"),
+    next_ms!("messages INDEXED BY messages_by_id JOIN base62" of "conversations.account_id"),
     ",
         coalesce(last_active_ms + 1, 0),
         coalesce(last_opened_ms + 1, 0)
       ) AS ms
     )
   ),
-  changed_by = ?5
+  changed_by = +?5
 WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?6
+  AND id = +?6
   AND ",
     unless_replayed!("conversations.account_id")
 ));
@@ -71,7 +71,7 @@ macro_rules! touched {
         "(
     SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE conversations.account_id = tokens.account_id AND conversations.id = +?6
-  ) = ?5"
+  ) = +?5"
     };
 }
 
@@ -145,7 +145,7 @@ const UPDATED: &str = answer!(
     after "(
     SELECT changed_by FROM messages INDEXED BY messages_by_id
     WHERE messages.account_id = tokens.account_id AND messages.id = +?3
-  ) = ?4",
+  ) = +?4",
     "iif(found.changed_by = +?4, 'updated', 'outdated') AS outcome, found.id AS position, found.tag, found.object",
     "LEFT JOIN messages AS found INDEXED BY messages_by_id
   ON found.account_id = caller.account_id AND found.id = +?3"

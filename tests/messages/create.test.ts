@@ -152,7 +152,7 @@ test("a contact's message changes last_active_at and not last_opened_at", async 
 
 test("the account's own message changes last_active_at and last_opened_at", async () => {
   const alice = await account();
-  for (const last_opened_at of [null, 7, 253402300799]) {
+  for (const last_opened_at of [null, 7]) {
     const id = await alice.insert({ last_opened_at });
     const before = (await alice.get(item(id))).json;
     const { created_at } = await alice.say(id);

@@ -51,6 +51,9 @@ export function idsOf(answer: Answer): string[] {
   return answer.json.data.map((object: { id: string }) => object.id);
 }
 
+/** The last whole second of activity that the database can store: seven base62 characters hold its milliseconds. */
+export const LATEST = 3521614605;
+
 /** The position of an id in order of activity, as the Link header has it: opaque to callers, known here. */
 export const position = (id: string, lastActiveAt: number | null): string => base62(1000 * (lastActiveAt ?? 0), 7) + id;
 

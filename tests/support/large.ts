@@ -22,7 +22,7 @@ function stored(n: number): Stored {
   const last_opened_at = n % 5 === 1 ? null : n % 13 === 2 ? last_active_at : 700_000_000 + ((n * 6271) % 20_021);
   return {
     id: String(n + 1).padStart(16, "0"),
-    contact_id: n % 5 === 0 ? null : `contact-${n % 3}`,
+    contact_id: n % 5 === 0 ? null : `contact-${n % 19}`,
     group_id: n % 5 === 0 || n % 2 === 0 ? `group-${n % 7}` : null,
     pinned: (n >> 2) % 2 === 0,
     muted: (n >> 3) % 3 === 0,
@@ -46,7 +46,7 @@ export async function fill(holder: Account, count: number): Promise<void> {
        (account_id, id, contact_id, group_id, is_pinned, is_muted, archived_at, created_at,
         last_active_ms, last_received_ms, last_opened_ms)
      SELECT ?1, printf('%016d', n + 1),
-            iif(n % 5 = 0, NULL, 'contact-' || (n % 3)),
+            iif(n % 5 = 0, NULL, 'contact-' || (n % 19)),
             iif(n % 5 = 0 OR n % 2 = 0, 'group-' || (n % 7), NULL),
             (n >> 2) % 2 = 0,
             (n >> 3) % 3 = 0,
