@@ -1,5 +1,5 @@
-// The API shows whole seconds and decides more finely: of two messages in the same second the later one counts as later.
-// And time never runs backwards in an object, also when the clock does.
+// The API shows whole seconds and decides more finely: of two messages in the same second the later one counts as
+// later. And time never runs backwards in an object, also when the clock does.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
