@@ -8,7 +8,7 @@ import type { Answer } from "../support/audit.ts";
 import { arrival, sql } from "../support/database.ts";
 import { idsOf } from "../support/expectations.ts";
 import { FORM, type Headers, sendSlowly } from "../support/http.ts";
-import { COLLECTION, MESSAGES, TOKEN_COLLECTION } from "../support/paths.ts";
+import { COLLECTION, item, MESSAGES, messageItem, TOKEN_COLLECTION } from "../support/paths.ts";
 
 const times = <T>(count: number, make: (n: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => make(n)));
@@ -138,5 +138,32 @@ describe("a poller sees what is created", () => {
       const listed = idsOf(await alice.get(`${kind.path}?limit=100`)).filter((id) => created.includes(id));
       assert.deepEqual(listed, created.toReversed());
     });
+  }
+
+  const DELETIONS = [
+    { name: "messages", kind: KINDS[0]!, path: (id: string, _: string) => messageItem(id) },
+    { name: "their conversation", kind: KINDS[0]!, path: (_: string, conversation: string) => item(conversation) },
+    { name: "conversations", kind: KINDS[1]!, path: (id: string, _: string) => item(id) },
+  ];
+  for (const { name, kind, path } of DELETIONS) {
+    for (const [when, ahead] of [
+      ["at once", 0],
+      ["when the clock jumped back", 3600],
+    ] as const) {
+      test(`after the newest ${kind.name} are deleted, with ${name}, ${when}`, async () => {
+        const alice = await account();
+        const [gone, kept] = [await conversationOf(alice), await conversationOf(alice)];
+        const next = await tail(alice, kind.path);
+        const burst = await times(30, (n) => expectCreated(alice.post(kind.path, kind.form(gone, n), clock(ahead))));
+        const ids = burst.map(({ json }) => json.id as string).sort();
+        assert.deepEqual(await next(), ids);
+        for (const deleted of new Set(ids.map((id) => path(id, gone)))) {
+          const answer = await alice.delete(deleted);
+          assert.equal(answer.status, 204);
+        }
+        const { json } = await expectCreated(alice.post(kind.path, kind.form(kept, 0)));
+        assert.deepEqual(await next(), [json.id]);
+      });
+    }
   }
 });
