@@ -29,8 +29,9 @@ macro_rules! base62 {
 }
 pub(crate) use base62;
 
-/// The time in milliseconds, but at least one more than the newest id of an account in a table begins with. So ids rise
-/// in the order in which transactions commit, under any load, and also when the clock jumps back. `digits` is in scope.
+/// The time in milliseconds, but at least one more than the newest id of an account in a table begins with, and the newest
+/// one that was deleted. So ids rise in the order in which transactions commit, under any load, and also when the clock
+/// jumps back. `digits` is in scope.
 macro_rules! next_ms {
     ($table:literal of $account:literal) => {
         concat!(
@@ -38,20 +39,27 @@ macro_rules! next_ms {
             $crate::clock::now_ms!(),
             ", coalesce(1 + (
     SELECT
-      (instr(digits, substr(id, 1, 1)) - 1) * 56800235584
-        + (instr(digits, substr(id, 2, 1)) - 1) * 916132832
-        + (instr(digits, substr(id, 3, 1)) - 1) * 14776336
-        + (instr(digits, substr(id, 4, 1)) - 1) * 238328
-        + (instr(digits, substr(id, 5, 1)) - 1) * 3844
-        + (instr(digits, substr(id, 6, 1)) - 1) * 62
-        + (instr(digits, substr(id, 7, 1)) - 1)
-    FROM ",
+      (instr(digits, substr(newest, 1, 1)) - 1) * 56800235584
+        + (instr(digits, substr(newest, 2, 1)) - 1) * 916132832
+        + (instr(digits, substr(newest, 3, 1)) - 1) * 14776336
+        + (instr(digits, substr(newest, 4, 1)) - 1) * 238328
+        + (instr(digits, substr(newest, 5, 1)) - 1) * 3844
+        + (instr(digits, substr(newest, 6, 1)) - 1) * 62
+        + (instr(digits, substr(newest, 7, 1)) - 1)
+    FROM (
+      SELECT max(newest_deleted_id, coalesce((
+        SELECT id FROM ",
             $table,
-            "
-    WHERE account_id = ",
+            " WHERE account_id = ",
+            $account,
+            " ORDER BY id DESC LIMIT 1
+      ), '')) AS newest
+      FROM accounts WHERE accounts.id = ",
             $account,
             "
-    ORDER BY id DESC LIMIT 1
+      LIMIT 1 -- So `newest` is found once. Without it SQLite finds it for each digit.
+    )
+    WHERE newest <> ''
   ), 0))"
         )
     };

@@ -397,7 +397,7 @@ describe("a filled database is migrated without loss", () => {
           .map((row) => ({ ...row }));
       const contents = () =>
         [
-          "SELECT * FROM accounts ORDER BY id",
+          "SELECT id, name, created_at FROM accounts ORDER BY id",
           `SELECT hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, valid_until FROM tokens`,
           `SELECT account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at
            FROM messages ORDER BY account_id, id`,

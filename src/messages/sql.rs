@@ -51,11 +51,13 @@ SET
     FROM (
       SELECT max(
         ",
-    next_ms!("messages INDEXED BY messages_by_id JOIN base62" of "conversations.account_id"),
+    next_ms!("messages INDEXED BY messages_by_id" of "conversations.account_id"),
     ",
         coalesce(last_active_ms + 1, 0),
         coalesce(last_opened_ms + 1, 0)
       ) AS ms
+      FROM base62
+      LIMIT 1 -- So `ms` is computed once, as in `moment!`.
     )
   ),
   changed_by = +?5
@@ -93,14 +95,17 @@ WHERE conversation.changed_by = +?5
     )
 );
 
-/// The message just added: the conversation's newest.
+/// The message just added: the conversation's newest. The condition stands in the columns: in the join SQLite would
+/// search the whole conversation for a message that was not added.
 const CREATED: &str = answer!(
     after touched!(),
-    "NULL AS outcome, found.id AS position, found.tag, found.object",
+    "NULL AS outcome,
+  iif(found.changed_by = +?5, found.id, NULL) AS position,
+  iif(found.changed_by = +?5, found.tag, NULL) AS tag,
+  iif(found.changed_by = +?5, found.object, NULL) AS object",
     "LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
   ON found.account_id = caller.account_id AND found.conversation_id = +?6
-  AND found.id = (SELECT max(id) FROM messages WHERE account_id = caller.account_id AND conversation_id = +?6)
-  AND found.changed_by = +?5"
+ORDER BY found.id DESC LIMIT 1"
 );
 
 /// The statements of a creation. Without such a conversation no row is found.

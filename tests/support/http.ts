@@ -15,28 +15,45 @@ export type Headers = Record<string, string | string[] | undefined>;
 
 /** One request, exactly as given: no header but the ones named (and Host), the path not touched. */
 export function send(method: string, path: string, headers: Headers = {}, body?: string | Buffer): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
-    const request = http.request(
-      { agent, host: hostname, port: port, method, path, headers: { ...length, ...headers } },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", reject);
-        response.on("end", () => {
-          const text = Buffer.concat(chunks).toString();
-          try {
-            assertAcceptable(method, path, headers, body?.toString(), response.statusCode ?? 0);
-            resolve(audit(method, path, response.statusCode ?? 0, response.headers, text));
-          } catch (error) {
-            reject(error);
-          }
-        });
-      },
-    );
-    request.on("error", reject);
-    request.end(body);
-  });
+  const { request, answer } = start(method, path, headers, body);
+  request.end(body);
+  return answer;
+}
+
+/** A request whose head is sent at once. `finish` sends its body, and returns the answer. */
+export function sendSlowly(method: string, path: string, headers: Headers, body: string) {
+  const { request, answer } = start(method, path, headers, body);
+  request.flushHeaders();
+  return {
+    finish: (): Promise<Answer> => {
+      request.end(body);
+      return answer;
+    },
+  };
+}
+
+function start(method: string, path: string, headers: Headers, body?: string | Buffer) {
+  const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
+  const length = body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
+  const request = http.request(
+    { agent, host: hostname, port: port, method, path, headers: { ...length, ...headers } },
+    (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", reject);
+      response.on("end", () => {
+        const text = Buffer.concat(chunks).toString();
+        try {
+          assertAcceptable(method, path, headers, body?.toString(), response.statusCode ?? 0);
+          resolve(audit(method, path, response.statusCode ?? 0, response.headers, text));
+        } catch (error) {
+          reject(error);
+        }
+      });
+    },
+  );
+  request.on("error", reject);
+  return { request, answer };
 }
 
 /** A request as text, for `raw`: exactly these headers, and two that every one needs. A list is a header sent twice. */

@@ -1,7 +1,9 @@
 // The Worker as it is deployed, with its database and its log observed: every response also says in test-only headers
 // how many calls to D1 it took, how many rows those read and wrote, and what was logged. Request headers that the
 // Worker itself doesn't know ask for more:
-//   x-test-explain      the query plans of what was run
+//   x-test-explain      the query plans of what was run, with its parameters
+//   x-test-clock        the database's clock is so many seconds ahead
+//   x-test-clock-from   not before the statement of this number, counted from 1
 //   x-test-d1-failure   calls to D1 fail with this text (percent-encoded), before anything was done
 //   x-test-d1-lost      the same, after everything was done
 //   x-test-d1-failures  only so many calls fail, the first ones
@@ -38,7 +40,7 @@ export default {
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
     const failure = faults(request.headers);
-    const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure);
+    const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure, clock(request.headers));
     const [limiters, limited] = observeLimits(env, request.headers);
     const observedEnv = { ...env, ...limiters, DB };
     TRAPS[request.headers.get("x-test-trap")]?.(observedEnv, request);
@@ -75,6 +77,16 @@ function faults(headers) {
       before: fault(failing, headers.get("x-test-d1-failure"), headers.get("x-test-gate")),
       after: fault(failing, headers.get("x-test-d1-lost"), headers.get("x-test-gate-after")),
     };
+  };
+}
+
+/** Moves the clock that a statement reads. The number of a statement is its place in the transaction. */
+function clock(headers) {
+  const [ahead, from] = ["x-test-clock", "x-test-clock-from"].map((name) => Number(headers.get(name) ?? 0));
+  return (sql, number) => {
+    if (/\b(julianday|strftime|date|time|datetime)\s*\(|\bcurrent_/i.test(sql))
+      throw new TypeError(`tests/workers/observed.js does not know this clock: ${sql}`);
+    return ahead === 0 || number < from ? sql : sql.replaceAll(/unixepoch\([^)]*\)/g, `($& + ${ahead})`);
   };
 }
 
@@ -163,11 +175,13 @@ const TRAPS = {
 /** Already instantiated by entry.js: `initSync` gives the same instance. */
 const accessOutOfBounds = () => initSync().__wbindgen_free(0xfffffff0, 16, 8);
 
-function observe(db, seen, failure) {
+function observe(db, seen, failure, moved) {
+  let prepared = 0;
   const texts = new WeakMap();
 
   async function call(statements, run) {
     seen.calls += 1;
+    prepared = 0;
     seen.statements.push(...statements.map((statement) => texts.get(statement)));
     const { before, after } = failure();
     await before();
@@ -199,7 +213,11 @@ function observe(db, seen, failure) {
     throw new TypeError(`tests/workers/observed.js can't see what ${name}() costs: teach it first.`);
   };
   const covers = {
-    prepare: (sql) => watch(db.prepare(sql), sql, []),
+    prepare: (text) => {
+      prepared += 1;
+      const sql = moved(text, prepared);
+      return watch(db.prepare(sql), sql, []);
+    },
     batch: (statements) => call(statements, () => db.batch(statements)),
     exec: unobserved("exec"),
     withSession: unobserved("withSession"),
@@ -226,5 +244,5 @@ async function explain(db, { sql, params }) {
     .prepare(`EXPLAIN QUERY PLAN ${sql}`)
     .bind(...params)
     .all();
-  return { sql, steps: results.map((row) => row.detail) };
+  return { sql, params, steps: results.map((row) => row.detail) };
 }
