@@ -288,7 +288,7 @@ test("each kind of error has its code", async () => {
     ["parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as object)],
     ["token_invalid", () => connect("self_nothing").client.conversations.get(NO_ID)],
     ["scope_insufficient", () => reader.conversations.create({ contact_id: "bob" })],
-    ["body_too_large", () => client.messages.create({ ...missing, message: "x".repeat(70_000) })],
+    ["body_too_large", () => client.messages.create({ ...missing, message: "x".repeat(140_000) })],
   ] as const) {
     assert.equal((await apiError(call())).code, code);
   }
