@@ -13,7 +13,7 @@ type Results = { results: Row[] }[];
 type Binding = { prepare(sql: string): object; batch(statements: object[]): Promise<Results> };
 
 /** How long to wait for another process that has locked the local database, and how long between two tries. */
-const MAX_LOCKED_MILLISECONDS = 10_000;
+const MAX_LOCKED_SECONDS = 10;
 const RETRY_MILLISECONDS = 20;
 
 /** The local database that `npm start` uses, or the one in another state folder. */
@@ -62,15 +62,15 @@ async function localBatch(folder: string, statements: string[]): Promise<Results
 
 /** Tries again while another process writes to the local database. A transaction that meets its lock does nothing. */
 async function unlessLocked<T>(work: () => Promise<T>): Promise<T> {
-  for (const end = Date.now() + MAX_LOCKED_MILLISECONDS; ; await delay(RETRY_MILLISECONDS)) {
+  for (const end = Date.now() + 1000 * MAX_LOCKED_SECONDS; ; await delay(RETRY_MILLISECONDS)) {
     try {
       return await work();
     } catch (error) {
       if (!String((error as Error).message).includes("SQLITE_BUSY")) throw error;
       if (Date.now() > end) {
         throw new Failure(
-          `The local database is locked: another process has been writing to it for ${MAX_LOCKED_MILLISECONDS / 1000} ` +
-            "seconds. Stop that process, or run the command again.",
+          `The local database is locked. Another process has been writing to it for ${MAX_LOCKED_SECONDS} seconds. ` +
+            "Stop that process, or run the command again.",
         );
       }
     }

@@ -15,9 +15,8 @@ use crate::{
 
 /// Bytes of a body. Contract, "Requests".
 const SMALL: usize = 16 * 1024;
-/// Bytes of a body in which a message's text travels. 10,000 characters are at most 120,000 bytes: one outside the Basic
-/// Multilingual Plane takes 12, as a form (`%F0%9F%98%80`) and as JSON (`\ud83d\ude00`). The rest is for the other
-/// attributes.
+/// Bytes of a body in which a message's text travels. Its 10,000 characters are at most 120,000 bytes: a character
+/// takes up to 12, as a form (`%F0%9F%98%80`) and as JSON (`\ud83d\ude00`). The rest is for the other attributes.
 const LARGE: usize = 128 * 1024;
 
 type Handler = fn(Request) -> Result<Query, Error>;

@@ -303,7 +303,8 @@ test("a list has no ETag: no tag matches, and it is always sent", async () => {
 for (const { operation, ...request } of OPERATIONS.map(example)) {
   for (const name of CONDITIONS.filter((name) => !operation.headers.includes(name))) {
     const isList = operation.method === "GET" && name === "If-None-Match";
-    test(`${request.name}: ${isList ? `${name}: *` : name} is a 400 that says where it works, and nothing is written`, async () => {
+    const what = isList ? `${name}: *` : name;
+    test(`${request.name}: ${what} is a 400 that says where it works, and nothing is written`, async () => {
       const here = await world();
       const before = await here.account.everything();
       for (const condition of isList ? ["*"] : ["*", '"x"', "x"]) {

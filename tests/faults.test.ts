@@ -234,9 +234,9 @@ for (const { name, send, status, again, repeatable } of [...KEYED, ...WRITES]) {
   });
 }
 
-// ---------------------------------------------------------------------------------------------------- a locked database
+// ------------------------------------------------------------------------------------------------- a locked database
 
-test("while the database is locked every request is retried six times, then it is a 503 and nothing is written", async () => {
+test("while the database is locked a request is retried six times, then it is a 503, and nothing is done", async () => {
   await Promise.all(
     [...READS, ...KEYED, ...WRITES].map(async ({ name, send, status }) => {
       const here = await prepared();

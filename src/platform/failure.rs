@@ -49,9 +49,9 @@ impl Failure {
         }
     }
 
-    /// How long to wait before the next call after so many that failed, if there is to be one. `repeatable` says whether
-    /// running the query twice is the same as running it once. The request's id lengthens each delay, at most to its
-    /// double, so that calls which failed together don't come back together.
+    /// How long to wait before the next call after so many that failed. None if there is to be no other call.
+    /// `repeatable` says whether running the query twice is the same as running it once. The request's id lengthens
+    /// each delay, at most to its double, so that calls which failed together don't come back together.
     pub fn retry_delay(&self, calls: usize, repeatable: bool, request_id: &Id) -> Option<Duration> {
         let delays: &[u64] = match self {
             Self::Passing(_) if repeatable => &[50, 200],

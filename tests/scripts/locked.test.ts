@@ -137,7 +137,7 @@ test(
     assert.deepEqual(await everything(), before, "a write that was refused did something");
     const { code, stdout, stderr } = await refusal;
     assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /The local database is locked: another process has been writing to it for 10 seconds\./);
+    assert.match(stderr, /The local database is locked\. Another process has been writing to it for 10 seconds\./);
     assert.doesNotMatch(stderr, /\n +at /, "a stack trace");
     assert.deepEqual(await everything(), before, "a tool that failed did something");
 
