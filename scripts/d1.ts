@@ -1,11 +1,20 @@
 // The local or the deployed database, by way of wrangler.
 import { join, resolve } from "node:path";
-import { root, run } from "./shared.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { Failure, QUIET, root, run } from "./shared.ts";
 
 /** The deployed database, or the local one in a folder. */
 export type Database = { remote: true } | { remote: false; folder: string };
 /** A row as D1 returns it. */
 export type Row = Record<string, string | number | null>;
+
+type Results = { results: Row[] }[];
+/** The part of D1's binding that is used here. */
+type Binding = { prepare(sql: string): object; batch(statements: object[]): Promise<Results> };
+
+/** How long to wait for another process that has locked the local database, and how long between two tries. */
+const MAX_LOCKED_SECONDS = 10;
+const RETRY_MILLISECONDS = 20;
 
 /** The local database that `npm start` uses, or the one in another state folder. */
 export const localDatabase = (folder: string | undefined): Database & { remote: false } => ({
@@ -18,15 +27,52 @@ export const wrangler = async (...args: string[]) => (await run("wrangler", args
 
 /** Runs statements in one transaction and returns the rows of each. */
 export async function query(database: Database, ...statements: string[]): Promise<Row[][]> {
-  const flags = [...target(database), "--json", "--command", statements.join(";\n")];
-  const results: { results: Row[] }[] = JSON.parse(await wrangler("d1", "execute", "DB", ...flags));
-  return results.map(({ results }) => results);
+  const all = await (database.remote ? remoteBatch(statements) : localBatch(database.folder, statements));
+  return all.map(({ results }) => results);
 }
 
 /** Applies the migrations that the database does not have yet. */
-export const migrate = (database: Database) => wrangler("d1", "migrations", "apply", "DB", ...target(database));
+export async function migrate(database: Database): Promise<void> {
+  const target = database.remote ? ["--remote"] : ["--local", "--persist-to", database.folder];
+  await unlessLocked(() => wrangler("d1", "migrations", "apply", "DB", ...target));
+}
 
 /** Any text as an SQL expression. In hexadecimal no character of it has a meaning in SQL. */
 export const text = (value: string) => `CAST(x'${Buffer.from(value).toString("hex")}' AS TEXT)`;
 
-const target = (database: Database) => (database.remote ? ["--remote"] : ["--local", "--persist-to", database.folder]);
+async function remoteBatch(statements: string[]): Promise<Results> {
+  return JSON.parse(await wrangler("d1", "execute", "DB", "--remote", "--json", "--command", statements.join(";\n")));
+}
+
+/** Runs them in this process: `wrangler d1 execute` takes seconds to start, and tries once. */
+async function localBatch(folder: string, statements: string[]): Promise<Results> {
+  Object.assign(process.env, QUIET);
+  const { getPlatformProxy } = await import("wrangler");
+  const { env, dispose } = await getPlatformProxy<{ DB: Binding }>({
+    configPath: join(root, "wrangler.toml"),
+    // Where `--persist-to` has the data.
+    persist: { path: join(folder, "v3") },
+  });
+  try {
+    return await unlessLocked(() => env.DB.batch(statements.map((sql) => env.DB.prepare(sql))));
+  } finally {
+    await dispose();
+  }
+}
+
+/** Tries again while another process writes to the local database. A transaction that meets its lock does nothing. */
+async function unlessLocked<T>(work: () => Promise<T>): Promise<T> {
+  for (const end = Date.now() + 1000 * MAX_LOCKED_SECONDS; ; await delay(RETRY_MILLISECONDS)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!String((error as Error).message).includes("SQLITE_BUSY")) throw error;
+      if (Date.now() > end) {
+        throw new Failure(
+          `The local database is locked. Another process has been writing to it for ${MAX_LOCKED_SECONDS} seconds. ` +
+            "Stop that process, or run the command again.",
+        );
+      }
+    }
+  }
+}

@@ -1,11 +1,9 @@
 // `npm run seed`: fills the local account with an example inbox. A fixed seed makes it the same every time, ids
 // included. Its first conversation is the one that the API reference shows. Existing rows are not changed.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { random } from "../tests/random.ts";
 import { command, options } from "./cli.ts";
-import { localDatabase, migrate, text, wrangler } from "./d1.ts";
+import { localDatabase, migrate, query, text } from "./d1.ts";
 import { step } from "./shared.ts";
 
 const USAGE = `Usage: npm run seed [-- --persist-to DIR]
@@ -500,7 +498,7 @@ await command(USAGE, async (args) => {
   }
 
   // A pinned message and its conversation refer to each other: foreign keys must be checked after both are inserted.
-  // One file is one transaction. A statement must be smaller than D1's limit of 100 kB.
+  // A statement must be smaller than D1's limit of 100 kB.
   const statements = [
     "PRAGMA defer_foreign_keys = ON",
     `INSERT INTO accounts (name, created_at) VALUES ('local', ${LAST}) ON CONFLICT DO NOTHING`,
@@ -508,20 +506,11 @@ await command(USAGE, async (args) => {
   ];
   for (let at = 0; at < messages.length; at += 150) statements.push(insert("messages", messages.slice(at, at + 150)));
 
-  const folder = mkdtempSync(join(tmpdir(), "conversations-seed-"));
-  try {
-    const file = join(folder, "seed.sql");
-    writeFileSync(file, statements.map((statement) => `${statement};\n`).join(""));
-    await step("Database", async () => {
-      mkdirSync(database.folder, { recursive: true });
-      await migrate(database);
-    });
-    await step("Inbox", () =>
-      wrangler("d1", "execute", "DB", "--local", "--persist-to", database.folder, "--yes", "--file", file),
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  await step("Database", async () => {
+    mkdirSync(database.folder, { recursive: true });
+    await migrate(database);
+  });
+  await step("Inbox", () => query(database, ...statements));
   console.log(
     `The local account has the inbox: ${conversations.length} conversations, ${messages.length} messages. ` +
       "Existing ones were not changed.",

@@ -9,6 +9,18 @@ export const root = join(import.meta.dirname, "..");
 /** An expected failure: its message is shown without a stack trace. */
 export class Failure extends Error {}
 
+/** No telemetry, no banners, no prompts about other products, no look-up of where this machine is. */
+export const QUIET = {
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
+  WRANGLER_WRITE_LOGS: "false",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  REDOCLY_TELEMETRY: "off",
+  REDOCLY_SUPPRESS_UPDATE_NOTICE: "true",
+};
+
 /** Runs a program of the npm packages or of the machine, in the repository. */
 export const run = execa({
   cwd: root,
@@ -16,17 +28,7 @@ export const run = execa({
   localDir: root,
   stdin: "ignore",
   all: true,
-  // No telemetry, no banners, no prompts about other products, no look-up of where this machine is.
-  env: {
-    WRANGLER_SEND_METRICS: "false",
-    WRANGLER_SEND_ERROR_REPORTS: "false",
-    WRANGLER_HIDE_BANNER: "true",
-    WRANGLER_NO_SKILLS_UPDATE_PROMPTS: "true",
-    WRANGLER_WRITE_LOGS: "false",
-    CLOUDFLARE_CF_FETCH_ENABLED: "false",
-    REDOCLY_TELEMETRY: "off",
-    REDOCLY_SUPPRESS_UPDATE_NOTICE: "true",
-  },
+  env: QUIET,
 });
 
 type OnLine = (line: string) => void;

@@ -67,6 +67,9 @@ pub struct Paging {
     backwards: bool,
 }
 
+/// Digits of an id.
+const ID_LENGTH: usize = 16;
+
 const STARTING_AFTER: &str = "starting_after";
 const ENDING_BEFORE: &str = "ending_before";
 
@@ -118,12 +121,15 @@ impl Paging {
             format!(r#"<{url}?{kept}limit={limit}&{parameter}={position}>; rel="{relation}""#)
         };
         let (newest, oldest) = if self.backwards { (last, first) } else { (first, last) };
-        // On the page before a cursor there is always a next one: where the caller came from.
-        let next = oldest.as_ref().filter(|_| *has_more || self.backwards);
-        let has_newer = if self.backwards { *has_more } else { self.cursor.is_some() };
-        let previous = newest.as_ref().filter(|_| has_newer);
-        let next = next.map(|oldest| link("next", STARTING_AFTER, oldest));
-        let previous = previous.map(|newest| link("prev", ENDING_BEFORE, newest));
+        // A page past a cursor always links back to where the caller came from. An empty one has no object to start
+        // from, so its link leads to the object of the cursor.
+        let beside_cursor = || self.cursor.as_deref().map(|cursor| neighbour(cursor, self.backwards));
+        let (has_older, has_newer) =
+            if self.backwards { (true, *has_more) } else { (*has_more, self.cursor.is_some()) };
+        let next = has_older.then(|| oldest.clone().or_else(beside_cursor)).flatten();
+        let previous = has_newer.then(|| newest.clone().or_else(beside_cursor)).flatten();
+        let next = next.map(|oldest| link("next", STARTING_AFTER, &oldest));
+        let previous = previous.map(|newest| link("prev", ENDING_BEFORE, &newest));
         let links: Vec<String> = next.into_iter().chain(previous).collect();
 
         let before = if *has_more { r#"{"has_more":true,"data":["# } else { r#"{"has_more":false,"data":["# };
@@ -131,6 +137,30 @@ impl Paging {
         let response = Response::objects(200, objects);
         if links.is_empty() { response } else { response.with("link", links.join(", ")) }
     }
+}
+
+/// The position right after another in the order of text, or right before it. It counts the id at the end, a number in
+/// base62. The first and the last id have no such neighbour: the position itself.
+fn neighbour(position: &str, after: bool) -> String {
+    let mut text = position.as_bytes().to_vec();
+    for digit in text.iter_mut().rev().take(ID_LENGTH) {
+        let (counted, carries) = match (*digit, after) {
+            (b'z', true) => (b'0', true),
+            (b'Z', true) => (b'a', false),
+            (b'9', true) => (b'A', false),
+            (digit, true) => (digit + 1, false),
+            (b'0', false) => (b'z', true),
+            (b'A', false) => (b'9', false),
+            (b'a', false) => (b'Z', false),
+            (digit, false) => (digit - 1, false),
+        };
+        *digit = counted;
+        if !carries {
+            // A position is ASCII.
+            return String::from_utf8(text).unwrap_or_default();
+        }
+    }
+    position.to_owned()
 }
 
 /// The parameters of a list's query that links to its other pages keep, each followed by `&`. The query has been
@@ -194,6 +224,41 @@ mod tests {
     fn a_malformed_cursor_is_refused() {
         for bad in ["", "x", "V00000000000000-", "V0000000000000000"] {
             assert!(paging(&format!("starting_after={bad}")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_page_beyond_the_end_links_back_to_the_object_of_its_cursor() {
+        for (cursor, expected) in [
+            ("V000000000000000", "Uzzzzzzzzzzzzzzz"),
+            ("V00000000000000A", "V000000000000009"),
+            ("V00000000000000a", "V00000000000000Z"),
+            ("V000000000000010", "V00000000000000z"),
+            ("0000000000000000", "0000000000000000"),
+        ] {
+            let response = respond(&format!("muted=true&starting_after={cursor}&limit=2"), "", "", false);
+            let expected = format!(r#"<https://h/l?muted=true&limit=2&ending_before={expected}>; rel="prev""#);
+            assert_eq!(response.headers, [("link", expected.into())]);
+        }
+        for (cursor, expected) in [
+            ("Uzzzzzzzzzzzzzzz", "V000000000000000"),
+            ("V000000000000009", "V00000000000000A"),
+            ("V00000000000000Z", "V00000000000000a"),
+            ("V00000000000000z", "V000000000000010"),
+            ("zzzzzzzzzzzzzzzz", "zzzzzzzzzzzzzzzz"),
+        ] {
+            let response = respond(&format!("muted=true&ending_before={cursor}&limit=2"), "", "", false);
+            let expected = format!(r#"<https://h/l?muted=true&limit=2&starting_after={expected}>; rel="next""#);
+            assert_eq!(response.headers, [("link", expected.into())]);
+        }
+    }
+
+    #[test]
+    fn of_a_position_only_the_id_at_its_end_is_counted() {
+        assert_eq!(neighbour("0070510320V000000000000000", false), "0070510320Uzzzzzzzzzzzzzzz");
+        assert_eq!(neighbour("0070510320Uzzzzzzzzzzzzzzz", true), "0070510320V000000000000000");
+        for stays in ["00705103200000000000000000", "0000000000000000"] {
+            assert_eq!(neighbour(stays, false), stays);
         }
     }
 

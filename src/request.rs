@@ -2,7 +2,11 @@
 
 use crate::{
     auth::{caller::Caller, token::Token},
-    http::{conditions::Condition, error::Error, head::Head},
+    http::{
+        conditions::Condition,
+        error::{Code, Error},
+        head::Head,
+    },
     id::Id,
     idempotency::{Identity, Key},
     input::{
@@ -33,24 +37,19 @@ pub struct Request {
 }
 
 impl Request {
-    /// Parses query, body and headers. `If-None-Match` counts for reads, `If-Match` for updates and deletions,
-    /// `Idempotency-Key` for POST.
+    /// Parses query, body and headers. `Idempotency-Key` counts for POST only.
     pub fn parse(head: &Head, id: &str, caller: &Caller, body: &[u8], request_id: &Id) -> Result<Self, Error> {
-        let header = |methods: &[&str], value: &'_ Option<String>| {
-            value.clone().filter(|_| methods.contains(&head.method.as_str()))
-        };
-        let if_match = header(&["PUT", "PATCH", "DELETE"], &head.if_match);
-        let if_none_match = header(&["GET", "HEAD"], &head.if_none_match);
-        let key = header(&["POST"], &head.idempotency_key)
-            .map(|key| Ok((Key::parse(&key)?, Identity::fingerprint(&head.method, &head.url.path, body))))
+        let key = head.idempotency_key.as_ref().filter(|_| head.method == "POST");
+        let key = key
+            .map(|key| Ok((Key::parse(key)?, Identity::fingerprint(&head.method, &head.url.path, body))))
             .transpose();
         Ok(Self {
             id: id.to_owned(),
             url: [head.url.origin.as_str(), &head.url.path].concat(),
             query: Attributes::of_query(&head.url.query)?,
             body: body::parse(head, body)?,
-            if_match: Condition::parse("If-Match", if_match.as_deref())?,
-            if_none_match: Condition::parse("If-None-Match", if_none_match.as_deref())?,
+            if_match: if_match(head)?,
+            if_none_match: if_none_match(head, id)?,
             identity: Identity { request_id: request_id.clone(), key: key? },
             token: caller.token.clone(),
         })
@@ -66,5 +65,28 @@ impl Request {
         let body = std::mem::take(&mut self.body).parse()?;
         let query = std::mem::take(&mut self.query).parse()?;
         Ok((query, body))
+    }
+}
+
+/// The condition of a write. A caller that sends one relies on it, so no method ignores it.
+fn if_match(head: &Head) -> Result<Condition, Error> {
+    const NAME: &str = "If-Match";
+    if head.if_match.is_some() && !["PUT", "PATCH", "DELETE"].contains(&head.method.as_str()) {
+        let message = "`If-Match` works with PUT, PATCH and DELETE only. With GET and HEAD, use `If-None-Match`.";
+        return Err(Error::for_param(Code::ParameterInvalid, NAME, message));
+    }
+    Condition::parse(NAME, head.if_match.as_deref())
+}
+
+/// The condition of a read. A path without `id` has no ETag: no tag matches, and `*` would match always.
+fn if_none_match(head: &Head, id: &str) -> Result<Condition, Error> {
+    const NAME: &str = "If-None-Match";
+    let invalid = |message| Err(Error::for_param(Code::ParameterInvalid, NAME, message));
+    if head.if_none_match.is_some() && !["GET", "HEAD"].contains(&head.method.as_str()) {
+        return invalid("`If-None-Match` works with GET and HEAD only. With PUT, PATCH and DELETE, use `If-Match`.");
+    }
+    match Condition::parse(NAME, head.if_none_match.as_deref())? {
+        Condition::Any if id.is_empty() => invalid("`If-None-Match: *` works with the path of a single object only."),
+        condition => Ok(condition),
     }
 }

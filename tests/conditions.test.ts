@@ -8,7 +8,8 @@ import { type Account, account } from "./support/accounts.ts";
 import type { Answer } from "./support/audit.ts";
 import { gate, sql } from "./support/database.ts";
 import { assertConversation, assertError, assertMessage } from "./support/expectations.ts";
-import { ifMatch, ifNoneMatch, keyed, raw, textOf } from "./support/http.ts";
+import { api, type Headers, ifMatch, ifNoneMatch, keyed, raw, send, textOf } from "./support/http.ts";
+import { CONDITIONS } from "./support/mistakes.ts";
 import { KINDS, type Kind, kindAt, OPERATIONS } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
 import {
@@ -21,7 +22,7 @@ import {
   type World,
   world,
 } from "./support/requests.ts";
-import { ALL, randomId, SCOPES } from "./support/tokens.ts";
+import { ALL, newToken, randomId, SCOPES } from "./support/tokens.ts";
 
 const tagOf = ({ headers }: Answer): string => String(headers.etag);
 
@@ -61,9 +62,9 @@ const MALFORMED = [
   '"x',
   'x"',
   '"x" "y"',
-  '"x",',
-  ',"x"',
-  '"x",,"y"',
+  '"x""y"',
+  ",",
+  " , ,",
   'w/"x"',
   "W/x",
   'W/ "x"',
@@ -71,6 +72,8 @@ const MALFORMED = [
   '"a\tb"',
   '*, "x"',
   '"x", *',
+  "*,",
+  ", *",
   "**",
   "'x'",
 ];
@@ -205,6 +208,8 @@ for (const kind of KINDS) {
         ` ${tagOf(first)} `,
         `"x", ${tagOf(first)}`,
         `"x","y",W/${tagOf(first)} , "z"`,
+        `${tagOf(first)},`,
+        `, "x",, ${tagOf(first)} ,`,
       ]) {
         for (const verb of ["get", "head"] as const) {
           const answer = await alice[verb](path, undefined, { "If-None-Match": condition });
@@ -285,18 +290,44 @@ test("another account's or another object's ETag does not match", async () => {
   );
 });
 
-test("a list has no ETag, and is always sent", async () => {
+test("a list has no ETag: no tag matches, and it is always sent", async () => {
   const alice = await account();
   for (const { path } of OPERATIONS.filter(({ method, path }) => method === "GET" && !path.includes("{id}"))) {
-    const answer = await alice.get(path, undefined, { "If-None-Match": "*" });
+    const answer = await alice.get(path, undefined, { "If-None-Match": '"x", W/"y"' });
     assert.deepEqual([answer.status, answer.headers.etag], [200, undefined], path);
   }
 });
 
-test("PUT ignores If-None-Match, and GET ignores If-Match", async () => {
-  const { alice, path } = await object(CONVERSATION);
-  assert.equal((await alice.put(path, "is_muted=true", { "If-None-Match": "*" })).status, 200);
-  assert.equal((await alice.get(path, undefined, { "If-Match": '"x"' })).status, 200);
+// ---------------------------------------------------------------------------------- conditions that do not work there
+
+for (const { operation, ...request } of OPERATIONS.map(example)) {
+  for (const name of CONDITIONS.filter((name) => !operation.headers.includes(name))) {
+    const isList = operation.method === "GET" && name === "If-None-Match";
+    const what = isList ? `${name}: *` : name;
+    test(`${request.name}: ${what} is a 400 that says where it works, and nothing is written`, async () => {
+      const here = await world();
+      const before = await here.account.everything();
+      for (const condition of isList ? ["*"] : ["*", '"x"', "x"]) {
+        const header = { [name]: condition };
+        const answer = await sendRequest(here, { operation, ...request }, header);
+        assertError(answer, 400, "parameter_invalid", name);
+        assert.match(answer.json.message, isList ? /single object/ : /works with .* only\..* use `If-/);
+        assert.deepEqual([answer.cost.calls, answer.cost.rowsWritten], [1, 0]);
+        if (operation.method === "GET")
+          assert.equal((await here.account.head(here.real(request.target), undefined, header)).status, 400);
+        const unknown = api(newToken());
+        assertError(await sendRequest(here, { operation, ...request }, header, unknown), 401, "token_invalid");
+      }
+      assert.deepEqual(await here.account.everything(), before);
+    });
+  }
+}
+
+test("the health check has no ETag: a condition is a 400", async () => {
+  const health = (headers: Headers) => send("GET", "/health", headers);
+  assertError(await health({ "If-Match": '"x"' }), 400, "parameter_invalid", "If-Match");
+  assertError(await health({ "If-None-Match": "*" }), 400, "parameter_invalid", "If-None-Match");
+  assert.equal((await health({ "If-None-Match": '"x"' })).status, 200);
 });
 
 // ----------------------------------------------------------------------------------------------------------- If-Match
@@ -317,6 +348,8 @@ for (const request of WRITES) {
         (tag: string) => `W/${tag}`,
         (tag: string) => `"x", ${tag}`,
         (tag: string) => `${tag},"y"`,
+        (tag: string) => `${tag},`,
+        (tag: string) => `, "x",, ${tag} ,`,
         () => "*",
       ]) {
         const { here, alice, path } = await written(request);

@@ -45,6 +45,8 @@ const FAULT = [
   "D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'",
   "D1_COLUMN_NOTFOUND",
 ];
+/** Another process was writing to the local database, so the transaction did nothing. */
+const LOCKED = "D1_ERROR: database is locked: SQLITE_BUSY";
 const MESSAGES_OF_D1 = [...PASSING, ...OVERLOAD, ...FAULT];
 
 /** The caller learns what D1's message means, but not the message. */
@@ -231,6 +233,31 @@ for (const { name, send, status, again, repeatable } of [...KEYED, ...WRITES]) {
     });
   });
 }
+
+// ------------------------------------------------------------------------------------------------- a locked database
+
+test("while the database is locked a request is retried six times, then it is a 503, and nothing is done", async () => {
+  await Promise.all(
+    [...READS, ...KEYED, ...WRITES].map(async ({ name, send, status }) => {
+      const here = await prepared();
+      const before = await here.account.everything();
+      const locked = { "x-test-d1-failure": LOCKED };
+      const refused = await send(here, locked);
+      assertError(refused, 503, "database_unavailable");
+      assert.equal(refused.headers["retry-after"], "1", name);
+      assert.deepEqual([refused.cost.calls, refused.log.cause], [7, LOCKED], name);
+      assert.doesNotMatch(refused.json.message, /D1|SQL|unknown/);
+      assert.deepEqual(await here.account.everything(), before, name);
+
+      const twin = await prepared();
+      await send(twin, {});
+      const answer = await send(here, { ...locked, "x-test-d1-failures": "6" });
+      assert.deepEqual([answer.status, answer.cost.calls], [status, 7], answer.text);
+      assert.equal(answer.headers["idempotent-replayed"], undefined, name);
+      assert.deepEqual(shapeOf(await here.account.everything()), shapeOf(await twin.account.everything()), name);
+    }),
+  );
+});
 
 // ------------------------------------------------------------------------------------------------- what callers can do
 

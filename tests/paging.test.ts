@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "./support/accounts.ts";
+import type { Answer } from "./support/audit.ts";
 import { assertError, idsOf, links } from "./support/expectations.ts";
-import { COLLECTION, item } from "./support/paths.ts";
+import { COLLECTION, item, MESSAGES, TOKEN_COLLECTION } from "./support/paths.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name conversations, even ones the gaps between them. */
 const at = (n: number): string => String(n).padStart(16, "0");
@@ -88,13 +89,13 @@ test("the Link header has the next and the previous page, with every other param
       { next: `limit=2&starting_after=${at(5)}`, prev: `limit=2&ending_before=${at(7)}` },
     ],
     [`starting_after=${at(9)}`, { prev: `ending_before=${at(7)}` }],
-    [`starting_after=${at(1)}`, {}],
+    [`muted=true&starting_after=${at(1)}`, { prev: `muted=true&ending_before=${at(0)}` }],
     [
       `limit=2&ending_before=${at(1)}`,
       { next: `limit=2&starting_after=${at(3)}`, prev: `limit=2&ending_before=${at(5)}` },
     ],
     [`limit=2&ending_before=${at(7)}`, { next: `limit=2&starting_after=${at(9)}` }],
-    [`ending_before=${at(11)}`, {}],
+    [`ending_before=${at(11)}`, { next: `starting_after=${at(12)}` }],
     [
       "muted=true&limit=1&contact_id=someone&archived=false&pinned=false",
       {
@@ -150,14 +151,99 @@ test("pagination goes on after the object of the cursor was deleted", async () =
   assert.deepEqual(idsOf(await alice.get(String(links(second).prev))), [at(11)]);
 });
 
-test("a page whose objects were all deleted is empty and has no links", async () => {
-  const alice = await account();
-  for (const cursor of ["starting_after", "ending_before"]) {
-    const answer = await alice.get(list(`${cursor}=${at(5)}`));
-    assert.equal(answer.text, '{"has_more":false,"data":[]}');
-    assert.equal(answer.headers.link, undefined);
+test("a page beyond an end is empty, and its link leads back to the page with the object of the cursor", async () => {
+  const alice = await holder(6);
+  for (const [cursor, back, expected] of [
+    [`starting_after=${at(1)}`, "prev", [5, 3, 1]],
+    [`ending_before=${at(11)}`, "next", [11, 9, 7]],
+    [`muted=true&starting_after=${at(3)}`, "prev", [11, 7, 3]],
+    [`muted=false&ending_before=${at(9)}`, "next", [9, 5, 1]],
+  ] as const) {
+    const empty = await alice.get(list(`limit=3&${cursor}`));
+    assert.equal(empty.text, '{"has_more":false,"data":[]}');
+    assert.deepEqual(Object.keys(links(empty)), [back], cursor);
+    assert.deepEqual(idsOf(await alice.get(String(links(empty)[back]))), expected.map(at), cursor);
   }
 });
+
+test("a page whose objects were all deleted is empty, and its link leads to where they were", async () => {
+  const alice = await account();
+  for (const [cursor, expected] of [
+    [`starting_after=${at(5)}`, { prev: `${COLLECTION}?limit=10&ending_before=${at(4)}` }],
+    [`ending_before=${at(5)}`, { next: `${COLLECTION}?limit=10&starting_after=${at(6)}` }],
+  ] as const) {
+    const answer = await alice.get(list(cursor));
+    assert.equal(answer.text, '{"has_more":false,"data":[]}');
+    assert.deepEqual(links(answer), expected);
+  }
+});
+
+test("after everything around a page was deleted, the links of the empty pages lead back to it", async () => {
+  const alice = await holder(6);
+  const first = await alice.get(list("limit=2"));
+  const second = await alice.get(String(links(first).next));
+  for (const id of [1, 3].map(at)) await alice.delete(item(id));
+  const end = await alice.get(String(links(second).next));
+  assert.deepEqual(idsOf(end), []);
+  assert.deepEqual(idsOf(await alice.get(String(links(end).prev))), idsOf(second));
+  for (const id of [9, 11].map(at)) await alice.delete(item(id));
+  const start = await alice.get(String(links(second).prev));
+  assert.deepEqual(idsOf(start), []);
+  assert.deepEqual(idsOf(await alice.get(String(links(start).next))), idsOf(second));
+});
+
+// ------------------------------------------------------------------------------------------------------- every list
+
+const LISTS = [
+  COLLECTION,
+  `${COLLECTION}?contact_id=bob&muted=false`,
+  `${COLLECTION}?sort=last_active_at`,
+  `${COLLECTION}?sort=last_active_at&unread=false`,
+  MESSAGES,
+  `${MESSAGES}?conversation_id=`,
+  TOKEN_COLLECTION,
+];
+
+for (const path of LISTS) {
+  test(`${path}: from beyond either end the links lead through every object once`, async () => {
+    const alice = await account();
+    const conversations: string[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const { json } = await alice.post(COLLECTION, "contact_id=bob");
+      conversations.push(json.id);
+      await alice.say(json.id);
+      await alice.say(conversations[0]!);
+      await alice.post(TOKEN_COLLECTION, "name=n&scopes=conversations:read");
+    }
+    const whole = path.endsWith("=") ? path + conversations[0] : path;
+    const page = (query: string) => alice.get(`${whole}${whole.includes("?") ? "&" : "?"}${query}`);
+    const walk = async (from: Answer, relation: "next" | "prev") => {
+      const seen: string[][] = [];
+      for (let target = links(from)[relation]; target !== undefined; ) {
+        const answer = await alice.get(target);
+        seen.push(idsOf(answer));
+        target = links(answer)[relation];
+        assert.ok(seen.length < 20, "the walk has no end");
+      }
+      return (relation === "next" ? seen : seen.reverse()).flat();
+    };
+    const cursorOf = (target: string | undefined, name: string) =>
+      new URL(String(target), "http://host").searchParams.get(name);
+
+    const all = idsOf(await page("limit=100"));
+    assert.ok(all.length >= 5);
+    const newest = await page("limit=1");
+    let oldest = newest;
+    while (links(oldest).next !== undefined) oldest = await alice.get(String(links(oldest).next));
+
+    const end = await page(`limit=2&starting_after=${cursorOf(links(oldest).prev, "ending_before")}`);
+    assert.deepEqual([idsOf(end), Object.keys(links(end))], [[], ["prev"]]);
+    assert.deepEqual(await walk(end, "prev"), all);
+    const start = await page(`limit=2&ending_before=${cursorOf(links(newest).next, "starting_after")}`);
+    assert.deepEqual([idsOf(start), Object.keys(links(start))], [[], ["next"]]);
+    assert.deepEqual(await walk(start, "next"), all);
+  });
+}
 
 test("starting_after and ending_before together are a 400", async () => {
   const alice = await holder(1);

@@ -6,6 +6,9 @@ use crate::http::{
     error::{Code, Error},
 };
 
+/// What may stand between two elements of a list. Elements may be empty (RFC 9110, section 5.6.1).
+const SEPARATORS: [char; 3] = [' ', '\t', ','];
+
 /// What a request asks of the state that the object is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Condition {
@@ -31,9 +34,8 @@ impl Condition {
         let invalid =
             || Error::invalid(header, "* or a list of ETags, each with its double quotes, separated by commas");
         let mut tags = String::new();
-        let mut rest = value;
-        loop {
-            rest = rest.trim_start_matches(SPACE);
+        let mut rest = value.trim_start_matches(SEPARATORS);
+        while !rest.is_empty() {
             let tag = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"').ok_or_else(invalid)?;
             let (tag, after) = tag.split_once('"').ok_or_else(invalid)?;
             if tag.bytes().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
@@ -42,11 +44,13 @@ impl Condition {
             for part in ["\"", tag, "\" "] {
                 tags.push_str(part);
             }
-            match after.trim_start_matches(SPACE) {
-                "" => return Ok(Self::Tags(tags)),
-                after => rest = after.strip_prefix(',').ok_or_else(invalid)?,
+            rest = after.trim_start_matches(SPACE);
+            if !rest.is_empty() && !rest.starts_with(',') {
+                return Err(invalid());
             }
+            rest = rest.trim_start_matches(SEPARATORS);
         }
+        if tags.is_empty() { Err(invalid()) } else { Ok(Self::Tags(tags)) }
     }
 
     /// Whether an object with this tag meets it. [`Condition::None`] holds for no object.
@@ -88,6 +92,13 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_have_empty_elements() {
+        for value in [r#""a","#, r#","a""#, r#", "b",, "a" ,"#, " ,\t,\"a\"", r#"W/"a", ,"#] {
+            assert!(parse(value).is_some_and(|condition| condition.holds_for("a")), "{value}");
+        }
+    }
+
+    #[test]
     fn a_weak_tag_matches_the_strong_one() {
         for value in [r#""a""#, r#"W/"a""#, r#" "b" , W/"a""#, r#""a","b""#, "*"] {
             assert!(parse(value).is_some_and(|condition| condition.holds_for("a")), "{value}");
@@ -108,9 +119,22 @@ mod tests {
 
     #[test]
     fn anything_but_a_list_of_tags_is_refused() {
-        for bad in
-            ["", "a", r#""a"#, r#""a" "b""#, r#""a","#, r#","a""#, r#"w/"a""#, r#""a", *"#, "\"a b\"", "\"a\tb\""]
-        {
+        for bad in [
+            "",
+            ",",
+            " , ,",
+            "a",
+            r#""a"#,
+            r#""a" "b""#,
+            r#""a""b""#,
+            r#"w/"a""#,
+            r#""a", *"#,
+            "*,",
+            ", *",
+            "\"a b\"",
+            "\"a\tb\"",
+            "\"a,\"b\"",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -38,7 +38,7 @@ pub struct Record {
     /// The account that the token opens, once the database has said so.
     pub account: Option<u64>,
     /// How often the database was called: more than once only when it failed.
-    pub d1_calls: u32,
+    pub d1_calls: usize,
     /// What the call that succeeded cost.
     pub cost: Cost,
     /// Why the request failed.
@@ -54,7 +54,7 @@ struct Line<'a> {
     route: Option<&'a str>,
     status: u16,
     account: Option<u64>,
-    d1_calls: u32,
+    d1_calls: usize,
     /// Written by hand: a float would cost 14 kB of wasm.
     d1_ms: Option<Box<RawValue>>,
     rows_read: u64,

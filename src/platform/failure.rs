@@ -12,6 +12,9 @@ use crate::{
 pub enum Failure {
     /// The connection or the machine: the same call may succeed now. Whether it took effect is unknown.
     Passing(String),
+    /// Another process was writing the file of the local database. A transaction gets the lock before its first write,
+    /// so nothing was done.
+    Locked(String),
     /// Too much at once: calling again at once makes it worse.
     Overload(String),
     /// A mistake in this service or its set-up: calling again fails again.
@@ -29,6 +32,7 @@ impl Failure {
             "Cannot resolve D1 DB due to transient issue",
             "client disconnected",
         ];
+        const LOCKED: &[&str] = &["SQLITE_BUSY"];
         const FAULT: &[&str] = &["SQLITE_", "D1_TYPE_ERROR", "D1_COLUMN_NOTFOUND", "Wrong number of parameter"];
         let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
         // An object that was reset because it exceeded a limit says both.
@@ -36,6 +40,8 @@ impl Failure {
             Self::Overload(message)
         } else if says(PASSING) {
             Self::Passing(message)
+        } else if says(LOCKED) {
+            Self::Locked(message)
         } else if says(FAULT) {
             Self::Fault(message)
         } else {
@@ -43,32 +49,39 @@ impl Failure {
         }
     }
 
+    /// How long to wait before the next call after so many that failed. None if there is to be no other call.
+    /// `repeatable` says whether running the query twice is the same as running it once. The request's id lengthens
+    /// each delay, at most to its double, so that calls which failed together don't come back together.
+    pub fn retry_delay(&self, calls: usize, repeatable: bool, request_id: &Id) -> Option<Duration> {
+        let delays: &[u64] = match self {
+            Self::Passing(_) if repeatable => &[50, 200],
+            // The lock is held as long as the other process's transaction runs. Two delays were hardly enough beside
+            // `npm run seed` on a busy machine.
+            Self::Locked(_) => &[25, 50, 100, 200, 400, 800],
+            _ => &[],
+        };
+        let base = *delays.get(calls.checked_sub(1)?)?;
+        let jitter = request_id.as_str().bytes().map(u64::from).sum::<u64>() % base;
+        Some(Duration::from_millis(base + jitter))
+    }
+
     /// What the caller learns.
     pub fn into_error(self) -> Error {
-        const MESSAGE: &str = "The database did not answer. It is unknown whether a change was made. Wait the number \
-                               of seconds in the Retry-After header, then retry. A POST with an Idempotency-Key can be \
-                               retried safely.";
-        let unavailable = |seconds, cause| {
-            Error::new(Code::DatabaseUnavailable, MESSAGE).with_header("retry-after", seconds).with_cause(cause)
+        const NO_ANSWER: &str = "The database did not answer. It is unknown whether a change was made. Wait the number \
+                                 of seconds in the Retry-After header, then retry. A POST with an Idempotency-Key can \
+                                 be retried safely.";
+        const LOCKED: &str = "Another process is writing to the database. Wait the number of seconds in the \
+                              Retry-After header, then retry. Any request can be retried safely.";
+        let unavailable = |message, seconds, cause| {
+            Error::new(Code::DatabaseUnavailable, message).with_header("retry-after", seconds).with_cause(cause)
         };
         match self {
-            Self::Passing(cause) => unavailable("1", cause),
-            Self::Overload(cause) => unavailable("5", cause),
+            Self::Passing(cause) => unavailable(NO_ANSWER, "1", cause),
+            Self::Locked(cause) => unavailable(LOCKED, "1", cause),
+            Self::Overload(cause) => unavailable(NO_ANSWER, "5", cause),
             Self::Fault(cause) => Error::internal(cause),
         }
     }
-}
-
-/// How long to wait before the next call after so many that failed, if there is to be one: 50 to 100 ms, then 200 to
-/// 400 ms. The request's id spreads the retries, so that calls which failed together don't come back together.
-pub fn retry_delay(calls: u32, request_id: &Id) -> Option<Duration> {
-    let base = match calls {
-        1 => 50,
-        2 => 200,
-        _ => return None,
-    };
-    let jitter = request_id.as_str().bytes().map(u64::from).sum::<u64>() % base;
-    Some(Duration::from_millis(base + jitter))
 }
 
 #[cfg(test)]
@@ -87,6 +100,8 @@ mod tests {
         ] {
             assert_eq!(Failure::classify(message.to_owned()), Failure::Passing(message.to_owned()));
         }
+        let locked = "D1_ERROR: database is locked: SQLITE_BUSY".to_owned();
+        assert_eq!(Failure::classify(locked.clone()), Failure::Locked(locked));
         for message in [
             "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset.",
             "D1_ERROR: D1 DB is overloaded. Requests queued for too long.",
@@ -107,11 +122,26 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_repeated_twice_after_growing_delays() {
-        let id = Id::parse("xgQQXg3hrtjh7AvZ").unwrap();
-        let delay = |calls| retry_delay(calls, &id).map(|delay| delay.as_millis());
-        assert!(delay(1).is_some_and(|delay| (50..100).contains(&delay)));
-        assert!(delay(2).is_some_and(|delay| (200..400).contains(&delay)));
-        assert_eq!(delay(3), None);
+    fn only_a_failure_that_did_nothing_is_repeated_whatever_the_query() {
+        let delays = |failure: Failure, repeatable| {
+            let id = Id::parse("xgQQXg3hrtjh7AvZ").unwrap();
+            (1..)
+                .map_while(|calls| failure.retry_delay(calls, repeatable, &id))
+                .map(|delay| delay.as_millis())
+                .collect()
+        };
+        let within = |delays: Vec<u128>, bases: &[u128]| {
+            assert_eq!(delays.len(), bases.len());
+            for (delay, base) in delays.iter().zip(bases) {
+                assert!((*base..2 * base).contains(delay), "{delay} ms");
+            }
+        };
+        within(delays(Failure::Passing(String::new()), true), &[50, 200]);
+        within(delays(Failure::Passing(String::new()), false), &[]);
+        for repeatable in [true, false] {
+            within(delays(Failure::Locked(String::new()), repeatable), &[25, 50, 100, 200, 400, 800]);
+            within(delays(Failure::Overload(String::new()), repeatable), &[]);
+            within(delays(Failure::Fault(String::new()), repeatable), &[]);
+        }
     }
 }

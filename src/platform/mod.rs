@@ -23,7 +23,7 @@ use crate::{
     },
     id::Id,
     limits::{self, By, Limit},
-    platform::failure::{Failure, retry_delay},
+    platform::failure::Failure,
     query::{Query, Rows},
 };
 
@@ -195,15 +195,18 @@ impl Incoming {
         }
     }
 
-    /// Runs a query in one call to D1. A call that fails in passing is repeated twice, where that does no harm.
+    /// Runs a query in one call to D1. A call that fails in passing is repeated where that does no harm.
     pub async fn run(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Error> {
         let statements = query.to_json(caller);
         loop {
             self.record.d1_calls += 1;
-            match (self.batch(&statements).await, retry_delay(self.record.d1_calls, &self.id)) {
-                (Ok(rows), _) => return Ok(rows),
-                (Err(Failure::Passing(_)), Some(delay)) if query.repeatable => Delay::from(delay).await,
-                (Err(failure), _) => return Err(failure.into_error()),
+            let failure = match self.batch(&statements).await {
+                Ok(rows) => return Ok(rows),
+                Err(failure) => failure,
+            };
+            match failure.retry_delay(self.record.d1_calls, query.repeatable, &self.id) {
+                Some(delay) => Delay::from(delay).await,
+                None => return Err(failure.into_error()),
             }
         }
     }

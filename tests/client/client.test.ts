@@ -139,6 +139,38 @@ test("a page has the next and the previous page, or null", async () => {
   assert.deepEqual((await back.prev!()).data, first.data);
 });
 
+test("a page beyond an end is empty, leads back, and ends a for await", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
+  const end = client.conversations.list({ starting_after: at(1) });
+  const last = await end.page();
+  assert.deepEqual([last.data, last.has_more, last.next], [[], false, null]);
+  assert.deepEqual(
+    (await last.prev!()).data.map(({ id }) => id),
+    idsDown(10, 1),
+  );
+  const start = client.conversations.list({ ending_before: at(25) });
+  const first = await start.page();
+  assert.deepEqual([first.data, first.has_more, first.prev], [[], false, null]);
+  assert.deepEqual(
+    (await first.next!()).data.map(({ id }) => id),
+    idsDown(25, 16),
+  );
+  const before = sent.length;
+  assert.deepEqual([await all(end), await all(start)], [[], []]);
+  assert.equal(sent.length, before + 2);
+});
+
+test("a for await ends when everything that was left has been deleted", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
+  const seen: string[] = [];
+  for await (const { id } of client.conversations.list({ limit: 20 })) {
+    seen.push(id);
+    if (id === at(6)) for (const gone of idsDown(5, 1)) await client.conversations.delete(gone);
+  }
+  assert.deepEqual(seen, idsDown(25, 6));
+  assert.equal(sent.length, 2 + 5);
+});
+
 test("an empty list has one page, and no next or previous one", async () => {
   const { client } = connect((await account()).token);
   assert.deepEqual(await client.messages.list().page(), { data: [], has_more: false, next: null, prev: null });
@@ -288,7 +320,7 @@ test("each kind of error has its code", async () => {
     ["parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as object)],
     ["token_invalid", () => connect("self_nothing").client.conversations.get(NO_ID)],
     ["scope_insufficient", () => reader.conversations.create({ contact_id: "bob" })],
-    ["body_too_large", () => client.messages.create({ ...missing, message: "x".repeat(70_000) })],
+    ["body_too_large", () => client.messages.create({ ...missing, message: "x".repeat(140_000) })],
   ] as const) {
     assert.equal((await apiError(call())).code, code);
   }

@@ -5,7 +5,6 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "../support/accounts.ts";
 import { assertConversation, assertError, assertMessage, idsOf } from "../support/expectations.ts";
-import { FORM } from "../support/http.ts";
 import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
 test("a new message is a 201 with the whole object and its Location", async () => {
@@ -186,19 +185,4 @@ test("ids sort by creation, so the newest object is the first of the list at onc
     for (const now = Date.now(); Date.now() <= now; );
   }
   assert.deepEqual(idsOf(await alice.get(`${MESSAGES}?conversation_id=${conversation}`)), sent);
-});
-
-test("a body of up to 64 KiB is read", async () => {
-  const alice = await account();
-  const conversation_id = await alice.insert();
-  const start = `conversation_id=${conversation_id}&message=`;
-  const encoded = "%F0%9F%98%80".repeat(5300);
-  const { status, json } = await alice.send(
-    "POST",
-    MESSAGES,
-    { "Content-Type": FORM },
-    start + encoded + "x".repeat(64 * 1024 - start.length - encoded.length),
-  );
-  assert.equal(status, 201);
-  assert.ok(json.message.startsWith("😀") && json.message.endsWith("x"));
 });

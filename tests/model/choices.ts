@@ -169,7 +169,7 @@ interface State {
 const key = rarely(5, fc.constantFrom("x".repeat(256), "é"), fc.constantFrom("one", "two", "three"));
 const tags = fc.oneof(
   { weight: 8, arbitrary: fc.record({ state: fc.constantFrom("current", "past"), n, among: flag }) },
-  { weight: 2, arbitrary: fc.constantFrom("*", '"nothing"', "no tag") },
+  { weight: 2, arbitrary: fc.constantFrom("*", '"nothing"', ', "nothing",, "x",', ", ,", "no tag") },
 );
 
 const choice = (methods: Request["method"][], parts: Partial<Record<"id" | "query" | "body", Choosable<unknown>>>) =>

@@ -221,7 +221,7 @@ function tagged(account: Account, id: string, { tag }: Chosen, answer: Answer): 
   return { ...answer, tag: tags.current ?? "one that no state before had" };
 }
 
-const TAGS = /^\s*\*\s*$|^\s*(W\/)?"[^"\s]*"\s*(,\s*(W\/)?"[^"\s]*"\s*)*$/;
+const TAGS = /^\s*\*\s*$|^[\s,]*(W\/)?"[^"\s]*"(\s*,[\s,]*(W\/)?"[^"\s]*")*\s*(,[\s,]*)?$/;
 
 /** Whether a list of tags names the state that an object is in. The states before this one are no help. */
 function names(list: string, { tags }: Account, id: string): boolean {
@@ -229,6 +229,17 @@ function names(list: string, { tags }: Account, id: string): boolean {
 }
 
 // --------------------------------------------------------------------------------------------------------------- pages
+
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/** The position before or after another: one with the previous or the next id, where there is such an id. */
+function beside(position: string, step: 1n | -1n): string {
+  const id =
+    [...position.slice(-16)].reduce((number, digit) => number * 62n + BigInt(DIGITS.indexOf(digit)), 0n) + step;
+  if (id < 0n || id >= 62n ** 16n) return position;
+  const digits = Array.from({ length: 16 }, (_, n) => DIGITS[Number((id / 62n ** BigInt(15 - n)) % 62n)]);
+  return position.slice(0, -16) + digits.join("");
+}
 
 /** A page of a list, and the links to its neighbours. */
 function page<Row>(collection: string, rows: Row[], at: (row: Row) => string, values: Record<string, any>): Answer {
@@ -243,11 +254,11 @@ function page<Row>(collection: string, rows: Row[], at: (row: Row) => string, va
 
   const links: Record<string, string> = {};
   const [first, last] = [data[0], data.at(-1)];
-  // Where the walk came from there is always something to go back to.
-  if (last !== undefined && (before !== undefined || has_more))
-    links.next = target(collection, { ...kept, starting_after: at(last) });
-  if (first !== undefined && (before !== undefined ? has_more : after !== undefined))
-    links.prev = target(collection, { ...kept, ending_before: at(first) });
+  // Where the walk came from there is always something to go back to. An empty page leads back to the cursor's object.
+  if (before !== undefined || has_more)
+    links.next = target(collection, { ...kept, starting_after: last === undefined ? beside(before, 1n) : at(last) });
+  if (before !== undefined ? has_more : after !== undefined)
+    links.prev = target(collection, { ...kept, ending_before: first === undefined ? beside(after, -1n) : at(first) });
   return { status: 200, links, body: { has_more, data } };
 }
 
@@ -506,8 +517,7 @@ function once({ keys }: Account, key: string, content: string, perform: () => An
 
 /** The second in which an id was made: the milliseconds are in its leading characters. */
 export function secondOf(id: string): number {
-  const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  return Math.floor([...id.slice(0, 7)].reduce((number, digit) => number * 62 + digits.indexOf(digit), 0) / 1000);
+  return Math.floor([...id.slice(0, 7)].reduce((number, digit) => number * 62 + DIGITS.indexOf(digit), 0) / 1000);
 }
 
 /** Whether what the service chose for an object can be: its id and the times of its creation and its last change. */

@@ -98,6 +98,20 @@ inBrowser("conversations are sorted by activity, in pages", {}, async (page) => 
   await assertNames(page, contacts.slice(10, 20));
 });
 
+inBrowser("a page whose conversations were all deleted is empty, and has a way back", {}, async (page) => {
+  const contacts = Array.from({ length: 13 }, (_, i) => `contact${i + 10}`);
+  const { alice, ids } = await inboxOf(Object.fromEntries(contacts.map((contact) => [contact, {}])));
+  await signIn(page, alice.token);
+  await assertNames(page, contacts.slice(0, 10));
+  for (const contact of contacts.slice(10)) await alice.delete(item(ids[contact]!));
+  await page.getByRole("button", { name: "Older" }).click();
+  await page.getByText("No conversations.").first().waitFor();
+  await assertNames(page, []);
+  assert.ok(await page.getByRole("button", { name: "Older" }).isDisabled());
+  await page.getByRole("button", { name: "Newer" }).click();
+  await assertNames(page, contacts.slice(0, 10));
+});
+
 inBrowser("the filters are switches", {}, async (page) => {
   const { alice } = await inboxOf({
     unread: { last_opened_at: null },

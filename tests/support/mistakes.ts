@@ -40,6 +40,9 @@ export function mistake(operation: Operation, { query, ...wrong }: Wrong & { que
 /** A body of another type, or with another mistake than its values. */
 export const withBody = (type: string, body: string | Buffer) => ({ headers: { "Content-Type": type }, body });
 
+/** The headers of conditional requests. */
+export const CONDITIONS = ["If-Match", "If-None-Match"];
+
 /** A malformed value of each header that an operation may have. */
 const MALFORMED_HEADERS: Record<string, string> = { "Idempotency-Key": '"', "If-Match": "x", "If-None-Match": "x" };
 
@@ -55,10 +58,13 @@ export function mistakesOf(operation: Operation): Mistake[] {
       { name: "another media type", ...withBody("text/plain", "x"), status: 415, code: "media_type_unsupported" },
       { name: "a body too large", ...withBody(FORM, "x".repeat(maxBody + 1)), status: 413, code: "body_too_large" },
     ]),
-    ...headers.map((name) =>
+    ...[
+      ...headers.map((name) => [`a malformed ${name}`, name, MALFORMED_HEADERS[name]] as const),
+      ...CONDITIONS.filter((name) => !headers.includes(name)).map((name) => [`an ${name}`, name, "*"] as const),
+    ].map(([title, name, value]) =>
       mistake(operation, {
-        name: `a malformed ${name}`,
-        headers: { ...(body && { "Content-Type": JSON_TYPE }), [name]: MALFORMED_HEADERS[name] },
+        name: title,
+        headers: { ...(body && { "Content-Type": JSON_TYPE }), [name]: value },
         code: "parameter_invalid",
         param: name,
       }),

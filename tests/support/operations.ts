@@ -106,7 +106,7 @@ export const OPERATIONS: Operation[] = Object.keys(description.paths).flatMap((p
         ),
         headers: parameters.filter((each) => each.in === "header").map(({ name }) => name),
         body: bodyOf(method, path),
-        maxBody: isLarge(path) ? 64 * KIB : 16 * KIB,
+        maxBody: isLarge(path) ? 128 * KIB : 16 * KIB,
       },
     ];
   }),

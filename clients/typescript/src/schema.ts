@@ -1207,9 +1207,9 @@ export interface components {
         ending_before: components["schemas"]["Id"];
         /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
         "Idempotency-Key": string;
-        /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
+        /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
         "If-Match": string;
-        /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
+        /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
         "If-None-Match": string;
     };
     requestBodies: never;
@@ -1228,7 +1228,7 @@ export interface components {
         ETag: string;
         /** @description The path of the object. */
         Location: string;
-        /** @description The URLs of the next and the previous page, if they exist (RFC 8288). They keep all parameters. */
+        /** @description The URLs of the next and the previous page, if they exist (RFC 8288). They keep all parameters. A page past a cursor always links back, also when it is empty. */
         Link: string;
         /** @description This response was first returned to an earlier request with the same `Idempotency-Key`. */
         "Idempotent-Replayed": "true";
@@ -1320,7 +1320,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -1348,7 +1348,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1381,7 +1381,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1409,7 +1409,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1501,7 +1501,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -1529,7 +1529,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1562,7 +1562,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1590,7 +1590,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1679,7 +1679,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path: {
@@ -1707,7 +1707,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header matches none. */
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
@@ -1774,6 +1774,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Health"];
+            400: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
@@ -1783,7 +1784,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header matches none. */
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
             path?: never;
