@@ -39,12 +39,10 @@ const newSecret = () => {
   const random = randomBase62(30);
   return `self_${random}${checksum(random)}`;
 };
-const newId = (now: number) => base62(now, 7) + randomBase62(9);
+const newId = () => base62(Date.now(), 7) + randomBase62(9);
 
 /** The only form in which a token is stored. */
 export const hashOf = (secret: string) => createHash("sha256").update(secret).digest("hex");
-
-const seconds = (milliseconds: number) => Math.floor(milliseconds / 1000);
 
 /** Creates a token, and its account if it does not exist. Returns the secret. */
 export async function createToken(
@@ -52,13 +50,12 @@ export async function createToken(
   { account, name, scopes, expiresAt }: { account: string; name: string; scopes: string[]; expiresAt: number | null },
 ): Promise<string> {
   const secret = newSecret();
-  const now = Date.now();
   const bits = scopes.reduce((all, scope) => all | SCOPES[scope], 0);
   await query(
     database,
-    `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, ${seconds(now)}) ON CONFLICT (name) DO NOTHING`,
+    `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, unixepoch()) ON CONFLICT (name) DO NOTHING`,
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
-     SELECT '${hashOf(secret)}', '${newId(now)}', id, ${text(name)}, ${bits}, ${seconds(now)}, ${expiresAt ?? "NULL"}
+     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bits}, unixepoch(), ${expiresAt ?? "NULL"}
      FROM accounts WHERE name = ${text(account)}`,
   );
   return secret;
@@ -69,15 +66,15 @@ export async function listTokens(database: Database, account: string | undefined
   const [rows] = await query(
     database,
     `SELECT tokens.id, accounts.name AS account, tokens.name, scopes, tokens.created_at, expires_at, revoked_at,
-       valid_until
+       valid_until <= unixepoch() AS is_over
      FROM tokens JOIN accounts ON accounts.id = tokens.account_id
      ${account === undefined ? "" : `WHERE accounts.name = ${text(account)}`}
      ORDER BY accounts.name, tokens.id`,
   );
-  return rows.map(({ valid_until, scopes, ...row }) => ({
+  return rows.map(({ is_over, scopes, ...row }) => ({
     ...(row as Omit<Token, "scopes" | "state">),
     scopes: Object.keys(SCOPES).filter((scope) => Number(scopes) & SCOPES[scope]),
-    state: row.revoked_at !== null ? "revoked" : Number(valid_until) <= seconds(Date.now()) ? "expired" : "active",
+    state: row.revoked_at !== null ? "revoked" : is_over ? "expired" : "active",
   }));
 }
 
@@ -85,7 +82,7 @@ export async function listTokens(database: Database, account: string | undefined
 export async function revokeToken(database: Database, id: string): Promise<boolean> {
   const [rows] = await query(
     database,
-    `UPDATE tokens SET revoked_at = coalesce(revoked_at, ${seconds(Date.now())}) WHERE id = ${text(id)} RETURNING id`,
+    `UPDATE tokens SET revoked_at = coalesce(revoked_at, unixepoch()) WHERE id = ${text(id)} RETURNING id`,
   );
   return rows.length > 0;
 }

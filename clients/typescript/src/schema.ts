@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * List conversations
-         * @description Returns a page of conversations, newest first. With `sort=last_active_at`, the most recently active come first. You can combine all filters. Requires the scope `conversations:read`.
+         * @description Returns a page of conversations, newest first. With `sort=last_active_at`, the most recently active come first, also among those that were active in the same second. You can combine all filters. Requires the scope `conversations:read`.
          */
         get: operations["listConversations"];
         put?: never;
@@ -78,7 +78,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message
-         * @description Adds a message to a conversation and sets its `last_active_at` to now. A message from the account itself also sets `last_opened_at`. Requires the scope `messages:write`.
+         * @description Adds a message to a conversation and sets its `last_active_at` to now. A message from the account itself also opens the conversation: it sets `last_opened_at` to now. A message from a contact makes the conversation unread. Requires the scope `messages:write`.
          */
         post: operations["createMessage"];
         delete?: never;
@@ -415,7 +415,7 @@ export interface components {
             is_muted?: boolean;
             /** @description The time when the conversation was archived, or null to unarchive it. */
             archived_at?: components["schemas"]["Timestamp"] | null;
-            /** @description The time when the conversation was last opened, or null to mark it as never opened. */
+            /** @description The time when the conversation was last opened, or null to mark it as never opened. The current second or a later one means now: then the conversation is read. An earlier second means its end. To mark a conversation as read without a clock, send 253402300799. */
             last_opened_at?: components["schemas"]["Timestamp"] | null;
         };
         /**
@@ -442,7 +442,7 @@ export interface components {
             is_muted?: boolean;
             /** @description The time when the conversation was archived, or empty to unarchive it. */
             archived_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
-            /** @description The time when the conversation was last opened, or empty to mark it as never opened. */
+            /** @description The time when the conversation was last opened, or empty to mark it as never opened. The current second or a later one means now: then the conversation is read. An earlier second means its end. To mark a conversation as read without a clock, send 253402300799. */
             last_opened_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
         };
         /**
@@ -1260,7 +1260,7 @@ export interface operations {
                 archived?: boolean;
                 /** @description `true`: only pinned conversations. `false`: only conversations that are not pinned. */
                 pinned?: boolean;
-                /** @description `true`: only unread conversations. `false`: only read ones. A conversation is unread if it was never opened, or if it was active since it was last opened. */
+                /** @description `true`: only unread conversations. `false`: only read ones. A conversation is unread if it was never opened, or if a contact sent a message after it was last opened, also in the same second. */
                 unread?: boolean;
                 /** @description Only conversations with this group. */
                 group_id?: components["schemas"]["Reference"];
