@@ -85,21 +85,22 @@ CREATE INDEX conversations_by_group_inbox ON conversations (account_id, group_id
 CREATE INDEX conversations_by_group_recency ON conversations (account_id, group_id, inbox_state, recency)
   WHERE group_id IS NOT NULL;
 
--- The id of the newest object of an account that was deleted while no newer one of its kind was there. New ids come after
--- it: else a client that polls `ending_before` the id of a deleted object would miss what is created next, when the clock
--- jumped back or ids ran ahead of it. Objects that are deleted with their conversation count too.
-ALTER TABLE accounts ADD COLUMN newest_deleted_id TEXT NOT NULL DEFAULT '';
+-- The newest ids that were deleted, of each kind. New ids come after them: else a client that polls `ending_before` the id
+-- of a deleted object would miss what is created next, when the clock jumped back or ids ran ahead of it.
+ALTER TABLE accounts ADD COLUMN deleted_conversation_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE accounts ADD COLUMN deleted_message_id TEXT NOT NULL DEFAULT '';
 
-CREATE TRIGGER conversations_newest_deleted BEFORE DELETE ON conversations
+CREATE TRIGGER conversations_deleted BEFORE DELETE ON conversations
 WHEN NOT EXISTS (SELECT 1 FROM conversations WHERE account_id = OLD.account_id AND id > OLD.id)
 BEGIN
-  UPDATE accounts SET newest_deleted_id = max(newest_deleted_id, OLD.id) WHERE id = OLD.account_id;
+  UPDATE accounts SET deleted_conversation_id = max(deleted_conversation_id, OLD.id) WHERE id = OLD.account_id;
 END;
 
-CREATE TRIGGER messages_newest_deleted BEFORE DELETE ON messages
+-- Also for messages that are deleted with their conversation.
+CREATE TRIGGER messages_deleted BEFORE DELETE ON messages
 WHEN NOT EXISTS (
   SELECT 1 FROM messages INDEXED BY messages_by_id WHERE account_id = OLD.account_id AND id > OLD.id
 )
 BEGIN
-  UPDATE accounts SET newest_deleted_id = max(newest_deleted_id, OLD.id) WHERE id = OLD.account_id;
+  UPDATE accounts SET deleted_message_id = max(deleted_message_id, OLD.id) WHERE id = OLD.account_id;
 END;

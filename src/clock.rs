@@ -29,11 +29,11 @@ macro_rules! base62 {
 }
 pub(crate) use base62;
 
-/// The time in milliseconds, but at least one more than the newest id of an account in a table begins with, and the newest
-/// one that was deleted. So ids rise in the order in which transactions commit, under any load, and also when the clock
-/// jumps back. `digits` is in scope.
+/// The time in milliseconds, but at least one more than the newest id of an account in a table begins with, and than the
+/// newest that was deleted (`$deleted`, a column of accounts). So ids rise in the order in which transactions commit,
+/// under any load, and also when the clock jumps back. `digits` is in scope.
 macro_rules! next_ms {
-    ($table:literal of $account:literal) => {
+    ($table:literal and $deleted:literal of $account:literal) => {
         concat!(
             "max(",
             $crate::clock::now_ms!(),
@@ -47,7 +47,9 @@ macro_rules! next_ms {
         + (instr(digits, substr(newest, 6, 1)) - 1) * 62
         + (instr(digits, substr(newest, 7, 1)) - 1)
     FROM (
-      SELECT max(newest_deleted_id, coalesce((
+      SELECT max(",
+            $deleted,
+            ", coalesce((
         SELECT id FROM ",
             $table,
             " WHERE account_id = ",
@@ -69,13 +71,13 @@ pub(crate) use next_ms;
 /// Common table expressions for an INSERT that makes a new id: [`base62!`], and `moment` with the caller's account and
 /// the time. No row when the token lacks the scope.
 macro_rules! moment {
-    ($table:literal) => {
+    ($table:literal and $deleted:literal) => {
         concat!(
             $crate::clock::base62!(),
             ",
 moment (account_id, digits, ms) AS (
   SELECT account_id, digits, ",
-            $crate::clock::next_ms!($table of "caller.account_id"),
+            $crate::clock::next_ms!($table and $deleted of "caller.account_id"),
             "
   FROM caller JOIN base62
   WHERE account_id > 0

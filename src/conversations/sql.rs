@@ -162,7 +162,7 @@ fn states_of(flags: &Flags) -> Vec<String> {
 
 /// Adds a conversation.
 const INSERT: &str = as_caller!(concat!(
-    moment!("conversations"),
+    moment!("conversations" and "deleted_conversation_id"),
     "
 INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by)
 SELECT
@@ -200,7 +200,7 @@ const CREATED: &str = answer!(
 /// Adds a conversation unless there is one with the same contact and the same group. One statement decides and writes,
 /// so simultaneous requests can't both find nothing.
 const INSERT_DISTINCT: &str = as_caller!(concat!(
-    moment!("conversations"),
+    moment!("conversations" and "deleted_conversation_id"),
     "
 INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by)
 SELECT

@@ -51,7 +51,7 @@ SET
     FROM (
       SELECT max(
         ",
-    next_ms!("messages INDEXED BY messages_by_id" of "conversations.account_id"),
+    next_ms!("messages INDEXED BY messages_by_id" and "deleted_message_id" of "conversations.account_id"),
     ",
         coalesce(last_active_ms + 1, 0),
         coalesce(last_opened_ms + 1, 0)

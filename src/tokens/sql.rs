@@ -54,7 +54,7 @@ macro_rules! created {
 /// Adds a token that may do nothing the caller may not, and not for longer: without an expiry of its own it ends when
 /// the caller does. `?7` its name, `?8` its scopes, `?9` its expiry or null.
 const INSERT: &str = as_caller!(concat!(
-    moment!("tokens INDEXED BY tokens_by_account"),
+    moment!("tokens INDEXED BY tokens_by_account" and "''"),
     "
 INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
 SELECT
@@ -107,7 +107,7 @@ pub fn create(
 /// Adds a token that may do what another of the account may, and for as long, unless that is more than the caller may.
 /// `?7` the other's id.
 const INSERT_LIKE: &str = as_caller!(concat!(
-    moment!("tokens INDEXED BY tokens_by_account"),
+    moment!("tokens INDEXED BY tokens_by_account" and "''"),
     "
 INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
 SELECT

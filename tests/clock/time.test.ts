@@ -320,3 +320,17 @@ test("after an id far ahead of the clock ids rise, and so does the time of messa
     assert.equal((await alice.get(item(created[n]))).json.last_active_at, created_at);
   }
 });
+
+test("an id far ahead moves the ids of its own kind, and no time", async () => {
+  const alice = await account();
+  // The id of the conversation in the API reference. Its first characters would be the year 2076.
+  await alice.insert({ id: "xgQQXg3hrtjh7AvZ" });
+  const around = async (created_at: number) => assert.ok(Math.abs(created_at - (await now())) < 60, String(created_at));
+  const kept = await create(alice);
+  assert.ok(kept.id > "xgQQXg3hrtjh7AvZ");
+  await around(kept.created_at);
+  assert.equal((await alice.delete(item("xgQQXg3hrtjh7AvZ"))).status, 204);
+  await around((await create(alice)).created_at);
+  await around((await say(alice, kept.id, CONTACT)).created_at);
+  await around((await alice.get(item(kept.id))).json.last_active_at);
+});
