@@ -167,7 +167,7 @@ SELECT
   ",
     new_id!(),
     ",
-  ?6, ?7, unixepoch(), ?5
+  ?6, ?7, moment.ms / 1000, ?5
 FROM moment
 WHERE ",
     unless_replayed!("moment.account_id")
@@ -205,7 +205,7 @@ SELECT
   ",
     new_id!(),
     ",
-  ?6, ?7, unixepoch(), ?5
+  ?6, ?7, moment.ms / 1000, ?5
 FROM moment
 WHERE NOT EXISTS (
     SELECT 1 FROM conversations INDEXED BY conversations_by_contact_and_group
