@@ -250,6 +250,25 @@ export const requests = {
   ),
 };
 
+const of = (kind: Kind, choices: Choosable<Choice>) => choices.map((choice) => ({ kind, choice }));
+const first = fc.record({ kind: fc.constant("conversations"), of: fc.constant("mine"), n: fc.nat(1) });
+
+/** Messages to two conversations, and openings of them, in quick succession, and the lists that show which came last. */
+export const talk = fc.array(
+  fc.oneof(
+    of(
+      "messages",
+      choice(["POST"], { body: all({ conversation_id: first, message, contact_id: fc.constantFrom(null, "ann") }) }),
+    ),
+    of("conversations", choice(["PUT"], { id: first, body: all({ last_opened_at: opening }) })),
+    of(
+      "conversations",
+      choice(["GET"], { query: both(all({ sort: fc.constant("last_active_at") }), some(50, { unread: flag })) }),
+    ),
+  ),
+  { minLength: 2, maxLength: 8, size: "max" },
+);
+
 /** What a choice means now. */
 export function resolve(
   world: World,

@@ -14,7 +14,7 @@ import { sql } from "../support/database.ts";
 import { links } from "../support/expectations.ts";
 import { FORM, JSON_TYPE, send } from "../support/http.ts";
 import { hashOf, newToken } from "../support/tokens.ts";
-import { type Choice, n, requests, resolve, stored, type World } from "./choices.ts";
+import { type Choice, n, requests, resolve, stored, talk, type World } from "./choices.ts";
 import {
   type Account,
   type Answer,
@@ -148,15 +148,30 @@ async function compare(world: World, service: Service, request: Request): Promis
   }
 }
 
-/** All that is stored is what the model holds. */
-async function compareContents({ accounts }: Service): Promise<void> {
+/** All that is stored is what the model holds, and the lists are in its order. */
+async function compareContents(world: World, service: Service): Promise<void> {
   type Object = { id: string };
   const sorted = (objects: Object[]) => objects.sort((a, b) => (a.id < b.id ? -1 : 1));
-  for (const [model, real] of accounts) {
+  for (const [model, real] of service.accounts) {
     const { conversations, messages } = await real.contents();
     const objects = (rows: typeof messages): Object[] => rows.map((row) => JSON.parse(String(row.object)));
     assert.deepEqual(sorted(objects(conversations)), sorted([...model.conversations.values()].map(show) as Object[]));
     assert.deepEqual(sorted(objects(messages)), sorted([...model.messages.values()]));
+    const token = world.tokens.find(({ account }) => account === model)!;
+    for (const unread of ["true", "false"]) {
+      const query: Request["query"]["attributes"] = [
+        ["limit", "100"],
+        ["sort", "last_active_at"],
+        ["unread", unread],
+      ];
+      await compare(world, service, {
+        method: "GET",
+        collection: "conversations",
+        query: { words: true, attributes: query },
+        body: { words: true, attributes: [] },
+        token,
+      });
+    }
   }
 }
 
@@ -180,6 +195,11 @@ const request = (weight: number, collection: "conversations" | "messages", verb:
   step<Choice>(weight, `${verb} ${collection}`, requests[collection][verb], (world, service, choice) =>
     compare(world, service, resolve(world, collection, choice)),
   );
+
+/** Several requests in one step, so that they stay together when a sequence is shrunk. */
+const talked = step(6, "talk", talk, async (world, service, choices) => {
+  for (const { kind, choice } of choices) await compare(world, service, resolve(world, kind, choice));
+});
 
 /** The operator grants a token. */
 const granted = step(
@@ -267,6 +287,7 @@ const steps = fc.oneof(
   request(4, "messages", "retrieve"),
   request(6, "messages", "update"),
   request(5, "messages", "delete"),
+  talked,
   granted,
   revoked,
   filled,
@@ -289,7 +310,7 @@ describe("whatever is asked in whatever order, the answers are the model's", { c
         const { model, real } = await start();
         try {
           await fc.asyncModelRun(() => ({ model, real }), commands);
-          await compareContents(real);
+          await compareContents(model, real);
         } catch (error) {
           failing ??= { lane, until: performance.now() + SHRINKING };
           if (failing.lane !== lane) return;
