@@ -117,9 +117,9 @@ function told(collection: string, answer: RealAnswer): Answer {
 
 async function compare(world: World, service: Service, request: Request): Promise<void> {
   const sent = ask(service, request);
-  const since = Date.now();
+  const before = Date.now();
   const answer = await send(...sent);
-  const until = Date.now();
+  const after = Date.now();
   const [method, path, { Authorization: _, ...headers } = {}, body = ""] = sent;
   const actual = told(request.collection, answer);
   const asked = `token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)}`;
@@ -130,8 +130,8 @@ async function compare(world: World, service: Service, request: Request): Promis
     id: answer.json?.id ?? "",
     now: answer.json?.updated_at ?? 0,
     opened: answer.json?.last_opened_at ?? null,
-    sent: since,
-    received: until,
+    sent: before,
+    responded: after,
     ...(actual.tag === undefined ? {} : { tag: actual.tag }),
   };
   const right = answers(request, chosen).map((expected) => ({ ...ABSENT, ...expected }));

@@ -136,7 +136,7 @@ export interface Chosen {
   tag?: string;
   /** The clock in milliseconds when the request was sent, and when its response was there. */
   sent: number;
-  received: number;
+  responded: number;
 }
 
 export interface Answer {
@@ -170,20 +170,20 @@ export function position({ id, last_active_ms }: Pick<Conversation, "id" | "last
 export const isUnread = ({ last_opened_ms, last_received_ms }: Conversation): boolean =>
   last_opened_ms === null || (last_received_ms !== null && last_received_ms > last_opened_ms);
 
-// -------------------------------------------------------------------------------------------------------------- clock
+// --------------------------------------------------------------------------------------------------------------- clock
 
 /** The second at which the service did something that can't be before any of these: the one it shows, if it can be. */
-function secondShown(shown: number, { sent, received }: Chosen, ...notBefore: (number | null)[]): number {
+function secondShown(shown: number, { sent, responded }: Chosen, ...notBefore: (number | null)[]): number {
   const earliest = Math.max(second(sent), ...notBefore.map((time) => time ?? 0));
-  const latest = Math.max(second(received), earliest);
+  const latest = Math.max(second(responded), earliest);
   return shown > earliest && shown <= latest ? shown : earliest;
 }
 
 /** The id of a new object, if it can be: it ends like the request's id, and begins with the time, which is later than
  * these. Otherwise, what it should be. */
-function newId({ id, request, sent, received }: Chosen, ...earlier: (number | null)[]): string {
+function newId({ id, request, sent, responded }: Chosen, ...earlier: (number | null)[]): string {
   const next = 1 + Math.max(...earlier.map((ms) => ms ?? -1));
-  const [least, most] = [Math.max(sent, next), Math.max(received, next)];
+  const [least, most] = [Math.max(sent, next), Math.max(responded, next)];
   const isRight = msOf(id) >= least && msOf(id) <= most && id.slice(7) === request.slice(7);
   return isRight ? id : `${base62(least, 7)} to ${base62(most, 7)} and ${request.slice(7)}, not ${id}`;
 }
@@ -195,9 +195,9 @@ const newest = (objects: Map<string, object>): number => Math.max(-1, ...[...obj
  * one means now, after the last message. The API shows no more than the second of now, so the model takes the earliest
  * time that it can have been: until the next message, the conversation is read either way. */
 function openedAt(wanted: number, chosen: Chosen, last_active_ms: number | null): number {
-  const { opened, sent, received } = chosen;
+  const { opened, sent, responded } = chosen;
   // When the second changed during the request, what it shows tells which it was.
-  if (wanted < second(sent) || (wanted < second(received) && wanted === opened)) return 1000 * wanted + 999;
+  if (wanted < second(sent) || (wanted < second(responded) && wanted === opened)) return 1000 * wanted + 999;
   const earliest = Math.max(sent, last_active_ms ?? 0);
   return Math.max(earliest, 1000 * secondShown(opened ?? 0, chosen, second(earliest)));
 }
