@@ -128,18 +128,21 @@ const both = (...parts: Choosable<Values>[]): Choosable<Values> =>
 const PAST = [0, 1, 999, 1000, 1001, 1999, 2000, 705103200000, 705103200001, 1700000000000];
 const FUTURE = [2556010601280, 2556010601281, 2556010602000];
 
-/** Conversations with such times, and the ids of their messages. */
-const storedAt = (times: number[]) => {
-  const time = fc.constantFrom(...times);
-  const when = fc.oneof(fc.constant(null), time);
-  const random = fc.noBias(fc.nat(62 ** 4));
-  /** Any id is as simple as any other. */
-  const id = fc.noShrink(
-    fc.tuple(time, random, random).map(([ms, a, b]) => base62(ms, 7) + base62(a, 5) + base62(b, 4)),
+const random = fc.noBias(fc.nat(62 ** 4));
+/** An id of one of these times. Any id is as simple as any other. */
+const idAt = (times: number[]) =>
+  fc.noShrink(
+    fc
+      .tuple(fc.constantFrom(...times), random, random)
+      .map(([ms, a, b]) => base62(ms, 7) + base62(a, 5) + base62(b, 4)),
   );
+
+/** Conversations with such times, and the ids of their messages. */
+const storedAt = (times: number[], timesOfMessages: number[]) => {
+  const when = fc.oneof(fc.constant(null), fc.constantFrom(...times));
   return fc.array(
     fc.record({
-      id,
+      id: idAt(times),
       who: fc.constantFrom(
         { contact_id: "ann" },
         { contact_id: "Bob_2" },
@@ -153,14 +156,19 @@ const storedAt = (times: number[]) => {
       /** Whether the last message was a contact's. */
       received: flag,
       archived_at: fc.constantFrom(null, 0, 253402300799),
-      messages: fc.array(id, { maxLength: 3 }),
+      messages: fc.array(idAt(timesOfMessages), { maxLength: 3 }),
     }),
     { minLength: 1, maxLength: 20, size: "max" },
   );
 };
 
 /** Conversations that are there already. */
-export const stored = rarely(10, storedAt([...PAST, ...FUTURE]), storedAt(PAST));
+export const stored = rarely(
+  20,
+  // The last message may have been deleted.
+  fc.oneof(storedAt([0, ...FUTURE], [0, ...FUTURE]), storedAt([0, ...FUTURE], PAST)),
+  storedAt(PAST, PAST),
+);
 
 // ------------------------------------------------------------------------------------------------------------ requests
 
