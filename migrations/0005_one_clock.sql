@@ -62,9 +62,9 @@ ALTER TABLE conversations ADD COLUMN inbox_state INTEGER GENERATED ALWAYS AS (
     + 8 * (last_opened_ms IS NULL OR coalesce(last_received_ms > last_opened_ms, FALSE))
 ) VIRTUAL;
 
--- The position in order of activity, as one text that sorts: last_active_ms in seven base62 characters, zeros when never
+-- The position in order of activity, as one text that sorts (before: `recency`, another text): last_active_ms in seven base62 characters, zeros when never
 -- active, then the id. A message's id begins with the same seven characters.
-ALTER TABLE conversations ADD COLUMN recency TEXT GENERATED ALWAYS AS (
+ALTER TABLE conversations ADD COLUMN activity TEXT GENERATED ALWAYS AS (
   coalesce(
     substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 1 + last_active_ms / 56800235584 % 62, 1)
     || substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 1 + last_active_ms / 916132832 % 62, 1)
@@ -79,10 +79,10 @@ ALTER TABLE conversations ADD COLUMN recency TEXT GENERATED ALWAYS AS (
 
 -- Every filter, in both orders: of the account, and of a group.
 CREATE INDEX conversations_by_inbox ON conversations (account_id, inbox_state, id);
-CREATE INDEX conversations_by_recency ON conversations (account_id, inbox_state, recency);
+CREATE INDEX conversations_by_activity ON conversations (account_id, inbox_state, activity);
 CREATE INDEX conversations_by_group_inbox ON conversations (account_id, group_id, inbox_state, id)
   WHERE group_id IS NOT NULL;
-CREATE INDEX conversations_by_group_recency ON conversations (account_id, group_id, inbox_state, recency)
+CREATE INDEX conversations_by_group_activity ON conversations (account_id, group_id, inbox_state, activity)
   WHERE group_id IS NOT NULL;
 
 -- The newest ids that were deleted, of each kind. New ids come after them: else a client that polls `ending_before` the id

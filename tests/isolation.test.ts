@@ -234,7 +234,7 @@ test("a list of conversations shows none of another account, whatever the filter
     );
   const positions = [
     "",
-    `starting_after=${position("zzzzzzzzzzzzzzzz", 253402300799)}`,
+    `starting_after=${position("zzzzzzzzzzzzzzzz", 3521614606)}`,
     `ending_before=${position("0000000000000000", null)}`,
   ];
   const queries = [

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import type { Message } from "../clients/typescript/src/index.ts";
 import { account } from "./support/accounts.ts";
 import { assertConversation, assertError, idsOf } from "./support/expectations.ts";
 import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
@@ -14,6 +15,16 @@ const tally = (answers: { status: number }[]): Record<number, number> => {
   for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
   return counts;
 };
+
+test("of 50 simultaneous messages to 50 conversations, the order of ids is the order of activity", async () => {
+  const alice = await account();
+  const conversations = await times(50, () => alice.insert());
+  const sent = await Promise.all(conversations.map((id) => alice.say(id, { contact_id: "bob" })));
+  const newestFirst = sent.sort((a, b) => (a.id < b.id ? 1 : -1)).map(({ conversation_id }) => conversation_id);
+  assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?sort=last_active_at&limit=100`)), newestFirst);
+  const moments = new Set(sent.map(({ id }) => id.slice(0, 7)));
+  assert.equal(moments.size, 50, "no two in the same millisecond");
+});
 
 test("50 simultaneous creations with distinct=true make one conversation", async () => {
   for (const attributes of ["contact_id=bob", "group_id=team", "contact_id=bob&group_id=team"]) {
@@ -87,7 +98,7 @@ test("simultaneous deletions and creations with distinct=true never leave two co
   }
 });
 
-test("50 simultaneous messages are all stored, and the conversation has the time of one of them", async () => {
+test("50 simultaneous messages are all stored, and the conversation has the times of the last ones", async () => {
   const alice = await account();
   const id = await alice.insert();
   const answers = await times(50, (n) =>
@@ -98,9 +109,16 @@ test("50 simultaneous messages are all stored, and the conversation has the time
   const ids = new Set(answers.map(({ json }) => json.id));
   assert.equal(ids.size, 50);
   assert.deepEqual(new Set(idsOf(await alice.get(`${MESSAGES}?conversation_id=${id}&limit=100`))), ids);
-  const created = answers.map(({ json }) => json.created_at);
-  const { last_active_at, last_opened_at } = (await alice.get(item(id))).json;
-  assert.ok(created.includes(last_active_at) && created.includes(last_opened_at));
+  // The order of ids is the order in which the messages were stored.
+  const last = (messages: Message[]) => messages.reduce((a, b) => (a.id > b.id ? a : b));
+  const sent: Message[] = answers.map(({ json }) => json);
+  const lastOwn = last(sent.filter(({ contact_id }) => contact_id === null));
+  assertConversation((await alice.get(item(id))).json, {
+    last_active_at: last(sent).created_at,
+    last_opened_at: lastOwn.created_at,
+  });
+  const unread = last(sent.filter(({ contact_id }) => contact_id !== null)).id > lastOwn.id;
+  assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?unread=${unread}`)), [id]);
 });
 
 test("a message sent during the deletion of its conversation is deleted with it or a 404", async () => {

@@ -235,7 +235,7 @@ test("inbox_state is three flags and whether a contact's message came after the 
   }
 });
 
-test("recency is last_active_ms in seven base62 characters, and the id", async () => {
+test("activity is last_active_ms in seven base62 characters, and the id", async () => {
   const alice = await account();
   for (const [last_active_ms, characters] of [
     [null, "0000000"],
@@ -247,8 +247,8 @@ test("recency is last_active_ms in seven base62 characters, and the id", async (
     [3521614606207, "zzzzzzz"],
   ] as const) {
     const id = await alice.insert({ last_active_ms });
-    assert.deepEqual(await sql("SELECT recency FROM conversations WHERE account_id = ? AND id = ?", alice.id, id), [
-      { recency: characters + id },
+    assert.deepEqual(await sql("SELECT activity FROM conversations WHERE account_id = ? AND id = ?", alice.id, id), [
+      { activity: characters + id },
     ]);
   }
 });
@@ -423,7 +423,7 @@ describe("a filled database is migrated without loss", () => {
         all("SELECT account_id, id FROM conversations WHERE inbox_state >= 8 ORDER BY account_id, id"),
         unread,
       );
-      assert.deepEqual(all("SELECT id FROM conversations WHERE account_id = 1 ORDER BY recency DESC"), byActivity);
+      assert.deepEqual(all("SELECT id FROM conversations WHERE account_id = 1 ORDER BY activity DESC"), byActivity);
       assert.deepEqual(all("PRAGMA integrity_check"), [{ integrity_check: "ok" }]);
       assert.deepEqual(all("PRAGMA foreign_key_check"), []);
 

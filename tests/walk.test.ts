@@ -9,6 +9,7 @@ import { type Account, account } from "./support/accounts.ts";
 import { sql } from "./support/database.ts";
 import { idsOf, links, position } from "./support/expectations.ts";
 import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
+import { base62 } from "./support/tokens.ts";
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -158,21 +159,16 @@ for (const direction of DIRECTIONS) {
 
 // --------------------------------------------------------------------------------------------------- order by activity
 
-interface Placed {
-  id: string;
-  last_active_at: number | null;
-}
-
 /** The lasting ones stay where they are; the others are sent messages, move anywhere, are created and deleted. */
 async function walkByActivity(alice: Account, seed: number, direction: Direction, filter: string): Promise<void> {
   const below = random(seed);
   const newId = idsFrom(below);
-  // Few different times, so that many have the same one; every eighth was never active.
-  const time = () => (below(8) === 0 ? null : 1000 + below(40));
+  // In milliseconds. Few different times, so that many have the same one; every eighth was never active.
+  const time = () => (below(8) === 0 ? null : 1980 + below(40));
   const lasting = new Map<string, number | null>();
   const passing = new Set<string>();
   await sql(
-    `INSERT INTO conversations (account_id, id, contact_id, group_id, is_muted, last_active_at, created_at)
+    `INSERT INTO conversations (account_id, id, contact_id, group_id, is_muted, last_active_ms, created_at)
      SELECT ?, value ->> 'id', 'bob', 'team', 1, value ->> 'at', 0 FROM json_each(?)`,
     alice.id,
     JSON.stringify(
@@ -192,10 +188,10 @@ async function walkByActivity(alice: Account, seed: number, direction: Direction
   const move = (id: string) =>
     below(2) === 0
       ? alice.say(id, { contact_id: "bob" })
-      : sql("UPDATE conversations SET last_active_at = ? WHERE account_id = ? AND id = ?", time(), alice.id, id);
+      : sql("UPDATE conversations SET last_active_ms = ? WHERE account_id = ? AND id = ?", time(), alice.id, id);
   const create = async () => {
     const id = newId();
-    await alice.insert({ id, contact_id: "bob", group_id: "team", is_muted: 1, last_active_at: time() });
+    await alice.insert({ id, contact_id: "bob", group_id: "team", is_muted: 1, last_active_ms: time() });
     passing.add(id);
   };
 
@@ -212,8 +208,18 @@ async function walkByActivity(alice: Account, seed: number, direction: Direction
       ...fates.filter(([, fate]) => fate === 1 || fate === 2).map(([id]) => move(id)),
       ...Array.from({ length: below(3) }, create),
     ]);
-    const rows: Placed[] = answer.json.data;
-    const positions = rows.map(({ id, last_active_at }) => position(id, last_active_at));
+    const seconds: number[] = answer.json.data.map(
+      (row: { last_active_at: number | null }) => row.last_active_at ?? -1,
+    );
+    assert.deepEqual(
+      seconds,
+      [...seconds].sort((a, b) => b - a),
+      `seed ${seed}: most recently active first`,
+    );
+    // Of those that stay in their place the test knows the milliseconds.
+    const positions = idsOf(answer)
+      .filter((id) => lasting.has(id))
+      .map((id) => base62(lasting.get(id) ?? 0, 7) + id);
     assert.deepEqual(positions, [...positions].sort().reverse(), `seed ${seed}: most recently active first`);
     seen.push(...idsOf(answer));
     const target = links(answer)[relation];

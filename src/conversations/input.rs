@@ -85,7 +85,7 @@ pub enum Sort {
     /// Newest first. An id is a position.
     #[default]
     CreatedAt,
-    /// Most recent activity first, those never active last, newest first; see `conversations.recency`.
+    /// Most recent activity first, those never active last, newest first; see `conversations.activity`.
     LastActiveAt,
 }
 
@@ -101,8 +101,8 @@ impl Attribute for Sort {
     }
 }
 
-/// The positions of `conversations.recency`: seven characters of time and an id.
-const RECENCIES: Positions = Positions {
+/// The positions of `conversations.activity`: seven characters of time and an id.
+const ACTIVITIES: Positions = Positions {
     expected: "a cursor from the Link header of another page (with sort=last_active_at an id is not a valid cursor)",
     well_formed: |text| text.len() == 23 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()),
 };
@@ -137,7 +137,7 @@ impl List {
         let sort = self.sort.unwrap_or_default();
         let positions = match sort {
             Sort::CreatedAt => &paging::IDS,
-            Sort::LastActiveAt => &RECENCIES,
+            Sort::LastActiveAt => &ACTIVITIES,
         };
         let paging = Paging::new(self.limit, self.starting_after, self.ending_before, positions)?;
         let flags = Flags { pinned: self.pinned, muted: self.muted, archived: self.archived, unread: self.unread };
@@ -151,11 +151,11 @@ mod tests {
 
     #[test]
     fn a_position_of_activity_is_seven_characters_and_an_id() {
-        assert!((RECENCIES.well_formed)("Vc1PzsGxgQQXg3hrtjh7AvZ"));
+        assert!((ACTIVITIES.well_formed)("Vc1PzsGxgQQXg3hrtjh7AvZ"));
         for bad in
             ["", "xgQQXg3hrtjh7AvZ", "Vc1PzsGxgQQXg3hrtjh7AvZ0", "Vc1Pzs-xgQQXg3hrtjh7AvZ", "Vc1PzéxgQQXg3hrtjh7AvZ"]
         {
-            assert!(!(RECENCIES.well_formed)(bad), "{bad}");
+            assert!(!(ACTIVITIES.well_formed)(bad), "{bad}");
         }
     }
 }

@@ -41,8 +41,8 @@ fn list_merged(sort: Sort, of_group: bool, narrow: &str, states: &str, past: &st
     let index = match (sort, of_group) {
         (Sort::CreatedAt, false) => "conversations_by_inbox",
         (Sort::CreatedAt, true) => "conversations_by_group_inbox",
-        (Sort::LastActiveAt, false) => "conversations_by_recency",
-        (Sort::LastActiveAt, true) => "conversations_by_group_recency",
+        (Sort::LastActiveAt, false) => "conversations_by_activity",
+        (Sort::LastActiveAt, true) => "conversations_by_group_activity",
     };
     format!(
         as_caller!(
@@ -115,7 +115,7 @@ impl Sort {
     fn position(self) -> (&'static str, usize) {
         match self {
             Self::CreatedAt => ("id", 16),
-            Self::LastActiveAt => ("recency", 23),
+            Self::LastActiveAt => ("activity", 23),
         }
     }
 }

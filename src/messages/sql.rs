@@ -84,7 +84,7 @@ const INSERT: &str = as_caller!(
         "
 INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at, changed_by)
 SELECT
-  conversation.account_id, conversation.id, substr(conversation.recency, 1, 7) || substr(?5, 8), ?7, ?8,
+  conversation.account_id, conversation.id, substr(conversation.activity, 1, 7) || substr(?5, 8), ?7, ?8,
   conversation.last_active_ms / 1000, ?5
 FROM caller
 JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)

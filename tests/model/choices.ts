@@ -3,6 +3,7 @@
 // and now and then wrong; which it is, `model.ts` says.
 
 import fc from "fast-check";
+import { base62 } from "../support/tokens.ts";
 import {
   type Account,
   type Conversation,
@@ -10,6 +11,7 @@ import {
   position,
   type Request,
   type Sent,
+  second,
   type Token,
 } from "./model.ts";
 
@@ -32,9 +34,10 @@ interface Which {
   of: "mine" | "this" | "pinned" | "any" | "missing";
   n: number;
 }
-/** A time near the last activity of the conversation that the path names. */
+/** A second near the present one, or near that of the last message of the conversation that the path names. */
 interface Around {
-  around: number;
+  around: "now" | "message";
+  seconds: number;
 }
 type Values = Record<string, unknown>;
 type Choosable<T> = fc.Arbitrary<T>;
@@ -69,7 +72,11 @@ const flag = fc.boolean();
 const contact = fc.constantFrom("ann", "Bob_2");
 const group = fc.constantFrom("team", "g-1");
 const times = fc.constantFrom(0, 1, 705103200, 253402300799);
-const time = fc.oneof(times, fc.record({ around: fc.integer({ min: -1, max: 1 }) }), fc.constant(null));
+const around: Choosable<Around> = fc.record({
+  around: fc.constantFrom("now", "message"),
+  seconds: fc.integer({ min: -1, max: 1 }),
+});
+const time = fc.oneof(times, around, fc.constant(null));
 const message = rarely(
   5,
   fc.constantFrom("x".repeat(10_000), "x".repeat(10_001), "two\nlines\tand\r\n", "\0"),
@@ -117,33 +124,50 @@ const both = (...parts: Choosable<Values>[]): Choosable<Values> =>
 
 // ----------------------------------------------------------------------------------------------- what was there before
 
-const when = fc.oneof(fc.constant(null), fc.constantFrom(0, 1, 2, 705103200, 705103201, 253402300799));
-const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/** An id of the past: one that begins with V is of 2025 at the earliest. Any id is as simple as any other. */
-const id = fc.noShrink(
-  fc
-    .tuple(fc.constantFrom(..."0AU"), fc.array(fc.constantFrom(...digits), { minLength: 15, maxLength: 15 }))
-    .map(([first, rest]) => first + rest.join("")),
-);
+// In milliseconds. After a clock that was ahead has jumped back, what is stored has times of the future.
+const PAST = [0, 1, 999, 1000, 1001, 1999, 2000, 705103200000, 705103200001, 1700000000000];
+const FUTURE = [2556010601280, 2556010601281, 2556010602000];
 
-/** Conversations that are there already, with the ids of their messages. */
-export const stored = fc.array(
-  fc.record({
-    id,
-    who: fc.constantFrom(
-      { contact_id: "ann" },
-      { contact_id: "Bob_2" },
-      { group_id: "team" },
-      { contact_id: "ann", group_id: "team" },
-    ),
-    is_pinned: flag,
-    is_muted: flag,
-    last_active_at: when,
-    last_opened_at: when,
-    archived_at: when,
-    messages: fc.array(id, { maxLength: 3 }),
-  }),
-  { minLength: 1, maxLength: 20, size: "max" },
+const random = fc.noBias(fc.nat(62 ** 4));
+/** An id of one of these times. Any id is as simple as any other. */
+const idAt = (times: number[]) =>
+  fc.noShrink(
+    fc
+      .tuple(fc.constantFrom(...times), random, random)
+      .map(([ms, a, b]) => base62(ms, 7) + base62(a, 5) + base62(b, 4)),
+  );
+
+/** Conversations with such times, and the ids of their messages. */
+const storedAt = (times: number[], timesOfMessages: number[]) => {
+  const when = fc.oneof(fc.constant(null), fc.constantFrom(...times));
+  return fc.array(
+    fc.record({
+      id: idAt(times),
+      who: fc.constantFrom(
+        { contact_id: "ann" },
+        { contact_id: "Bob_2" },
+        { group_id: "team" },
+        { contact_id: "ann", group_id: "team" },
+      ),
+      is_pinned: flag,
+      is_muted: flag,
+      last_active_ms: when,
+      last_opened_ms: when,
+      /** Whether the last message was a contact's. */
+      received: flag,
+      archived_at: fc.constantFrom(null, 0, 253402300799),
+      messages: fc.array(idAt(timesOfMessages), { maxLength: 3 }),
+    }),
+    { minLength: 1, maxLength: 20, size: "max" },
+  );
+};
+
+/** Conversations that are there already. */
+export const stored = rarely(
+  20,
+  // The last message may have been deleted.
+  fc.oneof(storedAt([0, ...FUTURE], [0, ...FUTURE]), storedAt([0, ...FUTURE], PAST)),
+  storedAt(PAST, PAST),
 );
 
 // ------------------------------------------------------------------------------------------------------------ requests
@@ -185,6 +209,9 @@ const choice = (methods: Request["method"][], parts: Partial<Record<"id" | "quer
 const path = (kind: Kind) =>
   rarely(2, fc.constantFrom("short", "NoSuchConversat-", "NoSuchConversat00", "%00"), a(kind));
 
+/** When a conversation is opened: now, at any other time, or never. */
+const opening = fc.oneof(fc.record({ around: fc.constant("now"), seconds: fc.nat(1) }), time);
+
 const page = (kind: Kind) =>
   both(
     some(80, { limit: rarely(20, fc.constantFrom(10, 99, 100), fc.integer({ min: 1, max: 6 })) }),
@@ -210,14 +237,15 @@ export const requests = {
   conversations: verbs(
     "conversations",
     both(
-      some(15, { muted: flag, archived: flag, pinned: flag, unread: flag, contact_id: contact, group_id: group }),
+      some(15, { muted: flag, archived: flag, pinned: flag, contact_id: contact, group_id: group }),
+      some(30, { unread: flag }),
       some(40, { sort: fc.constantFrom("last_active_at", "last_active_at", "created_at") }),
     ),
     both(
       fc.oneof(all({ contact_id: contact }), all({ group_id: group }), all({ contact_id: contact, group_id: group })),
       some(40, { distinct: flag }),
     ),
-    some(30, { pinned_message_id: pin, is_pinned: flag, is_muted: flag, archived_at: time, last_opened_at: time }),
+    some(30, { pinned_message_id: pin, is_pinned: flag, is_muted: flag, archived_at: time, last_opened_at: opening }),
   ),
   messages: verbs(
     "messages",
@@ -230,6 +258,25 @@ export const requests = {
   ),
 };
 
+const of = (kind: Kind, choices: Choosable<Choice>) => choices.map((choice) => ({ kind, choice }));
+const first = fc.record({ kind: fc.constant("conversations"), of: fc.constant("mine"), n: fc.nat(1) });
+
+/** Messages to two conversations, and openings of them, in quick succession, and the lists that show which came last. */
+export const talk = fc.array(
+  fc.oneof(
+    of(
+      "messages",
+      choice(["POST"], { body: all({ conversation_id: first, message, contact_id: fc.constantFrom(null, "ann") }) }),
+    ),
+    of("conversations", choice(["PUT"], { id: first, body: all({ last_opened_at: opening }) })),
+    of(
+      "conversations",
+      choice(["GET"], { query: both(all({ sort: fc.constant("last_active_at") }), some(50, { unread: flag })) }),
+    ),
+  ),
+  { minLength: 2, maxLength: 8, size: "max" },
+);
+
 /** What a choice means now. */
 export function resolve(
   world: World,
@@ -241,13 +288,15 @@ export function resolve(
   const target = isWhich(id) ? idOf(world, account, id) : id;
 
   const meant = (name: string, value: unknown): unknown => {
-    if (isAround(value))
-      return Math.max(0, (account.conversations.get(target ?? "")?.last_active_at ?? 0) + value.around);
+    if (isAround(value)) {
+      const message = account.conversations.get(target ?? "")?.last_active_ms ?? 0;
+      return Math.max(0, second(value.around === "now" ? Date.now() : message) + value.seconds);
+    }
     if (!isWhich(value)) return value;
     const id = idOf(world, account, value, target);
     if (query.sort !== "last_active_at" || !["starting_after", "ending_before"].includes(name)) return id;
     return position(
-      world.conversations.find((conversation) => conversation.id === id) ?? { id, last_active_at: value.n },
+      world.conversations.find((conversation) => conversation.id === id) ?? { id, last_active_ms: value.n },
       "last_active_at",
     );
   };

@@ -1,7 +1,10 @@
-// The API's law as plain code: what is stored, and what every request answers. It knows nothing of HTTP, SQL, the
-// Worker or the clock: what the service chooses (ids, the time) it is told, from the answer that the service gave. Who
-// asks and compares is `model.test.ts`.
+// The API's law as plain code: what is stored, and what every request answers. It knows nothing of HTTP, SQL or the
+// Worker. What the service chooses (ids, the time) it is told, from the response, and checks against what it holds and
+// against the clock. Who asks and compares is `model.test.ts`.
 
+import { base62 } from "../support/tokens.ts";
+
+/** A conversation, with its times in milliseconds. `show` makes of it what the API shows. */
 export interface Conversation {
   id: string;
   contact_id: string | null;
@@ -9,8 +12,12 @@ export interface Conversation {
   pinned_message_id: string | null;
   is_pinned: boolean;
   is_muted: boolean;
-  last_active_at: number | null;
-  last_opened_at: number | null;
+  /** The last message. Its id begins with this time, so it is known exactly. */
+  last_active_ms: number | null;
+  /** The last opening. Of an opening now, the earliest time that it can have been: see `openedAt`. */
+  last_opened_ms: number | null;
+  /** The last message of a contact. */
+  last_received_ms: number | null;
   created_at: number;
   archived_at: number | null;
 }
@@ -25,7 +32,7 @@ export interface Message {
   updated_at: number | null;
 }
 
-/** What an object is when it is new, its attributes in the order of the answers. */
+/** What an object is when it is new, its attributes in the order of the responses. */
 export const NEW_CONVERSATION: Conversation = {
   id: "",
   contact_id: null,
@@ -33,8 +40,9 @@ export const NEW_CONVERSATION: Conversation = {
   pinned_message_id: null,
   is_pinned: false,
   is_muted: false,
-  last_active_at: null,
-  last_opened_at: null,
+  last_active_ms: null,
+  last_opened_ms: null,
+  last_received_ms: null,
   created_at: 0,
   archived_at: null,
 };
@@ -47,6 +55,29 @@ export const NEW_MESSAGE: Message = {
   created_at: 0,
   updated_at: null,
 };
+
+export const second = (ms: number): number => Math.floor(ms / 1000);
+
+/** An object as the API shows it: its times in seconds, and not when the last message of a contact came. */
+export function show(object: object): object {
+  if (!("last_active_ms" in object)) return object;
+  const {
+    last_active_ms,
+    last_opened_ms,
+    last_received_ms: _,
+    created_at,
+    archived_at,
+    ...rest
+  } = object as Conversation;
+  const shown = (ms: number | null) => (ms === null ? null : second(ms));
+  return {
+    ...rest,
+    last_active_at: shown(last_active_ms),
+    last_opened_at: shown(last_opened_ms),
+    created_at,
+    archived_at,
+  };
+}
 
 /** The objects of one account. */
 export interface Account {
@@ -92,11 +123,20 @@ export interface Request {
   token: Token;
 }
 
-/** What the service chose, as its answer shows it. */
+/** What the service chose, as its response shows it, and when it did so. */
 export interface Chosen {
+  /** The id of the request. */
+  request: string;
+  /** The id of the object. */
   id: string;
+  /** When it was changed last, or created. */
   now: number;
+  /** When it was opened last. */
+  opened: number | null;
   tag?: string;
+  /** The clock in milliseconds when the request was sent, and when its response was there. */
+  sent: number;
+  responded: number;
 }
 
 export interface Answer {
@@ -108,7 +148,7 @@ export interface Answer {
   /** The targets of the Link header by their relation, as `target` writes them. */
   links?: Record<string, string>;
   /** Absent where there is none; of an error what a program reads. */
-  body?: unknown;
+  body?: object;
 }
 
 /** The bits of `Token.scopes`. */
@@ -123,14 +163,44 @@ export function target(collection: string, parameters: Record<string, unknown>):
 }
 
 /** Where a conversation stands in a list of this order: texts, the greatest comes first. */
-export function position({ id, last_active_at }: Pick<Conversation, "id" | "last_active_at">, sort?: string): string {
-  return (
-    (sort === "last_active_at" ? String(last_active_at === null ? 0 : last_active_at + 1).padStart(12, "0") : "") + id
-  );
+export function position({ id, last_active_ms }: Pick<Conversation, "id" | "last_active_ms">, sort?: string): string {
+  return (sort === "last_active_at" ? base62(last_active_ms ?? 0, 7) : "") + id;
 }
 
-export const isUnread = ({ last_active_at, last_opened_at }: Conversation): boolean =>
-  last_opened_at === null || (last_active_at !== null && last_active_at > last_opened_at);
+export const isUnread = ({ last_opened_ms, last_received_ms }: Conversation): boolean =>
+  last_opened_ms === null || (last_received_ms !== null && last_received_ms > last_opened_ms);
+
+// --------------------------------------------------------------------------------------------------------------- clock
+
+/** The second at which the service did something that can't be before any of these: the one it shows, if it can be. */
+function secondShown(shown: number, { sent, responded }: Chosen, ...notBefore: (number | null)[]): number {
+  const earliest = Math.max(second(sent), ...notBefore.map((time) => time ?? 0));
+  const latest = Math.max(second(responded), earliest);
+  return shown > earliest && shown <= latest ? shown : earliest;
+}
+
+/** The id of a new object, if it can be: it ends like the request's id, and begins with the time, which is later than
+ * these. Otherwise, what it should be. */
+function newId({ id, request, sent, responded }: Chosen, ...earlier: (number | null)[]): string {
+  const next = 1 + Math.max(...earlier.map((ms) => ms ?? -1));
+  const [least, most] = [Math.max(sent, next), Math.max(responded, next)];
+  const isRight = msOf(id) >= least && msOf(id) <= most && id.slice(7) === request.slice(7);
+  return isRight ? id : `${base62(least, 7)} to ${base62(most, 7)} and ${request.slice(7)}, not ${id}`;
+}
+
+/** When the newest of these objects was created. */
+const newest = (objects: Map<string, object>): number => Math.max(-1, ...[...objects.keys()].map(msOf));
+
+/** The time of an opening in this second, in milliseconds. An earlier second means its end. The current one or a later
+ * one means now, after the last message. The API shows no more than the second of now, so the model takes the earliest
+ * time that it can have been: until the next message, the conversation is read either way. */
+function openedAt(wanted: number, chosen: Chosen, last_active_ms: number | null): number {
+  const { opened, sent, responded } = chosen;
+  // When the second changed during the request, what it shows tells which it was.
+  if (wanted < second(sent) || (wanted < second(responded) && wanted === opened)) return 1000 * wanted + 999;
+  const earliest = Math.max(sent, last_active_ms ?? 0);
+  return Math.max(earliest, 1000 * secondShown(opened ?? 0, chosen, second(earliest)));
+}
 
 // -------------------------------------------------------------------------------------------------------------- values
 
@@ -164,7 +234,7 @@ const nullable =
 const time = whole(0, 253402300799);
 const reference = text(/^[A-Za-z0-9_-]{1,64}$/);
 const id = text(/^[A-Za-z0-9]{16}$/);
-const activity = text(/^\d{12}[A-Za-z0-9]{16}$/);
+const activity = text(/^[A-Za-z0-9]{23}$/);
 const words = text(/^[^\0]{1,10000}$/u);
 
 // -------------------------------------------------------------------------------------------------------------- errors
@@ -302,6 +372,16 @@ function refused(kind: "conversations" | "messages", { account, path, special, c
   return tagged(account, path, chosen, error(412, "precondition_failed", "If-Match"));
 }
 
+function newConversation(
+  account: Account,
+  chosen: Chosen,
+  contact_id: string | null,
+  group_id: string | null,
+): Conversation {
+  const id = newId(chosen, newest(account.conversations));
+  return { ...NEW_CONVERSATION, id, contact_id, group_id, created_at: secondShown(chosen.now, chosen) };
+}
+
 const CONVERSATIONS: Record<string, Operation> = {
   list: {
     query: (sort) => ({
@@ -342,9 +422,7 @@ const CONVERSATIONS: Record<string, Operation> = {
       );
       const [oldest] = same.sort((a, b) => (a.id < b.id ? -1 : 1));
       const isThere = distinct === true && oldest !== undefined;
-      const conversation = isThere
-        ? oldest
-        : { ...NEW_CONVERSATION, id: chosen.id, contact_id, group_id, created_at: chosen.now };
+      const conversation = isThere ? oldest : newConversation(account, chosen, contact_id, group_id);
       account.conversations.set(conversation.id, conversation);
       const location = `/v1/conversations/${conversation.id}`;
       return tagged(account, conversation.id, chosen, { status: isThere ? 200 : 201, location, body: conversation });
@@ -370,7 +448,11 @@ const CONVERSATIONS: Record<string, Operation> = {
       if (pin !== null && account.messages.get(pin)?.conversation_id !== path) return invalid("pinned_message_id");
       const refusal = refused("conversations", asked);
       if (refusal !== undefined) return refusal;
-      Object.assign(conversation, values);
+      const { last_opened_at, ...rest } = values;
+      Object.assign(conversation, rest);
+      if (last_opened_at === null) conversation.last_opened_ms = null;
+      if (typeof last_opened_at === "number")
+        conversation.last_opened_ms = openedAt(last_opened_at, asked.chosen, conversation.last_active_ms);
       if (Object.keys(values).length > 0) changed(account, path);
       return tagged(account, path, asked.chosen, { status: 200, body: conversation });
     },
@@ -403,12 +485,15 @@ const MESSAGES: Record<string, Operation> = {
     perform({ account, values: { conversation_id, message: said, contact_id = null }, chosen }) {
       const conversation = account.conversations.get(conversation_id);
       if (conversation === undefined) return missing("conversation_id");
-      const { id, now } = chosen;
-      const message = { ...NEW_MESSAGE, id, conversation_id, contact_id, message: said, created_at: now };
+      const { last_active_ms, last_opened_ms } = conversation;
+      const id = newId(chosen, newest(account.messages), last_active_ms, last_opened_ms);
+      const now = msOf(id);
+      const message = { ...NEW_MESSAGE, id, conversation_id, contact_id, message: said, created_at: second(now) };
       account.messages.set(id, message);
-      conversation.last_active_at = now;
-      // The account's own message also opens the conversation.
-      if (contact_id === null) conversation.last_opened_at = now;
+      conversation.last_active_ms = now;
+      // The account's own message also opens the conversation, a contact's makes it unread.
+      if (contact_id === null) conversation.last_opened_ms = now;
+      else conversation.last_received_ms = now;
       changed(account, conversation_id);
       return tagged(account, id, chosen, { status: 201, location: `/v1/messages/${id}`, body: message });
     },
@@ -424,7 +509,8 @@ const MESSAGES: Record<string, Operation> = {
       if (refusal !== undefined) return refusal;
       const message = account.messages.get(path)!;
       if (Object.keys(values).length > 0) {
-        Object.assign(message, values, { updated_at: chosen.now });
+        const { created_at, updated_at } = message;
+        Object.assign(message, values, { updated_at: secondShown(chosen.now, chosen, created_at, updated_at) });
         changed(account, path);
       }
       return tagged(account, path, chosen, { status: 200, body: message });
@@ -450,14 +536,20 @@ const MESSAGES: Record<string, Operation> = {
 const COLLECTIONS = { conversations: CONVERSATIONS, messages: MESSAGES };
 
 /** All attributes of an object: those that an endpoint doesn't take can't be chosen there. */
-const FIELDS = { conversations: Object.keys(NEW_CONVERSATION), messages: Object.keys(NEW_MESSAGE) };
+const FIELDS = { conversations: Object.keys(show(NEW_CONVERSATION)), messages: Object.keys(NEW_MESSAGE) };
 
 const VERBS = { GET: "retrieve", HEAD: "retrieve", PUT: "update", PATCH: "update", DELETE: "delete", POST: "create" };
+
+/** The body of an answer as the API shows it: an object, or a page of objects. */
+const showAll = (body: object): object =>
+  "data" in body ? { ...body, data: (body.data as object[]).map(show) } : show(body);
 
 /** What a request may be answered, and does. That is one answer alone, but where several of its values are wrong. */
 export function answers(request: Request, chosen: Chosen): Answer[] {
   const given = withBody(request, chosen);
-  return request.method === "HEAD" ? given.map(({ body: _, ...head }) => head) : given;
+  return given.map(({ body, ...head }) =>
+    body === undefined || request.method === "HEAD" ? head : { ...head, body: showAll(body) },
+  );
 }
 
 function withBody({ method, collection, id: path, query, body, special, token }: Request, chosen: Chosen): Answer[] {
@@ -515,18 +607,7 @@ function once({ keys }: Account, key: string, content: string, perform: () => An
     : error(422, "idempotency_key_reused", "Idempotency-Key");
 }
 
-/** The second in which an id was made: the milliseconds are in its leading characters. */
-export function secondOf(id: string): number {
-  return Math.floor([...id.slice(0, 7)].reduce((number, digit) => number * 62 + DIGITS.indexOf(digit), 0) / 1000);
-}
-
-/** Whether what the service chose for an object can be: its id and the times of its creation and its last change. */
-export function isPlausible(object: { id: string; created_at: number; updated_at?: number | null }): boolean {
-  const changed = object.updated_at ?? object.created_at;
-  return (
-    id(object.id, true) !== undefined &&
-    object.created_at === secondOf(object.id) &&
-    time(changed, false) !== undefined &&
-    changed >= object.created_at
-  );
+/** When an id was made, in milliseconds: they are in its leading characters. */
+export function msOf(id: string): number {
+  return [...id.slice(0, 7)].reduce((number, digit) => number * 62 + DIGITS.indexOf(digit), 0);
 }
