@@ -27,8 +27,8 @@ ALTER TABLE conversations ADD COLUMN last_active_ms INTEGER CHECK (last_active_m
 ALTER TABLE conversations ADD COLUMN last_opened_ms INTEGER CHECK (last_opened_ms BETWEEN 0 AND 3521614606207);
 ALTER TABLE conversations ADD COLUMN last_received_ms INTEGER CHECK (last_received_ms BETWEEN 0 AND 3521614606207);
 
--- An opening in a second was one at its end, and one in the future is one now, after all that has been said: so what was
--- read stays read, and what was unread stays unread.
+-- An opening in a second was one at its end, and one in the future is one now, after the last message. So what was read
+-- stays read, and what was unread stays unread.
 UPDATE conversations SET
   last_active_ms = 1000 * last_active_at,
   last_opened_ms = min(
@@ -62,8 +62,9 @@ ALTER TABLE conversations ADD COLUMN inbox_state INTEGER GENERATED ALWAYS AS (
     + 8 * (last_opened_ms IS NULL OR coalesce(last_received_ms > last_opened_ms, FALSE))
 ) VIRTUAL;
 
--- The position in order of activity, as one text that sorts (before: `recency`, another text): last_active_ms in seven base62 characters, zeros when never
--- active, then the id. A message's id begins with the same seven characters.
+-- The position in order of activity, as one text that sorts: last_active_ms in seven base62 characters, zeros when never
+-- active, then the id. A message's id begins with the same seven characters. (The text has a new name. Under the old
+-- one, `recency`, the Worker from before would show half of it.)
 ALTER TABLE conversations ADD COLUMN activity TEXT GENERATED ALWAYS AS (
   coalesce(
     substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 1 + last_active_ms / 56800235584 % 62, 1)
@@ -85,8 +86,8 @@ CREATE INDEX conversations_by_group_inbox ON conversations (account_id, group_id
 CREATE INDEX conversations_by_group_activity ON conversations (account_id, group_id, inbox_state, activity)
   WHERE group_id IS NOT NULL;
 
--- The newest ids that were deleted, of each kind. New ids come after them: else a client that polls `ending_before` the id
--- of a deleted object would miss what is created next, when the clock jumped back or ids ran ahead of it.
+-- The newest ids that were deleted, of each kind. New ids come after them: else a client that polls `ending_before` the
+-- id of a deleted object would miss what is created next, when the clock jumped back or ids ran ahead of it.
 ALTER TABLE accounts ADD COLUMN deleted_conversation_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE accounts ADD COLUMN deleted_message_id TEXT NOT NULL DEFAULT '';
 

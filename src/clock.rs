@@ -29,9 +29,9 @@ macro_rules! base62 {
 }
 pub(crate) use base62;
 
-/// The time in milliseconds, but at least one more than the newest id of an account in a table begins with, and than the
-/// newest that was deleted (`$deleted`, a column of accounts). So ids rise in the order in which transactions commit,
-/// under any load, and also when the clock jumps back. `digits` is in scope.
+/// The time in milliseconds, but at least one more than the newest id of an account in a table begins with, and than
+/// the newest that was deleted (`$deleted`, a column of accounts). So ids rise in the order in which transactions
+/// commit, under any load, and also when the clock jumps back. `digits` is in scope.
 macro_rules! next_ms {
     ($table:literal and $deleted:literal of $account:literal) => {
         concat!(

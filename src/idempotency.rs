@@ -105,9 +105,9 @@ macro_rules! unless_replayed {
 }
 pub(crate) use unless_replayed;
 
-/// Removes the request's key (`?3`) if it has expired, and two other expired keys, of whatever account. Each request with a key
-/// adds one: so the table holds the keys of a day, and never more of older ones than there were at once. It runs first:
-/// to the statements after it a key that exists is one that counts.
+/// Removes the request's key (`?3`) if it has expired, and two other expired keys, of whatever account. Each request
+/// with a key adds one: so the table holds the keys of a day, and never more of older ones than there were at once. It
+/// runs first: to the statements after it a key that exists is one that counts.
 const REMOVE_EXPIRED: &str = as_caller!(
     "
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)

@@ -1,8 +1,8 @@
 //! What a request asks of the database: statements, run in one round trip and one transaction, and how the rows that
 //! they find become a response.
 //!
-//! Every statement begins with the caller ([`as_caller!`]), in its first two parameters: `?1` the token's hash, `?2` the
-//! bit of the scope that the endpoint needs. So with a bad token every statement does nothing.
+//! Every statement begins with the caller ([`as_caller!`]), in its first two parameters: `?1` the token's hash, `?2`
+//! the bit of the scope that the endpoint needs. So with a bad token every statement does nothing.
 //!
 //! The first statement that finds rows answers. Its columns are those of [`Rows`]:
 //! - `account`: the account's id, negative when the token lacks the scope. No row at all, or NULL: the token is not
@@ -217,8 +217,8 @@ impl Query {
         })
     }
 
-    /// Deletes an object. The outcome is `deleted`, which the deletion says itself, or what `kept` says of an object that
-    /// is still there.
+    /// Deletes an object. The outcome is `deleted`, which the deletion says itself, or what `kept` says of an object
+    /// that is still there.
     pub fn delete(delete: Statement, kept: Statement, missing: fn() -> Error) -> Self {
         Self::write(delete, kept, move |rows| match (rows.outcome.as_deref(), rows.tag(missing)?) {
             (Some("deleted"), _) => Ok(Response::no_content()),

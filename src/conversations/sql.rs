@@ -12,9 +12,10 @@ use crate::{
     query::{Parameter, Statement, answer, as_caller},
 };
 
-// A list has three shapes. What can't be a parameter stands in braces: `{position}` is the column of the order, `{past}`
-// and `{order}` the direction of travel, `{narrow}` the condition of the group or the contact, `{states}` the values of
-// `inbox_state` that the flags allow. `?3` are the rows wanted, `?4` the position, `?5` the contact, `?6` the group.
+// A list has three shapes. What can't be a parameter stands in braces: `{position}` is the column of the order,
+// `{past}` and `{order}` the direction of travel, `{narrow}` the condition of the group or the contact, `{states}` the
+// values of `inbox_state` that the flags allow. `?3` are the rows wanted, `?4` the position, `?5` the contact, `?6` the
+// group.
 
 /// In the order of an index, all states: one range. Reads limit + 2 rows at most.
 fn list_all(index: &str, narrow: &str, past: &str, order: &str) -> String {
@@ -32,10 +33,10 @@ ORDER BY found.id {order} LIMIT +?3"
     )
 }
 
-/// The states of a filter, of the account or of a group: each is a range of the index, and the recursion is their merge.
-/// Its queue holds the next row of every range. What comes out first is the next row of the page, and the one behind it
-/// in its range goes in. A row is one text, the position and then the object: a subquery gives one column. Reads 2 *
-/// limit + 18 rows at most.
+/// The states of a filter, of the account or of a group: each is a range of the index, and the recursion is their
+/// merge. Its queue holds the next row of every range. What comes out first is the next row of the page, and the one
+/// behind it in its range goes in. A row is one text, the position and then the object: a subquery gives one column.
+/// Reads 2 * limit + 18 rows at most.
 fn list_merged(sort: Sort, of_group: bool, narrow: &str, states: &str, past: &str, order: &str) -> String {
     let (position, width) = sort.position();
     let index = match (sort, of_group) {
@@ -78,9 +79,9 @@ SELECT account, substr(line, 1, {width}) AS position, substr(line, {width} + 1) 
     )
 }
 
-/// The conversations of a contact: all of them are read and sorted, so that a write has no index of them to maintain. The
-/// first row is the account's alone. The limit stands outside of the sorted query: inside, SQLite would read each row
-/// twice. Reads 2 * limit + 6 rows at most, and the conversations of the contact.
+/// The conversations of a contact: all of them are read and sorted, so that a write has no index of them to maintain.
+/// The first row is the account's alone. The limit stands outside of the sorted query: inside, SQLite would read each
+/// row twice. Reads 2 * limit + 6 rows at most, and the conversations of the contact.
 fn list_of_contact(sort: Sort, narrow: &str, states: &str, past: &str, order: &str) -> String {
     format!(
         as_caller!(

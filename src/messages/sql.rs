@@ -36,7 +36,8 @@ ORDER BY found.id {order} LIMIT +?3"
     Statement::new(sql, [paging.limit.and_one_more().into(), paging.position().into(), conversation_id.into()])
 }
 
-// A creation: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the conversation, `?7` who sent the message.
+// A creation: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the conversation, `?7` who sent the
+// message.
 
 /// Marks the conversation active now, which is later than any message of the account, and than the last opening: so of
 /// two messages the later one counts as later, be it in the same millisecond. A message of the account's own also opens

@@ -41,8 +41,8 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-// Creation and rotation: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the new token's hash. The secret
-// is added to the object outside the database, so the object comes without its closing brace.
+// Creation and rotation: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the new token's hash. The
+// secret is added to the object outside the database, so the object comes without its closing brace.
 
 /// Whether the new token is there.
 macro_rules! created {
@@ -72,8 +72,8 @@ WHERE NOT (?8 & ~caller.scopes)
     unless_replayed!("moment.account_id")
 ));
 
-/// The token just added, or what it asked too much of, or that it would never have been valid. `?7` its scopes, `?8` its
-/// expiry or null, `?9` its salt.
+/// The token just added, or what it asked too much of, or that it would never have been valid. `?7` its scopes, `?8`
+/// its expiry or null, `?9` its salt.
 const CREATED: &str = answer!(
     after created!(),
     "CASE
