@@ -43,8 +43,8 @@ await measure("conversation with a group", conversation("NULL", random(16)));
 await measure("conversation with both", conversation(random(16), random(16)));
 
 const text = (characters: number) =>
-  `INSERT INTO messages (account_id, conversation_id, id, message, created_at, changed_by)
-   SELECT 1, (SELECT min(id) FROM conversations), ${id}, ${random(characters)}, 1795387096, ${id} FROM numbers`;
+  `INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+   SELECT 1, (SELECT min(id) FROM conversations), ${id}, ${random(characters)}, 1795387096 FROM numbers`;
 await measure("message of 100 characters", text(100));
 await measure("message of 1,000 characters", text(1000));
 

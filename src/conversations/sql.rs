@@ -165,26 +165,26 @@ fn states_of(flags: &Flags) -> Vec<String> {
 const INSERT: &str = as_caller!(concat!(
     moment!("conversations" and "deleted_conversation_id"),
     "
-INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by)
+INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
 SELECT
   moment.account_id,
   ",
     new_id!(),
     ",
-  ?6, ?7, unixepoch(), ?5
+  ?6, ?7, unixepoch()
 FROM moment
 WHERE ",
     unless_replayed!("moment.account_id")
 ));
 
-/// Whether the account's newest conversation is this request's.
+/// Whether the account's newest conversation is this request's: its id ends like the request's.
 macro_rules! created {
     () => {
         "(
-    SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
+    SELECT substr(id, 8) FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE conversations.account_id = tokens.account_id
-    ORDER BY conversations.id DESC LIMIT 1
-  ) = +?5"
+    ORDER BY id DESC LIMIT 1
+  ) = substr(?5, 8)"
     };
 }
 
@@ -195,7 +195,7 @@ const CREATED: &str = answer!(
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = caller.account_id
   AND found.id = (SELECT max(id) FROM conversations WHERE account_id = caller.account_id)
-  AND found.changed_by = +?5"
+  AND substr(found.id, 8) = substr(?5, 8)"
 );
 
 /// Adds a conversation unless there is one with the same contact and the same group. One statement decides and writes,
@@ -203,13 +203,13 @@ const CREATED: &str = answer!(
 const INSERT_DISTINCT: &str = as_caller!(concat!(
     moment!("conversations" and "deleted_conversation_id"),
     "
-INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by)
+INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
 SELECT
   moment.account_id,
   ",
     new_id!(),
     ",
-  ?6, ?7, unixepoch(), ?5
+  ?6, ?7, unixepoch()
 FROM moment
 WHERE NOT EXISTS (
     SELECT 1 FROM conversations INDEXED BY conversations_by_contact_and_group
@@ -222,7 +222,7 @@ WHERE NOT EXISTS (
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.
 const CREATED_OR_EXISTING: &str = answer!(
     after created!(),
-    "iif(found.changed_by = +?5, 'created', 'existing') AS outcome, found.id AS position, found.tag, found.object",
+    "iif(substr(found.id, 8) = substr(?5, 8), 'created', 'existing') AS outcome, found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found INDEXED BY conversations_by_contact_and_group
   ON found.account_id = caller.account_id AND found.contact_id IS +?6 AND found.group_id IS +?7
 ORDER BY found.id LIMIT 1"

@@ -40,7 +40,7 @@ ORDER BY found.id {order} LIMIT +?3"
 // message.
 
 /// Marks the conversation active now, which is later than any message of the account, and than the last opening: so of
-/// two messages the later one counts as later, be it in the same millisecond. A message of the account's own also opens
+/// two messages the later one counts as later, even in the same millisecond. A message of the account's own also opens
 /// the conversation, one of a contact makes it unread.
 const TOUCH: &str = as_caller!(concat!(
     base62!(),
@@ -83,10 +83,10 @@ const INSERT: &str = as_caller!(
     after touched!(),
     concat!(
         "
-INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at, changed_by)
+INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at)
 SELECT
   conversation.account_id, conversation.id, substr(conversation.activity, 1, 7) || substr(?5, 8), ?7, ?8,
-  conversation.last_active_ms / 1000, ?5
+  conversation.last_active_ms / 1000
 FROM caller
 JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)
   ON conversation.account_id = caller.account_id AND conversation.id = +?6
@@ -96,14 +96,14 @@ WHERE conversation.changed_by = +?5
     )
 );
 
-/// The message just added: the conversation's newest. The condition stands in the columns: in the join SQLite would
-/// search the whole conversation for a message that was not added.
+/// The message just added: the conversation's newest, if its id ends like the request's. The condition stands in the
+/// columns: in the join SQLite would search the whole conversation for a message that was not added.
 const CREATED: &str = answer!(
     after touched!(),
     "NULL AS outcome,
-  iif(found.changed_by = +?5, found.id, NULL) AS position,
-  iif(found.changed_by = +?5, found.tag, NULL) AS tag,
-  iif(found.changed_by = +?5, found.object, NULL) AS object",
+  iif(substr(found.id, 8) = substr(?5, 8), found.id, NULL) AS position,
+  iif(substr(found.id, 8) = substr(?5, 8), found.tag, NULL) AS tag,
+  iif(substr(found.id, 8) = substr(?5, 8), found.object, NULL) AS object",
     "LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
   ON found.account_id = caller.account_id AND found.conversation_id = +?6
 ORDER BY found.id DESC LIMIT 1"
