@@ -74,7 +74,7 @@ export default new Hono<App>()
       isPinned: changes.is_pinned,
       isMuted: changes.is_muted,
       archivedAt: changes.archived_at,
-      lastOpenedAt: changes.last_opened_at,
+      lastOpenedMs: changes.last_opened_at == null ? changes.last_opened_at : openedAt(changes.last_opened_at),
       changedBy: c.get("requestId"),
     };
     const db = c.get("db");
@@ -96,6 +96,9 @@ export default new Hono<App>()
     if (!gone) throw missing("conversation");
     return c.body(null, 204);
   });
+
+/** An earlier second means its end, the current one or a later one means now. */
+const openedAt = (seconds: number) => Math.min(1000 * seconds + 999, Date.now());
 
 /** The foreign key refuses to pin a message of another conversation. */
 function refusePin(error: unknown): never {

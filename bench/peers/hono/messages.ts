@@ -36,7 +36,7 @@ export default new Hono<App>()
   .post("/", authenticate("messages:write"), async (c) => {
     const { conversation_id, contact_id, message } = await body(c, newMessage);
     const accountId = c.get("accountId");
-    const now = Math.floor(Date.now() / 1000);
+    const now = Date.now();
     const db = c.get("db");
     const [[created]] = await db
       .batch([
@@ -48,12 +48,16 @@ export default new Hono<App>()
             id: newId(),
             contactId: contact_id ?? null,
             message,
-            createdAt: now,
+            createdAt: Math.floor(now / 1000),
           })
           .returning(tagged),
         db
           .update(conversations)
-          .set({ lastActiveAt: now, lastOpenedAt: contact_id == null ? now : undefined, changedBy: c.get("requestId") })
+          .set({
+            lastActiveMs: now,
+            ...(contact_id == null ? { lastOpenedMs: now } : { lastReceivedMs: now }),
+            changedBy: c.get("requestId"),
+          })
           .where(and(eq(conversations.accountId, accountId), eq(conversations.id, conversation_id))),
       ])
       .catch((error: unknown) => {
