@@ -62,9 +62,9 @@ ALTER TABLE conversations ADD COLUMN inbox_state INTEGER GENERATED ALWAYS AS (
     + 8 * (last_opened_ms IS NULL OR coalesce(last_received_ms > last_opened_ms, FALSE))
 ) VIRTUAL;
 
--- The position in order of activity, as one text that sorts: last_active_ms in seven base62 characters, zeros when never
--- active, then the id. A message's id begins with the same seven characters. (The text has a new name. Under the old
--- one, `recency`, the Worker from before would show half of it.)
+-- The position in order of activity, as one text that sorts: last_active_ms in seven base62 characters, zeros when
+-- never active, then the id. A message's id begins with the same seven characters. (The text has a new name. Under the
+-- old one, `recency`, the Worker from before would show half of it.)
 ALTER TABLE conversations ADD COLUMN activity TEXT GENERATED ALWAYS AS (
   coalesce(
     substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz', 1 + last_active_ms / 56800235584 % 62, 1)

@@ -70,7 +70,8 @@ async function prepared(): Promise<World> {
   await here.account.insertMessage(here.real(kindAt(COLLECTION).exampleId), { contact_id: "bob" });
   // Whether the conversation is unread afterwards must not depend on how long a test takes.
   await sql(
-    "UPDATE conversations SET last_active_ms = 1000, last_received_ms = NULL, last_opened_ms = NULL WHERE account_id = ?",
+    `UPDATE conversations SET last_active_ms = 1000, last_received_ms = NULL, last_opened_ms = NULL
+     WHERE account_id = ?`,
     here.account.id,
   );
   return here;

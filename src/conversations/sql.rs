@@ -222,7 +222,8 @@ WHERE NOT EXISTS (
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.
 const CREATED_OR_EXISTING: &str = answer!(
     after created!(),
-    "iif(substr(found.id, 8) = substr(?5, 8), 'created', 'existing') AS outcome, found.id AS position, found.tag, found.object",
+    "iif(substr(found.id, 8) = substr(?5, 8), 'created', 'existing') AS outcome,
+  found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found INDEXED BY conversations_by_contact_and_group
   ON found.account_id = caller.account_id AND found.contact_id IS +?6 AND found.group_id IS +?7
 ORDER BY found.id LIMIT 1"

@@ -261,7 +261,7 @@ export const requests = {
 const of = (kind: Kind, choices: Choosable<Choice>) => choices.map((choice) => ({ kind, choice }));
 const first = fc.record({ kind: fc.constant("conversations"), of: fc.constant("mine"), n: fc.nat(1) });
 
-/** Messages to two conversations, and openings of them, in quick succession, and the lists that show which came last. */
+/** Messages to two conversations, and openings of them, in quick succession, and lists that show which came last. */
 export const talk = fc.array(
   fc.oneof(
     of(

@@ -39,7 +39,7 @@ export async function account(scopes = ALL) {
     ...caller,
 
     /** Stores a conversation past the API, with whatever columns matter, and returns its id. In place of the columns
-     * in milliseconds it takes `last_active_at`, of a contact's message, and `last_opened_at`, as the API shows them. */
+     * in milliseconds it takes `last_active_at`, of a contact's message, and `last_opened_at`, as the API has them. */
     async insert({ last_active_at = null, last_opened_at = null, ...columns }: Row = {}): Promise<string> {
       const values = {
         account_id: id,

@@ -138,22 +138,20 @@ pub fn entity_tags(input: &[u8]) {
     }
 }
 
-/// The tags of a list: every second piece between quotes. Nothing or `W/` is before each, a comma between two.
+/// The tags of a list: every second piece between quotes. Commas and spaces are around them, at least one comma between
+/// two, and `W/` may be right before one.
 fn tags(header: &str) -> Option<Vec<&str>> {
     let pieces: Vec<_> = header.split('"').collect();
     let ([first, middle @ .., last], true) = (&pieces[..], pieces.len() >= 3 && pieces.len() % 2 == 1) else {
         return None;
     };
-    let begins = |text: &str| ["", "W/"].contains(&text.trim_start_matches(SPACE));
+    let separators = |text: &str| text.chars().all(|character| SPACE.contains(&character) || character == ',');
+    let begins = |text: &str| separators(text.strip_suffix("W/").unwrap_or(text));
     let tags: Vec<_> = middle.iter().copied().step_by(2).collect();
-    let separated = middle
-        .iter()
-        .skip(1)
-        .step_by(2)
-        .all(|text| text.trim_start_matches(SPACE).strip_prefix(',').is_some_and(begins));
+    let separated = middle.iter().skip(1).step_by(2).all(|text| text.contains(',') && begins(text));
     let sound =
         tags.iter().all(|tag| !tag.contains(|character: char| character == ' ' || character.is_ascii_control()));
-    (begins(first) && separated && last.trim_matches(SPACE).is_empty() && sound).then_some(tags)
+    (begins(first) && separated && separators(last) && sound).then_some(tags)
 }
 
 /// `Content-Type`, and on a second line `Content-Encoding`: a body is a form, or JSON, or refused. This body could be

@@ -38,7 +38,7 @@ pub fn list(input: &[u8]) {
     let backwards = value("ending_before").is_some();
     let forwards = value("starting_after").is_some();
     assert!(!(backwards && forwards), "a page after one position and before another");
-    let digits = if by_activity { 12 } else { 0 };
+    let digits = if by_activity { 7 } else { 0 };
     assert!(position == "{" || position.len() == digits + 16, "{position:?} is a position");
 
     let found: Vec<String> = seeds
@@ -48,7 +48,7 @@ pub fn list(input: &[u8]) {
         .enumerate()
         .map(|(at, seed)| {
             let id = base62(u64::from(*seed) << 40 | at as u64, 16);
-            if by_activity { format!("{seed:012}{id}") } else { id }
+            if by_activity { base62((*seed).into(), 7) + &id } else { id }
         })
         .collect();
     let has_more = found.len() > limit;
@@ -62,6 +62,9 @@ pub fn list(input: &[u8]) {
     assert_eq!(body, json!({ "has_more": has_more, "data": [{ "n": 1 }, { "n": 2 }] }));
     assert_eq!(*reversed, backwards);
 
+    // An empty page links back from the position beside its own, so that the page there has the object of its own.
+    let beside = [neighbour(&position, backwards)];
+    let shown = if shown.is_empty() && (backwards || forwards) { &beside } else { shown };
     let (newest, oldest) = if backwards { (shown.last(), shown.first()) } else { (shown.first(), shown.last()) };
     let next = oldest.filter(|_| has_more || backwards).map(|oldest| ("next", "starting_after", oldest));
     let previous = newest.filter(|_| if backwards { has_more } else { forwards });
@@ -83,6 +86,17 @@ pub fn list(input: &[u8]) {
         assert_eq!(linked.sql == sql, same_direction, "the direction of {target}");
     }
     assert_eq!(links.next(), None, "a link too many");
+}
+
+/// The position right after another, or right before it: the id at its end as a number, one more or less.
+fn neighbour(position: &str, after: bool) -> String {
+    const DIGITS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let (before, id) = position.split_at(position.len().saturating_sub(16));
+    let number = id.chars().filter_map(|digit| DIGITS.find(digit)).fold(0_u128, |sum, digit| 62 * sum + digit as u128);
+    let last = 62_u128.pow(16) - 1;
+    let number = if after { (number + 1).min(last) } else { number.saturating_sub(1) };
+    let digit = |at| DIGITS.as_bytes()[(number / 62_u128.pow(at) % 62) as usize];
+    before.to_owned() + &(0..16).rev().map(|at| char::from(digit(at))).collect::<String>()
 }
 
 fn get(url: &str) -> Result<Query, Error> {
