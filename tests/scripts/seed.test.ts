@@ -49,9 +49,9 @@ test("the inbox is as the API reference shows it, and existing rows are not chan
       muted: (row) => row.is_muted,
       archived: (row) => row.archived_at !== null,
       "with a pinned message": (row) => row.pinned_message_id !== null,
-      unread: (row) => row.last_active_at !== null && Number(row.last_active_at) > Number(row.last_opened_at),
-      read: (row) => row.last_active_at !== null && Number(row.last_active_at) <= Number(row.last_opened_at),
-      "never active": (row) => row.last_active_at === null,
+      unread: (row) => row.last_active_ms !== null && Number(row.inbox_state) >= 8,
+      read: (row) => row.last_active_ms !== null && Number(row.inbox_state) < 8,
+      "never active": (row) => row.last_active_ms === null,
     })) {
       const count = conversations.filter(is).length;
       assert.ok(count > 0 && count < 10, `${kind}: ${count}`);
@@ -73,14 +73,16 @@ test("the inbox is as the API reference shows it, and existing rows are not chan
     );
     for (const conversation of conversations) {
       const own = messages.filter(({ conversation_id }) => conversation_id === conversation.id);
-      assert.equal(own.at(-1)?.created_at ?? null, conversation.last_active_at);
+      const last = (messages: typeof own) => messages.at(-1) && 1000 * Number(messages.at(-1)?.created_at);
+      assert.equal(last(own) ?? null, conversation.last_active_ms);
+      assert.equal(last(own.filter(({ contact_id }) => contact_id !== null)) ?? null, conversation.last_received_ms);
       for (const message of own) {
         assert.ok(
           Number(message.created_at) > Number(conversation.created_at) && Number(message.created_at) <= 705103200,
         );
         assert.equal(
           message.read_at === null,
-          Number(message.created_at) > Number(conversation.last_opened_at),
+          1000 * Number(message.created_at) > Number(conversation.last_opened_ms),
           "read as far as it was opened",
         );
         assert.ok(message.contact_id !== null || message.read_at !== null, "one's own messages open the conversation");
@@ -124,9 +126,9 @@ test("the inbox is as the API reference shows it, and existing rows are not chan
       JSON.stringify({ ...EXAMPLE, id, last_active_at: null, last_opened_at: null, created_at }),
     );
     assert.deepEqual((await curl(list)).body.data.map((each: { id: string }) => each.id).slice(0, 3), [
+      id,
       "xgQQXg3hrtjh7AvZ",
       "hSIhXBhNe8X1d8Et",
-      id,
     ]);
 
     const muted = { ...EXAMPLE, is_muted: true };
@@ -151,7 +153,7 @@ test("the inbox is as the API reference shows it, and existing rows are not chan
     assert.deepEqual((await rows())[2], messages, "every message is back");
     assert.equal((await curl(`curl ${url} \\\n  ${authorization}`)).status, 200);
     assert.equal(
-      (await curl(list)).body.data[1].pinned_message_id,
+      (await curl(list)).body.data[2].pinned_message_id,
       null,
       "un-pinned by the deletion, and it stays as it is",
     );

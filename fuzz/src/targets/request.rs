@@ -117,13 +117,17 @@ fn refused(sent: Sent<'_>, code: Code) {
 fn headers_count_for_their_methods(sent: Sent<'_>, expected: &Outcome) {
     let [malformed, tag] = ["\"", "\"tag\""].map(|value| Some(value.to_owned()));
     let is = |methods: &[&str]| methods.contains(&sent.method);
-    let heads = [
+    let mut heads = vec![
         (true, Head { if_match: malformed.clone(), ..sent.head() }),
         (true, Head { if_none_match: malformed.clone(), ..sent.head() }),
-        (!is(&["PUT", "PATCH", "DELETE"]), Head { if_match: tag.clone(), ..sent.head() }),
-        (!is(&["GET", "HEAD"]), Head { if_none_match: tag, ..sent.head() }),
         (is(&["POST"]), Head { idempotency_key: malformed, ..sent.head() }),
     ];
+    if !is(&["PUT", "PATCH", "DELETE"]) {
+        heads.push((true, Head { if_match: tag.clone(), ..sent.head() }));
+    }
+    if !is(&["GET", "HEAD"]) {
+        heads.push((true, Head { if_none_match: tag, ..sent.head() }));
+    }
     for (refused, head) in heads {
         let outcome = query(&head, sent.body).map(outcome).expect("the route is the same");
         if !refused {
