@@ -7,8 +7,9 @@ pub mod failure;
 use serde::{Serialize, Serializer};
 use worker::{
     Date, Delay, Env, console_error, console_log,
-    js_sys::{Error as JsError, Uint8Array},
+    js_sys::{Error as JsError, Promise, Uint8Array},
     wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
+    wasm_bindgen_futures::JsFuture,
     web_sys,
 };
 
@@ -34,8 +35,7 @@ extern "C" {
     async fn body(request: &web_sys::Request, limit: usize, discarded: usize) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(catch)]
-    async fn batch(database: &Database, statements: &str) -> Result<JsValue, JsValue>;
+    fn batch(database: &Database, statements: &str) -> Promise;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
@@ -197,10 +197,9 @@ impl Incoming {
 
     /// Runs a query in one call to D1. A call that fails in passing is repeated where that does no harm.
     pub async fn run(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Error> {
-        let statements = query.to_json(caller);
         loop {
             self.record.d1_calls += 1;
-            let failure = match self.batch(&statements).await {
+            let failure = match self.batch(caller, query).await {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
@@ -211,11 +210,13 @@ impl Incoming {
         }
     }
 
-    async fn batch(&mut self, statements: &str) -> Result<Rows, Failure> {
+    async fn batch(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Failure> {
         let Some(database) = self.env.unchecked_ref::<Bindings>().database() else {
             return Err(Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned()));
         };
-        let found = batch(&database, statements).await.map_err(|thrown| Failure::classify(message(&thrown)))?;
+        // The text is gone before the wait: kilobytes of each waiting request would fill the memory of the wasm.
+        let found = JsFuture::from(batch(&database, &query.to_json(caller)));
+        let found = found.await.map_err(|thrown| Failure::classify(message(&thrown)))?;
         let found: &Found = self.found.insert(found.unchecked_into());
         self.record.cost = Cost {
             duration: found.duration().round() as u64,

@@ -79,10 +79,21 @@ export function show(object: object): object {
   };
 }
 
+/** Objects of one kind by their ids. */
+class Objects<T> extends Map<string, T> {
+  /** When the newest was created, in milliseconds. It counts also when it was deleted. */
+  newest = -1;
+
+  override set(id: string, object: T): this {
+    this.newest = Math.max(this.newest, msOf(id));
+    return super.set(id, object);
+  }
+}
+
 /** The objects of one account. */
 export interface Account {
-  conversations: Map<string, Conversation>;
-  messages: Map<string, Message>;
+  conversations: Objects<Conversation>;
+  messages: Objects<Message>;
   /** By the object's id: the tag of the state that it is in, once an answer has shown it, and those of the states
    * before. */
   tags: Map<string, { current?: string; past: string[] }>;
@@ -91,8 +102,8 @@ export interface Account {
 }
 
 export const newAccount = (): Account => ({
-  conversations: new Map(),
-  messages: new Map(),
+  conversations: new Objects(),
+  messages: new Objects(),
   tags: new Map(),
   keys: new Map(),
 });
@@ -187,9 +198,6 @@ function newId({ id, request, sent, responded }: Chosen, ...earlier: (number | n
   const isRight = msOf(id) >= least && msOf(id) <= most && id.slice(7) === request.slice(7);
   return isRight ? id : `${base62(least, 7)} to ${base62(most, 7)} and ${request.slice(7)}, not ${id}`;
 }
-
-/** When the newest of these objects was created. */
-const newest = (objects: Map<string, object>): number => Math.max(-1, ...[...objects.keys()].map(msOf));
 
 /** The time of an opening in this second, in milliseconds. An earlier second means its end. The current one or a later
  * one means now, after the last message. The API shows no more than the second of now, so the model takes the earliest
@@ -378,7 +386,7 @@ function newConversation(
   contact_id: string | null,
   group_id: string | null,
 ): Conversation {
-  const id = newId(chosen, newest(account.conversations));
+  const id = newId(chosen, account.conversations.newest);
   return { ...NEW_CONVERSATION, id, contact_id, group_id, created_at: secondShown(chosen.now, chosen) };
 }
 
@@ -486,7 +494,7 @@ const MESSAGES: Record<string, Operation> = {
       const conversation = account.conversations.get(conversation_id);
       if (conversation === undefined) return missing("conversation_id");
       const { last_active_ms, last_opened_ms } = conversation;
-      const id = newId(chosen, newest(account.messages), last_active_ms, last_opened_ms);
+      const id = newId(chosen, account.messages.newest, last_active_ms, last_opened_ms);
       const now = msOf(id);
       const message = { ...NEW_MESSAGE, id, conversation_id, contact_id, message: said, created_at: second(now) };
       account.messages.set(id, message);
