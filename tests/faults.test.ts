@@ -293,6 +293,17 @@ test("a rotation whose response was lost twice gives one token, and the old one 
   assert.equal((await alice.get(tokenItem(token))).json.revoked_at, revoked_at);
 });
 
+test("a token that replaces itself at once gets its successor, also when the response was lost in passing", async () => {
+  const { alice } = await objects();
+  const { id, token } = (await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "conversations:read tokens:write" })).json;
+  const lost = { "x-test-d1-lost": LOST, "x-test-d1-failures": "1" };
+  const answer = await api(token).post(rotation(id), "grace_period=0", { ...keyed("a"), ...lost });
+  assert.equal(answer.status, 201, answer.text);
+  assert.equal(answer.cost.calls, 2);
+  assert.equal((await api(token).get(COLLECTION)).status, 401);
+  assert.equal((await api(answer.json.token).get(COLLECTION)).status, 200);
+});
+
 test("after a lost response an update with If-Match is a 412 if it was done, and GET shows what was done", async () => {
   const { alice, id } = await objects();
   const seen = await alice.get(item(id));

@@ -58,9 +58,7 @@ pub fn rotate(mut request: Request) -> Result<Query, Error> {
     let (parent, salt) = (request.token.ok_or_else(token_invalid)?, salt()?);
     let identity = request.identity.of(&parent.hash());
     let (insert, answer, revoke) = sql::rotate(&identity, &id, &parent.derive(&salt).hash(), grace, salt);
-    let query = idempotency::create(&identity, [insert], answer, Some(revoke), move |rows| reveal(&parent, &rows));
-    // A caller that revoked itself at once can't be answered a second time.
-    Ok(Query { repeatable: query.repeatable && grace > 0, ..query })
+    Ok(idempotency::create(&identity, [insert], answer, Some(revoke), move |rows| reveal(&parent, &rows)))
 }
 
 /// `DELETE /v1/tokens/:id`
