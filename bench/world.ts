@@ -1,7 +1,7 @@
 // Where measurements happen: Workers as `wrangler deploy` bundles them, side by side in the workerd of wrangler's test
 // harness, a driver Worker that calls them, and the clock, which reads the CPU time of the workerd process.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root, run } from "../scripts/shared.ts";
 import type { Database, Request } from "./cases.ts";
@@ -25,6 +25,8 @@ export interface Inhabitant {
 /** Bundles a Worker as `wrangler deploy` does, and returns the file. Without `main`, the one of the configuration. */
 export async function bundle(name: string, config: string, main?: string): Promise<string> {
   const outdir = join(scratch, name);
+  // workerd would load the wasm of an earlier build too.
+  rmSync(outdir, { recursive: true, force: true });
   mkdirSync(outdir, { recursive: true });
   const args = ["deploy", ...(main ? [main] : []), "--dry-run", "--outdir", outdir, "--config", config];
   await run("wrangler", args);

@@ -293,9 +293,10 @@ test("a rotation whose response was lost twice gives one token, and the old one 
   assert.equal((await alice.get(tokenItem(token))).json.revoked_at, revoked_at);
 });
 
-test("a token that replaces itself at once gets its successor, also when the response was lost in passing", async () => {
+test("a token that replaces itself at once gets its successor, also when a response was lost", async () => {
   const { alice } = await objects();
-  const { id, token } = (await alice.post(TOKEN_COLLECTION, { name: "CI", scopes: "conversations:read tokens:write" })).json;
+  const scopes = "conversations:read tokens:write";
+  const { id, token } = (await alice.post(TOKEN_COLLECTION, { name: "CI", scopes })).json;
   const lost = { "x-test-d1-lost": LOST, "x-test-d1-failures": "1" };
   const answer = await api(token).post(rotation(id), "grace_period=0", { ...keyed("a"), ...lost });
   assert.equal(answer.status, 201, answer.text);
