@@ -161,21 +161,39 @@ fn states_of(flags: &Flags) -> Vec<String> {
 
 // Creations: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the contact, `?7` the group.
 
-/// Adds a conversation.
-const INSERT: &str = as_caller!(concat!(
-    moment!("conversations" and "deleted_conversation_id"),
-    "
+/// Adds a conversation, on a condition that ends with `AND`, if any.
+macro_rules! insert {
+    ($condition:literal) => {
+        as_caller!(concat!(
+            moment!("conversations" and "deleted_conversation_id"),
+            "
 INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
 SELECT
   moment.account_id,
   ",
-    new_id!(),
-    ",
+            new_id!(),
+            ",
   ?6, ?7, unixepoch()
 FROM moment
 WHERE ",
-    unless_replayed!("moment.account_id")
-));
+            $condition,
+            unless_replayed!("moment.account_id")
+        ))
+    };
+}
+
+/// Adds a conversation.
+const INSERT: &str = insert!("");
+
+/// Adds a conversation unless there is one with the same contact and the same group. One statement decides and writes,
+/// so simultaneous requests can't both find nothing.
+const INSERT_DISTINCT: &str = insert!(
+    "NOT EXISTS (
+    SELECT 1 FROM conversations INDEXED BY conversations_by_contact_and_group
+    WHERE account_id = moment.account_id AND contact_id IS +?6 AND group_id IS +?7
+  )
+  AND "
+);
 
 /// Whether the account's newest conversation is this request's: its id ends like the request's.
 macro_rules! created {
@@ -197,27 +215,6 @@ const CREATED: &str = answer!(
   AND found.id = (SELECT max(id) FROM conversations WHERE account_id = caller.account_id)
   AND substr(found.id, 8) = substr(?5, 8)"
 );
-
-/// Adds a conversation unless there is one with the same contact and the same group. One statement decides and writes,
-/// so simultaneous requests can't both find nothing.
-const INSERT_DISTINCT: &str = as_caller!(concat!(
-    moment!("conversations" and "deleted_conversation_id"),
-    "
-INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
-SELECT
-  moment.account_id,
-  ",
-    new_id!(),
-    ",
-  ?6, ?7, unixepoch()
-FROM moment
-WHERE NOT EXISTS (
-    SELECT 1 FROM conversations INDEXED BY conversations_by_contact_and_group
-    WHERE account_id = moment.account_id AND contact_id IS +?6 AND group_id IS +?7
-  )
-  AND ",
-    unless_replayed!("moment.account_id")
-));
 
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.
 const CREATED_OR_EXISTING: &str = answer!(

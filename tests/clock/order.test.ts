@@ -1,5 +1,5 @@
-// Ids rise in the order in which the database commits, so whoever polls `ending_before` the newest id seen misses
-// nothing: not with slow bodies, not after deletions, not when the clock jumps back.
+// Ids rise in the order in which the database commits, so a client that polls `ending_before` the newest id it saw
+// misses nothing: not with slow bodies, not after deletions, not when the clock jumps back.
 
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
