@@ -5,6 +5,7 @@ import { random } from "../tests/random.ts";
 import { command, options } from "./cli.ts";
 import { localDatabase, migrate, query, text } from "./d1.ts";
 import { step } from "./shared.ts";
+import { BASE62, base62 } from "./tokens.ts";
 
 const USAGE = `Usage: npm run seed [-- --persist-to DIR]
 
@@ -371,9 +372,6 @@ const INBOX: Conversation[] = [
 const below = random(1991);
 const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
 
-const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const base62 = (value: number, digits: number): string =>
-  digits === 0 ? "" : base62(Math.floor(value / 62), digits - 1) + BASE62[value % 62];
 /** An id in the API's format. */
 const idOf = (seconds: number) =>
   base62(seconds * 1000 + below(1000), 7) + Array.from({ length: 9 }, () => pick([...BASE62])).join("");

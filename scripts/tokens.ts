@@ -24,10 +24,11 @@ export type Token = {
   state: "active" | "expired" | "revoked";
 };
 
-const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/** The digits of base62. */
+export const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /** A number in base62, most significant digit first, padded with zeros. */
-const base62 = (value: number, digits: number): string =>
+export const base62 = (value: number, digits: number): string =>
   digits === 0 ? "" : base62(Math.floor(value / 62), digits - 1) + BASE62[value % 62];
 
 const randomBase62 = (digits: number) => Array.from({ length: digits }, () => BASE62[randomInt(62)]).join("");

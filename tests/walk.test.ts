@@ -9,9 +9,7 @@ import { type Account, account } from "./support/accounts.ts";
 import { sql } from "./support/database.ts";
 import { idsOf, links, position } from "./support/expectations.ts";
 import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
-import { base62 } from "./support/tokens.ts";
-
-const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+import { BASE62, base62 } from "./support/tokens.ts";
 
 const WALKS = {
   forwards: { start: "", cursor: "starting_after", from: (ids: string[]) => ids.at(-1), relation: "next" },

@@ -2,7 +2,7 @@
 // Worker. What the service chooses (ids, the time) it is told, from the response, and checks against what it holds and
 // against the clock. Who asks and compares is `model.test.ts`.
 
-import { base62 } from "../support/tokens.ts";
+import { BASE62, base62 } from "../support/tokens.ts";
 
 /** A conversation, with its times in milliseconds. `show` makes of it what the API shows. */
 export interface Conversation {
@@ -308,14 +308,12 @@ function names(list: string, { tags }: Account, id: string): boolean {
 
 // --------------------------------------------------------------------------------------------------------------- pages
 
-const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
 /** The position before or after another: one with the previous or the next id, where there is such an id. */
 function beside(position: string, step: 1n | -1n): string {
   const id =
-    [...position.slice(-16)].reduce((number, digit) => number * 62n + BigInt(DIGITS.indexOf(digit)), 0n) + step;
+    [...position.slice(-16)].reduce((number, digit) => number * 62n + BigInt(BASE62.indexOf(digit)), 0n) + step;
   if (id < 0n || id >= 62n ** 16n) return position;
-  const digits = Array.from({ length: 16 }, (_, n) => DIGITS[Number((id / 62n ** BigInt(15 - n)) % 62n)]);
+  const digits = Array.from({ length: 16 }, (_, n) => BASE62[Number((id / 62n ** BigInt(15 - n)) % 62n)]);
   return position.slice(0, -16) + digits.join("");
 }
 
@@ -617,5 +615,5 @@ function once({ keys }: Account, key: string, content: string, perform: () => An
 
 /** When an id was made, in milliseconds: they are in its leading characters. */
 export function msOf(id: string): number {
-  return [...id.slice(0, 7)].reduce((number, digit) => number * 62 + DIGITS.indexOf(digit), 0);
+  return [...id.slice(0, 7)].reduce((number, digit) => number * 62 + BASE62.indexOf(digit), 0);
 }

@@ -14,7 +14,7 @@ use conversations::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{FORM, JSON, attributes, refusal};
+use super::{BASE62, FORM, JSON, attributes, refusal};
 
 /// `Authorization`. The input is the header. After a `~` it is a recipe for a header with a valid checksum: the random
 /// characters, a space, and pairs of bytes, each of which changes one character.
@@ -44,8 +44,6 @@ pub fn authorization(input: &[u8]) {
     }
     assert_eq!(caller.map(|caller| caller.hash.as_str().to_owned()).map_err(refusal), expected);
 }
-
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// `self_`, 30 characters of base62, and six for their CRC-32.
 fn genuine(token: &str) -> bool {

@@ -11,7 +11,7 @@ use conversations::{
 };
 use serde_json::json;
 
-use super::{ORIGIN, Sent, check_headers, query, refusal};
+use super::{BASE62, ORIGIN, Sent, check_headers, query, refusal};
 
 /// A path and query. After a line break, a byte for each row that the database finds.
 pub fn list(input: &[u8]) {
@@ -90,12 +90,12 @@ pub fn list(input: &[u8]) {
 
 /// The position right after another, or right before it: the id at its end as a number, one more or less.
 fn neighbour(position: &str, after: bool) -> String {
-    const DIGITS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let (before, id) = position.split_at(position.len().saturating_sub(16));
-    let number = id.chars().filter_map(|digit| DIGITS.find(digit)).fold(0_u128, |sum, digit| 62 * sum + digit as u128);
+    let value = |digit| BASE62.iter().position(|known| *known == digit);
+    let number = id.bytes().filter_map(value).fold(0_u128, |sum, value| 62 * sum + value as u128);
     let last = 62_u128.pow(16) - 1;
     let number = if after { (number + 1).min(last) } else { number.saturating_sub(1) };
-    let digit = |at| DIGITS.as_bytes()[(number / 62_u128.pow(at) % 62) as usize];
+    let digit = |at| BASE62[(number / 62_u128.pow(at) % 62) as usize];
     before.to_owned() + &(0..16).rev().map(|at| char::from(digit(at))).collect::<String>()
 }
 

@@ -30,6 +30,8 @@ use conversations::{
 };
 use serde_json::Value as Json;
 
+/// The digits of base62.
+pub const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// The token of every request here.
 pub const BEARER: &str = "Bearer self_0123456789ABCDEFGHIJabcdefghij4Us3aw";
 /// The id of every request here.
