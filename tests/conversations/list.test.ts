@@ -50,7 +50,8 @@ test("flags are booleans, timestamps are whole numbers, and unset attributes are
     created_at: 692233200,
     archived_at: null,
   });
-  assert.doesNotMatch(text, /\d\.\d|\de\d/i);
+  // JSON.parse takes 1.0 and 1e0 for 1. An id is a text, and may have digits around an "e".
+  assert.doesNotMatch(text.replaceAll(/"[^"]*"/g, ""), /\.|\de/i);
 });
 
 test("the newest conversation comes first", async () => {
