@@ -42,7 +42,7 @@ macro_rules! as_caller {
         concat!(
             "\
 WITH RECURSIVE caller AS (
-  SELECT iif(scopes & ?2, account_id, -account_id) AS account_id, scopes, valid_until
+  SELECT iif(scopes & ?2, account_id, -account_id) AS account_id, scopes, valid_until, is_full
   FROM tokens -- PRIMARY KEY (hash)
   WHERE hash = +?1 AND ",
             $valid,
