@@ -11,7 +11,18 @@ import { COLLECTION, item, MESSAGES, NO_ID, TOKEN_COLLECTION } from "./support/p
 import { REQUESTS, send as sendRequest, world } from "./support/requests.ts";
 import { newToken } from "./support/tokens.ts";
 
-const FIELDS = ["request_id", "method", "route", "status", "account", "d1_calls", "d1_ms", "rows_read", "rows_written"];
+const FIELDS = [
+  "request_id",
+  "method",
+  "route",
+  "status",
+  "account",
+  "token",
+  "d1_calls",
+  "d1_ms",
+  "rows_read",
+  "rows_written",
+];
 const FAULT = "D1_ERROR: no such table: tokens: SQLITE_ERROR";
 
 test("a line has the account, the route, the status and the cost", async () => {
