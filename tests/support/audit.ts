@@ -60,7 +60,8 @@ export function audit(
   assert.doesNotMatch(lines[0].line, /self_|Bearer/, `a secret in the log: ${what}`);
   const log = JSON.parse(lines[0].line);
   assert.deepEqual([log.request_id, log.status], [requestId, status], what);
-  // Only what has failed is repeated.
+  assert.equal(headers["x-test-d1-excess"], "", `beyond the limits of D1: ${what}`);
+  // Only what has failed is repeated, and only a search that looked at enough rows goes on.
   assert.ok(cost.calls <= 1 || log.d1_calls === cost.calls, `more than one call to D1: ${what}`);
   if (status >= 500) assert.ok(log.cause, `no cause in the log: ${what}`);
   // The caller is told what D1 was seen to do.

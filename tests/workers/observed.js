@@ -1,6 +1,6 @@
 // The Worker as it is deployed, with its database and its log observed: every response also says in test-only headers
-// how many calls to D1 it took, how many rows those read and wrote, and what was logged. Request headers that the
-// Worker itself doesn't know ask for more:
+// how many calls to D1 it took, how many rows those read and wrote, which limits of D1 they exceeded, and what was
+// logged. Request headers that the Worker itself doesn't know ask for more:
 //   x-test-explain      the query plans of what was run, with its parameters
 //   x-test-clock        the database's clock is so many seconds ahead
 //   x-test-clock-from   not before the statement of this number, counted from 1
@@ -20,6 +20,7 @@
 //   x-test-sql          goes past the Worker: its body is a statement to run
 import { initSync, respondAfterTrap } from "../../build/index.js";
 import worker from "../../src/entry.js";
+import { excessOfResult, excessOfStatement, LIMITS } from "./d1_limits.js";
 
 /** What was logged, line by line, by the id of the request. A panic's own message has none. */
 const logged = new Map();
@@ -38,7 +39,7 @@ export default {
       return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
     if (request.headers.has("x-test-memory")) return new Response(initSync().memory.buffer.byteLength);
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
-    const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [] };
+    const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [], excess: [] };
     const failure = faults(request.headers);
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure, clock(request.headers));
     const [limiters, limited] = observeLimits(env, request.headers);
@@ -49,6 +50,7 @@ export default {
     observed.headers.set("x-test-d1-calls", seen.calls);
     observed.headers.set("x-test-d1-rows-read", seen.rowsRead);
     observed.headers.set("x-test-d1-rows-written", seen.rowsWritten);
+    observed.headers.set("x-test-d1-excess", seen.excess.join(" "));
     observed.headers.set("x-test-limited", JSON.stringify(limited));
     const id = response.headers.get("x-request-id");
     observed.headers.set("x-test-log", encodeURIComponent(JSON.stringify(logged.get(id) ?? [])));
@@ -182,14 +184,18 @@ function observe(db, seen, failure, moved) {
   async function call(statements, run) {
     seen.calls += 1;
     prepared = 0;
-    seen.statements.push(...statements.map((statement) => texts.get(statement)));
+    const asked = statements.map((statement) => texts.get(statement));
+    seen.statements.push(...asked);
+    if (seen.statements.length > LIMITS.queriesPerInvocation) seen.excess.push("queriesPerInvocation");
+    seen.excess.push(...asked.flatMap(excessOfStatement));
     const { before, after } = failure();
     await before();
     const answer = await run();
     await after();
-    for (const { meta } of Array.isArray(answer) ? answer : [answer]) {
-      seen.rowsRead += meta.rows_read;
-      seen.rowsWritten += meta.rows_written;
+    for (const result of [answer].flat()) {
+      seen.rowsRead += result.meta.rows_read;
+      seen.rowsWritten += result.meta.rows_written;
+      seen.excess.push(...excessOfResult(result));
     }
     return answer;
   }
