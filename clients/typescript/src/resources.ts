@@ -93,7 +93,10 @@ class Resource<T extends object, Filters extends object> {
   }
 }
 
-/** Conversations with contacts and groups. */
+/**
+ * Conversations with contacts and groups. The types are for a token that may read them. Without the scope
+ * `conversations:read`, `create` returns an object with only its `id`, and `update` returns null.
+ */
 export class ConversationsResource extends Resource<Conversation, ConversationFilters> {
   /** Creates a conversation. With `distinct`, returns an existing conversation with the same contact and group. */
   create(attributes: NewConversation, options: CreateOptions = {}): Promise<Conversation> {
@@ -106,7 +109,10 @@ export class ConversationsResource extends Resource<Conversation, ConversationFi
   }
 }
 
-/** The messages in conversations. */
+/**
+ * The messages in conversations. The types are for a token that may read them. Without the scope `messages:read`,
+ * `create` returns an object with only its `id`, and `update` returns null.
+ */
 export class MessagesResource extends Resource<Message, MessageFilters> {
   /** Sends a message. */
   create(attributes: NewMessage, options: CreateOptions = {}): Promise<Message> {
