@@ -10,6 +10,7 @@ use crate::{
     input::values::{Reference, Timestamp},
     paging::Paging,
     query::{Parameter, Statement, answer, as_caller, deleted},
+    removal::{delete_messages, too_large},
 };
 
 // A list has three shapes. What can't be a parameter stands in braces: `{position}` is the column of the order,
@@ -333,11 +334,10 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
     [Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject)]
 }
 
-// A deletion: of a conversation with more than a thousand messages it removes the first thousand, and `sweep/` the rest.
-// Until then `is_removed` hides it and its messages from every statement. `?3` the id, `?4` the tags of `If-Match` or
-// null.
+// A deletion, in steps where the conversation is too large for one (removal.rs). `?3` the id, `?4` the tags of
+// `If-Match` or null.
 
-/// Hides a conversation that has too many messages to be deleted at once. Its pin would keep a message.
+/// Hides a conversation that is too large to be deleted at once. Its pin would keep a message.
 const REMOVE: &str = as_caller!(concat!(
     "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
@@ -346,11 +346,8 @@ WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
   AND NOT is_removed
   AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
-  AND EXISTS (
-    SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = conversations.id
-    LIMIT 1 OFFSET 1000
-  )",
+  AND ",
+    too_large!("conversations"),
     deleted!()
 ));
 
@@ -372,19 +369,8 @@ const KEPT: &str = answer!(
   ON found.account_id = caller.account_id AND found.id = +?3 AND NOT found.is_removed"
 );
 
-/// Deletes a thousand messages of the account's conversations that are being removed. Each DELETE helps the sweep.
-const DELETE_MESSAGES: &str = as_caller!(
-    "
-DELETE FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-WHERE (account_id, conversation_id, id) IN (
-  SELECT account_id, conversation_id, messages.id
-  FROM caller
-  JOIN conversations AS removed INDEXED BY conversations_removed USING (account_id)
-  JOIN messages USING (account_id) -- PRIMARY KEY (account_id, conversation_id, id)
-  WHERE removed.is_removed AND messages.conversation_id = removed.id
-  LIMIT 1000
-)"
-);
+/// A step of what the account has to delete. So each deletion helps the sweep.
+const DELETE_MESSAGES: &str = as_caller!(delete_messages!("account_id = (SELECT account_id FROM caller)"));
 
 /// The statements of a deletion. The outcome is `deleted`, or null.
 pub fn delete(id: &Id, if_match: &Condition) -> [Statement; 4] {

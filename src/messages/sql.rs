@@ -44,8 +44,9 @@ ORDER BY found.id {order} LIMIT +?3"
     )
 }
 
-/// Reads limit + 5 rows at most, as long as no conversation is being removed. While one is, there can be any number of
-/// messages to pass over: then this looks at twenty thousand of them and says where to resume.
+/// Reads 2 * limit + 6 rows at most, as long as no conversation is being removed. While one is, there can be any number
+/// of messages to pass over: then this looks at twenty thousand of them and says where to resume. The index tells which
+/// ones to pass over: in the table they may be long.
 fn list_all(past: &str, order: &str) -> String {
     // `{` is greater than any position.
     let (until, end) = if past == "<" { (">=", "") } else { ("<=", "{") };
@@ -61,19 +62,22 @@ bound (id) AS (
     WHERE removed.account_id = caller.account_id AND removed.is_removed
   )
   ORDER BY passed.id {order} LIMIT 1 OFFSET 19999
-)",
-            answer!(row
-                "found.id AS position, found.object, (SELECT id FROM bound) AS resume",
-                concat!(
-                    "LEFT JOIN messages AS found INDEXED BY messages_by_id
-  ON found.account_id = caller.account_id AND ?5 IS NULL
-  AND found.id {past} ?4 AND found.id {until} coalesce((SELECT id FROM bound), '{end}')
-  AND ",
-                    visible!("found"),
-                    "
-ORDER BY found.id {order} LIMIT +?3"
-                )
-            )
+),
+page (account_id, token, conversation_id, id) AS (
+  SELECT caller.account_id, caller.token, shown.conversation_id, shown.id
+  FROM caller
+  LEFT JOIN messages AS shown INDEXED BY messages_by_id
+    ON shown.account_id = caller.account_id AND ?5 IS NULL
+    AND shown.id {past} ?4 AND shown.id {until} coalesce((SELECT id FROM bound), '{end}')
+    AND ",
+            visible!("shown"),
+            "
+  ORDER BY shown.id {order} LIMIT +?3
+)
+SELECT page.account_id AS account, page.token, found.id AS position, found.object, (SELECT id FROM bound) AS resume
+FROM page
+LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
+  ON found.account_id = page.account_id AND found.conversation_id = page.conversation_id AND found.id = page.id"
         )),
         past = past,
         order = order,
