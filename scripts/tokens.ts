@@ -89,7 +89,10 @@ export async function listTokens(database: Database, account: string | undefined
 
 /** Revokes a token, at once and also in its grace period, as the API does. Returns false if there is no such token. */
 export async function revokeToken(database: Database, id: string): Promise<boolean> {
-  const revoke = readFileSync(join(root, "src", "tokens", "revoke.sql"), "utf8");
-  const [rows] = await query(database, `UPDATE tokens SET ${revoke} WHERE id = ${text(id)} RETURNING id`);
+  const [rows] = await query(database, revocation(id));
   return rows.length > 0;
 }
+
+/** The statement that revokes a token. What that means, the API and this have from one file. */
+export const revocation = (id: string) =>
+  `UPDATE tokens SET ${readFileSync(join(root, "src", "tokens", "revoke.sql"), "utf8")} WHERE id = ${text(id)} RETURNING id`;
