@@ -317,6 +317,8 @@ describe("the quota of valid tokens", () => {
       return [created, rotated, await create(await limited(1))].map(({ cost }) => cost);
     };
     const [few, many] = [await account(), await account()];
+    // The end of a range is the next account's first row.
+    await account();
     await sql(
       `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, is_revoked)
        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
