@@ -172,16 +172,16 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     2,
   ],
   // A creation counts the account's valid tokens, so each of these has an account of its own.
-  ["create a token, the account's second", async () => (await pair())[0].post(TOKEN_COLLECTION, TOKEN), 8, 3, 3],
+  ["create a token, the account's second", async () => (await pair())[0].post(TOKEN_COLLECTION, TOKEN), 11, 4, 4],
   [
     "rotate a token, the account's second",
     async () => {
       const [bob] = await pair();
       return bob.post(rotation((await bob.post(TOKEN_COLLECTION, TOKEN)).json.id));
     },
-    12,
-    4,
-    4,
+    18,
+    6,
+    6,
   ],
   [
     "revoke a token",
@@ -189,9 +189,9 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
       const [bob] = await pair();
       return bob.delete(tokenItem((await bob.post(TOKEN_COLLECTION, TOKEN)).json.id));
     },
-    5,
-    1,
-    1,
+    6,
+    2,
+    2,
   ],
   ["404 Not Found", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
   ["400 Bad Request", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
