@@ -65,7 +65,7 @@ const comparable = (everything: Record<string, Row[]>): Record<string, string[]>
       rows
         .map((row) =>
           JSON.stringify({ ...row, account_id: 0 })
-            .replaceAll(/\b[0-9a-f]{32}(?:[0-9a-f]{32})?\b/g, "HASH")
+            .replaceAll(/\b[0-9a-f]{64}\b/g, "HASH")
             .replaceAll(/\b[0-9A-Za-z]{16}(?:-\d+)?\b/g, "ID")
             .replaceAll(/\b[0-9A-Za-z]{23}\b/g, "RECENCY")
             .replaceAll(/\b\d{10,13}\b/g, "TIME"),
