@@ -93,6 +93,8 @@ export async function revokeToken(database: Database, id: string): Promise<boole
   return rows.length > 0;
 }
 
-/** The statement that revokes a token. What that means, the API and this have from one file. */
-export const revocation = (id: string) =>
-  `UPDATE tokens SET ${readFileSync(join(root, "src", "tokens", "revoke.sql"), "utf8")} WHERE id = ${text(id)} RETURNING id`;
+/** What revokes a token, which the API has from the same file. */
+const REVOKE = readFileSync(join(root, "src", "tokens", "revoke.sql"), "utf8");
+
+/** The statement that revokes a token. */
+export const revocation = (id: string) => `UPDATE tokens SET ${REVOKE} WHERE id = ${text(id)} RETURNING id`;

@@ -141,8 +141,8 @@ mod tests {
             }
         }
         assert_eq!(counts.len(), 62);
-        // Some 9677 of each, with a standard deviation of 98: this is ten of them. A byte modulo 62 would give the first
-        // eight digits 11718 and the others 9375.
+        // Some 9677 of each, with a standard deviation of 98: this is ten of them. A byte modulo 62 would give 11718 of
+        // the first eight digits and 9375 of the others.
         let expected = TOKENS * 30 / 62;
         for (digit, count) in counts {
             assert!(count.abs_diff(expected) < 980, "{count} times {}", char::from(digit));

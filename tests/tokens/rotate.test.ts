@@ -78,7 +78,7 @@ test("a second rotation is a 409 that names the successor, and changes nothing",
   assert.deepEqual((await alice.everything()).tokens, before.tokens);
 });
 
-test("when the successor is no longer valid, a rotation makes another, and does not extend the grace period", async () => {
+test("when the successor is not valid, a rotation makes another, and does not extend the grace period", async () => {
   const alice = await account();
   for (const end of [
     (id: string) => alice.delete(tokenItem(id)),
