@@ -93,7 +93,7 @@ fn created(token: &Token, rows: &Rows) -> Result<Response, Error> {
             "`expires_at` must not be later than the expiry of the token that sends this request.",
         )),
         ("rotated", successor) => Err(rotated(successor)),
-        ("full", quota) => Err(full(quota)),
+        ("quota", tokens) => Err(quota_exceeded(tokens)),
         // `created`. Before secrets were random, it was what a secret was derived from.
         _ => {
             let secret = match rows.replay.as_deref() {
@@ -133,10 +133,10 @@ fn rotated(successor: &str) -> Error {
 }
 
 /// 403 for an account that has as many tokens as it may have.
-fn full(quota: &str) -> Error {
+fn quota_exceeded(tokens: &str) -> Error {
     let message = [
         "This account can have ",
-        quota,
+        tokens,
         " valid tokens, and it has them. Revoke tokens that are not in use, then send the request again with a new \
          Idempotency-Key. The operator can raise the quota.",
     ];

@@ -41,8 +41,8 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-/// Whether a token may do more than the caller, or for longer. Then the caller may neither rotate nor revoke it. No token
-/// is stronger than itself.
+/// Whether a token may do more than the caller, or for longer. Then the caller may neither rotate nor revoke it. No
+/// token is stronger than itself.
 macro_rules! is_stronger {
     ($token:literal) => {
         concat!("(", $token, ".scopes & ~caller.scopes OR ", $token, ".valid_until > caller.valid_until)")
@@ -68,7 +68,7 @@ macro_rules! created {
 
 /// Whether the account has as many valid tokens as its quota allows. Reads these tokens and no others: the quota bounds
 /// what a creation reads, however many tokens have expired or were revoked.
-macro_rules! is_full {
+macro_rules! at_quota {
     ($account:literal) => {
         concat!(
             "(
@@ -83,10 +83,10 @@ macro_rules! is_full {
     };
 }
 
-/// The outcome where the quota refuses: `full`, and the quota.
-macro_rules! full {
+/// The outcome at the quota: `quota`, and how many tokens it allows.
+macro_rules! quota {
     () => {
-        "(SELECT 'full ' || max_tokens FROM accounts WHERE accounts.id = caller.account_id)"
+        "(SELECT 'quota ' || max_tokens FROM accounts WHERE accounts.id = caller.account_id)"
     };
 }
 
@@ -111,7 +111,7 @@ WHERE NOT (?8 & ~caller.scopes)
     unless_replayed!("moment.account_id"),
     "
   AND NOT ",
-    is_full!("moment.account_id")
+    at_quota!("moment.account_id")
 ));
 
 /// The token just added, or what it asked too much of, or that it would never have been valid, or that the account has
@@ -125,7 +125,7 @@ const CREATED: &str = answer!(
     WHEN ?8 > caller.valid_until THEN 'expires_at'
     WHEN ?8 <= unixepoch() THEN 'expired'
     ELSE ",
-        full!(),
+        quota!(),
         "
   END AS outcome,
   found.id AS position, found.tag, substr(found.object, 1, length(found.object) - 1) AS object"
@@ -134,8 +134,8 @@ const CREATED: &str = answer!(
   ON found.hash = +?6"
 );
 
-/// The statements of a creation. The outcome is `created`, or what was refused: `scopes`, `expires_at` that is too late,
-/// `expired`, or `full` and the quota.
+/// The statements of a creation. The outcome is `created`, or what was refused: `scopes`, `expires_at` that is too
+/// late, `expired`, or `quota` and how many tokens it allows.
 pub fn create(
     identity: &Identity,
     hash: &TokenHash,
@@ -189,7 +189,7 @@ WHERE rotated.valid_until > unixepoch()
     unless_replayed!("moment.account_id"),
     "
   AND NOT ",
-    is_full!("moment.account_id")
+    at_quota!("moment.account_id")
 ));
 
 /// The token that takes the other's place, or why none does. `?7` the other's id.
@@ -206,7 +206,7 @@ const ROTATED: &str = answer!(
         has_successor!(),
         " THEN 'rotated ' || rotated.successor_id
     ELSE ",
-        full!(),
+        quota!(),
         "
   END AS outcome,
   found.id AS position, found.tag, substr(found.object, 1, length(found.object) - 1) AS object"
@@ -245,8 +245,8 @@ const REPLACE: &str = replace!(revoke!());
 const REPLACE_LATER: &str = replace!("revoked_at = min(coalesce(revoked_at, 253402300799), unixepoch() + ?8)");
 
 /// The statements of a rotation, the last of which runs after the answer. The outcome is `created`, or `stronger`, or
-/// `rotated` and the id of the successor, or `full` and the quota, or null where there is no such token or it is no
-/// longer valid.
+/// `rotated` and the id of the successor, or `quota` and how many tokens it allows, or null where there is no such token
+/// or it is no longer valid.
 pub fn rotate(identity: &Identity, id: &Id, hash: &TokenHash, grace: i64) -> (Statement, Statement, Statement) {
     let (hash, id): (Parameter, Parameter) = (hash.as_str().into(), id.as_str().into());
     let both = || [hash.clone(), id.clone()];
