@@ -18,6 +18,9 @@ ALTER TABLE tokens ADD COLUMN valid_until INTEGER NOT NULL GENERATED ALWAYS AS (
   iif(is_revoked, 0, min(coalesce(expires_at, 253402300800), coalesce(revoked_at, 253402300800)))
 ) VIRTUAL;
 
+-- The valid tokens of an account, which its quota bounds, are one range.
+CREATE INDEX tokens_by_end ON tokens (account_id, valid_until);
+
 -- The token that took its place when it was rotated.
 ALTER TABLE tokens ADD COLUMN successor_id TEXT;
 

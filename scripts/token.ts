@@ -2,7 +2,7 @@
 import { command, misuse, options } from "./cli.ts";
 import { type Database, localDatabase, migrate } from "./d1.ts";
 import { Failure } from "./shared.ts";
-import { createToken, listTokens, revokeToken, SCOPES } from "./tokens.ts";
+import { createToken, listTokens, revokeToken, SCOPES, type Token } from "./tokens.ts";
 
 const USAGE = `Usage: npm run --silent token -- COMMAND [options]
 
@@ -15,7 +15,7 @@ const USAGE = `Usage: npm run --silent token -- COMMAND [options]
   list                     list the tokens, without their secrets
       --account NAME       only the tokens of this account
       --json               print JSON
-  revoke TOKEN_ID          revoke a token, effective from the next request
+  revoke TOKEN_ID          revoke a token, effective from the next request, also in its grace period
 
       --remote             use the deployed database instead of the local one of npm start
       --persist-to DIR     use the local database in another state folder`;
@@ -64,7 +64,7 @@ await command(USAGE, async ([action = "", ...args]) => {
             created: time(token.created_at),
             expires: time(token.expires_at),
             revoked: time(token.revoked_at),
-            state: token.state,
+            state: stateOf(token),
           })),
         );
       }
@@ -134,6 +134,12 @@ function expiry(after: string | undefined, at: string | undefined): number | nul
     throw new Failure(`--expires-in is '${after}': it must be a whole number and a unit (s, m, h, d, w), such as 30d.`);
   }
   return end;
+}
+
+/** "valid until" a time while a grace period runs, otherwise the state. */
+function stateOf({ state, expires_at, revoked_at }: Token): string {
+  if (state !== "active" || revoked_at === null) return state;
+  return `valid until ${time(Math.min(revoked_at, expires_at ?? revoked_at))}`;
 }
 
 function time(seconds: number | null): string {

@@ -1,7 +1,10 @@
 // The form of a token, and how tokens are created, listed and revoked in a database. The Worker checks them.
 import { createHash, randomInt } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { type Database, query, text } from "./d1.ts";
+import { root } from "./shared.ts";
 
 /** The scopes and their bits in a token's row, as the Worker has them. */
 export const SCOPES: Record<string, number> = {
@@ -20,6 +23,7 @@ export type Token = {
   scopes: string[];
   created_at: number;
   expires_at: number | null;
+  /** In the future after a rotation with a grace period: until then the token is active. */
   revoked_at: number | null;
   state: "active" | "expired" | "revoked";
 };
@@ -45,7 +49,7 @@ const newId = () => base62(Date.now(), 7) + randomBase62(9);
 /** The only form in which a token is stored. */
 export const hashOf = (secret: string) => createHash("sha256").update(secret).digest("hex");
 
-/** Creates a token, and its account if it does not exist. Returns the secret. */
+/** Creates a token, and its account if it does not exist. Returns the secret. No quota of tokens binds the operator. */
 export async function createToken(
   database: Database,
   { account, name, scopes, expiresAt }: { account: string; name: string; scopes: string[]; expiresAt: number | null },
@@ -55,8 +59,9 @@ export async function createToken(
   await query(
     database,
     `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, unixepoch()) ON CONFLICT (name) DO NOTHING`,
-    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
-     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bits}, unixepoch(), ${expiresAt ?? "NULL"}
+    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
+     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bits}, unixepoch(), ${expiresAt ?? "NULL"},
+       coalesce((SELECT max(is_full) FROM tokens WHERE tokens.account_id = accounts.id), 0)
      FROM accounts WHERE name = ${text(account)}`,
   );
   return secret;
@@ -67,23 +72,29 @@ export async function listTokens(database: Database, account: string | undefined
   const [rows] = await query(
     database,
     `SELECT tokens.id, accounts.name AS account, tokens.name, scopes, tokens.created_at, expires_at, revoked_at,
-       valid_until <= unixepoch() AS is_over
+       CASE
+         WHEN valid_until > unixepoch() THEN 'active'
+         WHEN is_revoked OR revoked_at <= unixepoch() THEN 'revoked'
+         ELSE 'expired'
+       END AS state
      FROM tokens JOIN accounts ON accounts.id = tokens.account_id
      ${account === undefined ? "" : `WHERE accounts.name = ${text(account)}`}
      ORDER BY accounts.name, tokens.id`,
   );
-  return rows.map(({ is_over, scopes, ...row }) => ({
-    ...(row as Omit<Token, "scopes" | "state">),
+  return rows.map(({ scopes, ...row }) => ({
+    ...(row as Omit<Token, "scopes">),
     scopes: Object.keys(SCOPES).filter((scope) => Number(scopes) & SCOPES[scope]),
-    state: row.revoked_at !== null ? "revoked" : is_over ? "expired" : "active",
   }));
 }
 
-/** Revokes a token, unless it is revoked already. Returns false if there is no such token. */
+/** Revokes a token, at once and also in its grace period, as the API does. Returns false if there is no such token. */
 export async function revokeToken(database: Database, id: string): Promise<boolean> {
-  const [rows] = await query(
-    database,
-    `UPDATE tokens SET revoked_at = coalesce(revoked_at, unixepoch()) WHERE id = ${text(id)} RETURNING id`,
-  );
+  const [rows] = await query(database, revocation(id));
   return rows.length > 0;
 }
+
+/** What revokes a token, which the API has from the same file. */
+const REVOKE = readFileSync(join(root, "src", "tokens", "revoke.sql"), "utf8");
+
+/** The statement that revokes a token. */
+export const revocation = (id: string) => `UPDATE tokens SET ${REVOKE} WHERE id = ${text(id)} RETURNING id`;

@@ -115,15 +115,14 @@ WHERE account_id = (SELECT account_id FROM caller) AND key = ?3 AND expires_at <
 );
 
 /// Stores the key for a day with what the answering statement finds, which is put in front, unless it is stored. An
-/// object of more than 2048 bytes, which only a message has, is not stored a second time. What the quota refused can
-/// be sent again, so its key is not stored.
+/// object of more than 2048 bytes, which only a message has, is not stored a second time.
 const REMEMBER: &str = "
 INSERT INTO idempotency_keys
   (account_id, key, fingerprint, request_id, outcome, position, tag, object, expires_at)
 SELECT
   account, ?3, ?4, ?5, outcome, position, tag, iif(octet_length(object) <= 2048, object, NULL), unixepoch() + 86400
 FROM answer
-WHERE account > 0 AND outcome IS NOT 'full'
+WHERE account > 0
 ON CONFLICT (account_id, key) DO NOTHING -- PRIMARY KEY (account_id, key)";
 
 /// What is stored under the key, and whether this very request stored it. A message that was not stored a second time
@@ -135,11 +134,11 @@ const RECALL: &str = answer!(
   ) = +?5",
     "caller.scopes,
   CASE
-    WHEN keys.key IS NULL OR keys.request_id = +?5 THEN 'first'
     WHEN keys.fingerprint <> ?4 THEN 'reused'
+    WHEN keys.request_id = +?5 THEN 'first'
     ELSE 'replayed'
   END AS replay,
-  iif(keys.key IS NULL, 'full', keys.outcome) AS outcome,
+  keys.outcome,
   keys.position,
   coalesce(large.tag, keys.tag) AS tag,
   CASE

@@ -241,8 +241,8 @@ for (const [scope, bit] of Object.entries(SCOPES)) {
     assert.ok(allowed.length > 0);
     for (const request of allowed) {
       const here = await world();
-      // A token can only make and rotate tokens that may do no more than itself.
-      const grants = request.operation.path.startsWith(TOKEN_COLLECTION) && request.operation.method === "POST";
+      // A token can only make, rotate and revoke tokens that may do no more than itself.
+      const grants = request.operation.path.startsWith(TOKEN_COLLECTION) && request.operation.method !== "GET";
       const narrow = api(await grant(here.account.id, { scopes: grants ? ALL : bit }));
       const answer = await sendRequest(here, request, {}, narrow);
       // Without the scope to read the object, an update has nothing to show (tests/scopes.test.ts).

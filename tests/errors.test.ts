@@ -3,12 +3,13 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account } from "./support/accounts.ts";
+import { account, grant } from "./support/accounts.ts";
+import { sql } from "./support/database.ts";
 import { assertError } from "./support/expectations.ts";
 import { api, FORM, JSON_TYPE, raw, send, textOf } from "./support/http.ts";
 import { description, methodsOf } from "./support/openapi.ts";
 import { OPERATIONS } from "./support/operations.ts";
-import { COLLECTION, item, MESSAGES, messageItem, NO_ID } from "./support/paths.ts";
+import { COLLECTION, item, MESSAGES, messageItem, NO_ID, rotation, TOKEN_COLLECTION } from "./support/paths.ts";
 import { origin } from "./support/server.ts";
 import { newToken } from "./support/tokens.ts";
 
@@ -28,6 +29,9 @@ test("every error code comes with its status", async () => {
   assertError(await send("GET", COLLECTION), 401, "token_missing");
   assertError(await api(newToken()).get(COLLECTION), 401, "token_invalid");
   assertError(await reader.post(COLLECTION, "contact_id=bob"), 403, "scope_insufficient");
+  await sql("UPDATE accounts SET max_tokens = 1 WHERE id = ?", reader.id);
+  const keeper = api(await grant(reader.id));
+  assertError(await keeper.post(TOKEN_COLLECTION, "name=x&scopes=messages:read"), 403, "quota_exceeded");
   assertError(await alice.get(item(NO_ID)), 404, "resource_missing");
   assertError(
     await alice.post(MESSAGES, { conversation_id: NO_ID, message: "Hello" }),
@@ -37,6 +41,9 @@ test("every error code comes with its status", async () => {
   );
   assertError(await alice.get("/v1/nothing"), 404, "path_unknown");
   assertError(await alice.delete(COLLECTION), 405, "method_not_allowed");
+  const token = await alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read");
+  await alice.post(rotation(token.json.id));
+  assertError(await alice.post(rotation(token.json.id)), 409, "token_rotated", "id");
   assertError(await alice.send("POST", COLLECTION, form, "x".repeat(16_385)), 413, "body_too_large");
   assertError(
     await alice.send("POST", COLLECTION, { "Content-Type": "text/plain" }, "x"),

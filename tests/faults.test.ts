@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import type { Answer } from "./support/audit.ts";
 import { gate, type Row, sql } from "./support/database.ts";
-import { assertConversation, assertError, idsOf } from "./support/expectations.ts";
+import { assertConversation, assertError, idsOf, replayed } from "./support/expectations.ts";
 import { api, type Headers, ifMatch, keyed } from "./support/http.ts";
 import { kindAt } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, messageItem, rotation, TOKEN_COLLECTION, tokenItem } from "./support/paths.ts";
@@ -82,7 +82,6 @@ function shapeOf(everything: Record<string, Row[]>): Record<string, string[]> {
     JSON.stringify(row)
       .replaceAll("\\t", " ")
       .replaceAll(/\b[0-9a-f]{64}\b/g, "HASH")
-      .replaceAll(/\b[0-9a-f]{32}\b/g, "SALT")
       .replaceAll(/\b[0-9A-Za-z]{23}\b/g, "POSITION")
       .replaceAll(/\b[0-9A-Za-z]{16}\b/g, "ID")
       .replaceAll(/\b\d{10}(\d{3})?\b/g, "NOW");
@@ -264,7 +263,7 @@ test("while the database is locked a request is retried six times, then it is a 
 
 // ------------------------------------------------------------------------------------------------- what callers can do
 
-test("a keyed POST whose response was lost replays what was created, tokens included", async () => {
+test("a keyed POST whose response was lost replays what was created, and a token without its secret", async () => {
   for (const { send } of KEYED) {
     const here = await prepared();
     const lost = await send(here, { "x-test-d1-lost": OVERLOADED });
@@ -274,7 +273,7 @@ test("a keyed POST whose response was lost replays what was created, tokens incl
     const shown = await here.account.get(String(headers.location));
     const { token, ...object } = json;
     assert.deepEqual(shown.json, object);
-    if (token !== undefined) assert.notEqual((await api(token).get(COLLECTION)).status, 401, "the token is valid");
+    if ("token" in json) assert.equal(token, null);
   }
 });
 
@@ -426,7 +425,7 @@ test("a keyed POST whose response is lost after its repetition was answered gets
     const between = await here.account.everything();
     await open();
     const { status, text, cost } = await slow;
-    assert.deepEqual([status, text, cost.calls], [201, again.text, 2], name);
+    assert.deepEqual([status, replayed(text), cost.calls], [201, again.text, 2], name);
     assert.equal(again.headers["idempotent-replayed"], "true");
     assert.deepEqual(await here.account.everything(), between);
   }
@@ -441,7 +440,8 @@ test("a keyed POST that was overtaken while D1 failed replays the other's respon
     const fast = await send(here, {});
     const between = await here.account.everything();
     await open();
-    assert.deepEqual([(await slow).text, (await slow).headers["idempotent-replayed"]], [fast.text, "true"], name);
+    const { text, headers: answered } = await slow;
+    assert.deepEqual([text, answered["idempotent-replayed"]], [replayed(fast.text), "true"], name);
     assert.deepEqual(await here.account.everything(), between);
   }
 });

@@ -92,6 +92,8 @@ test("a row of tokens that breaks a constraint is refused", async () => {
     created_at: 0,
     expires_at: null,
     revoked_at: null,
+    is_revoked: 0,
+    is_full: 0,
   };
   await refuses("tokens", good, {
     hash: [null, "", HASH.toUpperCase(), HASH.slice(1), `${HASH}0`, `${HASH.slice(1)}g`],
@@ -102,21 +104,26 @@ test("a row of tokens that breaks a constraint is refused", async () => {
     created_at: [null, ...BAD_TIMES],
     expires_at: BAD_TIMES,
     revoked_at: BAD_TIMES,
+    is_revoked: [null, 2, -1, 0.5, "true"],
+    is_full: [null, 2, -1, 0.5, "true"],
   });
   await assert.rejects(insert("tokens", { ...good, id: "another0123456id" }), /UNIQUE/, "the same hash twice");
   await assert.rejects(insert("tokens", { ...good, hash: HASH.replace("0", "1") }), /UNIQUE/, "the same id twice");
   await assert.rejects(insert("tokens", { ...good, valid_until: 1 }), /generated/);
 });
 
-test("a token is valid until it expires or is revoked, whichever is first", async () => {
+test("a token is valid until it expires or its grace period ends, and never once it is revoked", async () => {
   const { id } = await account();
-  for (const [expires_at, revoked_at, valid_until] of [
-    [null, null, 253402300800],
-    [5, null, 5],
-    [null, 5, 5],
-    [5, 9, 5],
-    [9, 5, 5],
-    [0, null, 0],
+  for (const [expires_at, revoked_at, is_revoked, valid_until] of [
+    [null, null, 0, 253402300800],
+    [5, null, 0, 5],
+    [null, 5, 0, 5],
+    [5, 9, 0, 5],
+    [9, 5, 0, 5],
+    [0, null, 0, 0],
+    [null, 5, 1, 0],
+    [9, 253402300799, 1, 0],
+    [null, null, 1, 0],
   ] as const) {
     await sql("DELETE FROM tokens");
     await insert("tokens", {
@@ -128,6 +135,7 @@ test("a token is valid until it expires or is revoked, whichever is first", asyn
       created_at: 0,
       expires_at,
       revoked_at,
+      is_revoked,
     });
     assert.deepEqual(await sql("SELECT valid_until FROM tokens"), [{ valid_until }]);
   }
@@ -441,6 +449,33 @@ describe("a filled database is migrated without loss", () => {
       assert.deepEqual(all("SELECT id FROM conversations WHERE pinned_message_id IS NOT NULL"), []);
     });
   }
+});
+
+test("a token that was revoked before the migration stays revoked, and one in its grace period stays valid", () => {
+  const at = files.indexOf("0006_bounds.sql");
+  using database = new DatabaseSync(":memory:");
+  database.exec(migrations.slice(0, at).join("\n"));
+  database.exec("INSERT INTO accounts (id, name, created_at) VALUES (1, 'alice', 1)");
+  const now = Math.floor(Date.now() / 1000);
+  const insert = database.prepare(
+    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, revoked_at) VALUES (?, ?, 1, 'old', 1, 1, ?)`,
+  );
+  const revokedAt = [null, 5, now - 3600, now + 86_400];
+  for (const [n, revoked_at] of revokedAt.entries()) insert.run(`${n}`.repeat(64), `${n}`.repeat(16), revoked_at);
+  for (const migration of migrations.slice(at)) database.exec(migration);
+  const rows = database
+    .prepare("SELECT revoked_at, is_revoked, valid_until, successor_id FROM tokens ORDER BY id")
+    .all();
+  const successor_id = null;
+  assert.deepEqual(
+    rows.map((row) => ({ ...row })),
+    [
+      { revoked_at: null, is_revoked: 0, valid_until: 253402300800, successor_id },
+      { revoked_at: 5, is_revoked: 1, valid_until: 0, successor_id },
+      { revoked_at: now - 3600, is_revoked: 1, valid_until: 0, successor_id },
+      { revoked_at: now + 86_400, is_revoked: 0, valid_until: now + 86_400, successor_id },
+    ],
+  );
 });
 
 test("an opening in the future is one at the time of the migration", () => {

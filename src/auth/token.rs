@@ -6,7 +6,10 @@ use base16ct::lower::encode_string as hexadecimal;
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use sha2::{Digest, Sha256};
 
-use crate::id::base62;
+use crate::{clock::digits, id::base62};
+
+/// How many characters of a token are random. The six after them are their checksum.
+const RANDOM_DIGITS: usize = 30;
 
 /// A well-formed token as sent: the secret itself, which no log, no error and no `Debug` output shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,22 +19,23 @@ impl Token {
     /// `self_`, 30 random base62 characters, and their CRC32 as 6 base62 characters: a wrong checksum is refused here,
     /// without asking the database.
     pub fn parse(token: &str) -> Option<Self> {
-        let (random, checksum) = token.strip_prefix("self_")?.split_at_checked(30)?;
+        let (random, checksum) = token.strip_prefix("self_")?.split_at_checked(RANDOM_DIGITS)?;
         let valid = random.bytes().all(|byte| byte.is_ascii_alphanumeric()) && checksum == checksum_of(random);
         valid.then(|| Self(token.to_owned()))
     }
 
-    /// A new token of 178 bits, which can be computed from this one and the salt, but not from one of the two alone.
-    /// The same salt gives the same token: so a retry can be answered although the new token was never stored.
-    pub fn derive(&self, salt: &str) -> Self {
-        let digest = Sha256::digest(format!("{} {salt}", self.0));
-        let random: String = digest
-            .chunks_exact(8)
-            .zip([8, 8, 7, 7])
-            .map(|(bytes, width)| base62(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)), width))
-            .collect();
+    /// A new token of 178 random bits. Errors when the platform has no randomness to give.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        let mut random = String::with_capacity(RANDOM_DIGITS);
+        while random.len() < RANDOM_DIGITS {
+            let mut bytes = [0; 64];
+            getrandom::fill(&mut bytes)?;
+            // Six bits of each byte. Two of their 64 values stand for no digit, so all digits are equally likely.
+            let digits = bytes.iter().filter_map(|byte| digits!().as_bytes().get(usize::from(byte & 63)));
+            random.extend(digits.take(RANDOM_DIGITS - random.len()).map(|digit| char::from(*digit)));
+        }
         let checksum = checksum_of(&random);
-        Self(["self_", &random, &checksum].concat())
+        Ok(Self(["self_", &random, &checksum].concat()))
     }
 
     /// What the database knows it by.
@@ -81,6 +85,8 @@ impl fmt::Debug for TokenHash {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{HashMap, HashSet};
+
     use super::*;
 
     const VALID: &str = "self_0123456789ABCDEFGHIJabcdefghij4Us3aw";
@@ -116,13 +122,31 @@ mod tests {
     }
 
     #[test]
-    fn a_derived_token_depends_on_its_parent_and_on_the_salt() {
-        let [one, other] = ["0", "1"].map(|digit| Token(format!("self_{}", digit.repeat(36))));
-        let derived = one.derive("salt");
-        assert!(Token::parse(derived.reveal()).is_some(), "{}", derived.reveal());
-        assert_eq!(derived, one.derive("salt"));
-        assert_ne!(derived, one.derive("pepper"));
-        assert_ne!(derived, other.derive("salt"));
+    fn new_tokens_are_well_formed_and_differ() {
+        let tokens: Vec<_> = (0..1000).flat_map(|_| Token::random()).collect();
+        for token in &tokens {
+            assert!(Token::parse(token.reveal()).is_some(), "{}", token.reveal());
+        }
+        let different: HashSet<_> = tokens.iter().map(Token::reveal).collect();
+        assert_eq!(different.len(), 1000);
+    }
+
+    #[test]
+    fn every_digit_of_a_new_token_is_equally_likely() {
+        const TOKENS: u32 = 20_000;
+        let mut counts = HashMap::new();
+        for token in (0..TOKENS).flat_map(|_| Token::random()) {
+            for digit in token.reveal().bytes().skip(5).take(30) {
+                *counts.entry(digit).or_insert(0_u32) += 1;
+            }
+        }
+        assert_eq!(counts.len(), 62);
+        // Some 9677 of each, with a standard deviation of 98: this is ten of them. A byte modulo 62 would give 11718 of
+        // the first eight digits and 9375 of the others.
+        let expected = TOKENS * 30 / 62;
+        for (digit, count) in counts {
+            assert!(count.abs_diff(expected) < 980, "{count} times {}", char::from(digit));
+        }
     }
 
     #[test]

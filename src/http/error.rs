@@ -28,7 +28,7 @@ pub enum Code {
     TokenInvalid,
     /// A valid token without the scope that the endpoint needs.
     ScopeInsufficient,
-    /// 403: the account has reached its quota.
+    /// The account has as much as its quota allows.
     QuotaExceeded,
     /// The id names no object of this account.
     ResourceMissing,
@@ -40,6 +40,8 @@ pub enum Code {
     BodyTooLarge,
     /// The body is neither a form nor JSON.
     MediaTypeUnsupported,
+    /// The token has a successor that is valid.
+    TokenRotated,
     /// `If-Match` does not name the object's state.
     PreconditionFailed,
     /// The `Idempotency-Key` came with another request before.
@@ -69,6 +71,7 @@ impl Code {
             Self::ResourceMissing => ("resource_missing", 404),
             Self::PathUnknown => ("path_unknown", 404),
             Self::MethodNotAllowed => ("method_not_allowed", 405),
+            Self::TokenRotated => ("token_rotated", 409),
             Self::PreconditionFailed => ("precondition_failed", 412),
             Self::BodyTooLarge => ("body_too_large", 413),
             Self::MediaTypeUnsupported => ("media_type_unsupported", 415),

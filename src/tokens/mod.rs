@@ -1,10 +1,9 @@
 //! Tokens: what a request of each endpoint means. What a token is, `auth/token.rs` says.
-//! A token is shown in the one response that creates it. It is not stored, so it can't be shown again.
+//! A new token's secret is in the first response of the request that creates it. It is not stored: a retry shows the
+//! object without it.
 
 mod input;
 mod sql;
-
-use base16ct::lower::encode_string as hexadecimal;
 
 use crate::{
     auth::{
@@ -12,10 +11,11 @@ use crate::{
         token::Token,
     },
     http::{
+        conditions::precondition_failed,
         error::{Code, Error},
         response::{Objects, Response},
     },
-    idempotency,
+    idempotency::{self, Identity},
     input::attributes::Nothing,
     paging::{self, Paging, kept_parameters},
     query::{Query, Rows},
@@ -42,12 +42,9 @@ pub fn retrieve(mut request: Request) -> Result<Query, Error> {
 /// `POST /v1/tokens`
 pub fn create(mut request: Request) -> Result<Query, Error> {
     let (Nothing, body) = request.inputs::<_, Create>()?;
-    let expires_at = body.expires_at.value();
-    let (parent, salt) = (request.token.ok_or_else(token_invalid)?, salt()?);
-    let identity = request.identity.of(&parent.hash());
-    let token = parent.derive(&salt).hash();
-    let (insert, answer) = sql::create(&identity, &token, body.name, body.scopes, expires_at, salt);
-    Ok(idempotency::create(&identity, [insert], answer, None, move |rows| reveal(&parent, &rows)))
+    let (identity, token) = new_token(request)?;
+    let (insert, answer) = sql::create(&identity, &token.hash(), body.name, body.scopes, body.expires_at.value());
+    Ok(idempotency::create(&identity, [insert], answer, None, move |rows| created(&token, &rows)))
 }
 
 /// `POST /v1/tokens/:id/rotate`
@@ -55,42 +52,55 @@ pub fn rotate(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, body) = request.inputs::<_, Rotate>()?;
     let grace = body.grace_period.unwrap_or_default().seconds();
-    let (parent, salt) = (request.token.ok_or_else(token_invalid)?, salt()?);
-    let identity = request.identity.of(&parent.hash());
-    let (insert, answer, revoke) = sql::rotate(&identity, &id, &parent.derive(&salt).hash(), grace, salt);
-    Ok(idempotency::create(&identity, [insert], answer, Some(revoke), move |rows| reveal(&parent, &rows)))
+    let (identity, token) = new_token(request)?;
+    let (insert, answer, replace) = sql::rotate(&identity, &id, &token.hash(), grace);
+    Ok(idempotency::create(&identity, [insert], answer, Some(replace), move |rows| created(&token, &rows)))
 }
 
 /// `DELETE /v1/tokens/:id`
 pub fn revoke(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    Ok(Query::delete(sql::revoke(&id, &request.if_match), missing))
+    Ok(Query::write(sql::revoke(&id, &request.if_match), |rows| match (rows.outcome.as_deref(), rows.tag(missing)?) {
+        (Some("deleted"), _) => Ok(Response::no_content()),
+        (Some("stronger"), _) => Err(stronger()),
+        (_, tag) => Err(precondition_failed(tag)),
+    }))
 }
 
-/// The one response that shows a new token, which is derived from `parent`, the token that asked for it.
-fn reveal(parent: &Token, rows: &Rows) -> Result<Response, Error> {
-    match rows.outcome.as_deref().ok_or_else(missing)? {
-        "scopes" => Err(token_too_weak(
+/// What a request that creates a token is known by, and the token. A retry by another caller is another request.
+fn new_token(request: Request) -> Result<(Identity, Token), Error> {
+    let caller = request.token.ok_or_else(token_invalid)?;
+    let token = Token::random().map_err(|error| Error::internal(error.to_string()))?;
+    Ok((request.identity.of(&caller.hash()), token))
+}
+
+/// The response to a request that creates a token. The outcome is a word and what it is about.
+fn created(token: &Token, rows: &Rows) -> Result<Response, Error> {
+    let outcome = rows.outcome.as_deref().ok_or_else(missing)?;
+    match outcome.split_once(' ').unwrap_or((outcome, "")) {
+        ("scopes", _) => Err(token_too_weak(
             "scopes",
             "This token lacks some of these scopes. A token can create only tokens with scopes that it has. Ask for \
              fewer scopes, or use a token that has them.",
         )),
-        "stronger" => Err(token_too_weak(
-            "id",
-            "The token in the path has more scopes, or expires later, than the token that sends this request. Use a \
-             token with the same scopes and the same or a later expiry.",
-        )),
-        "expired" => Err(Error::invalid("expires_at", "a Unix time in the future, in whole seconds, or null")),
-        "expires_at" => Err(Error::for_param(
+        ("stronger", _) => Err(stronger()),
+        ("expired", _) => Err(Error::invalid("expires_at", "a Unix time in the future, in whole seconds, or null")),
+        ("expires_at", _) => Err(Error::for_param(
             Code::ParameterInvalid,
             "expires_at",
             "`expires_at` must not be later than the expiry of the token that sends this request.",
         )),
-        salt => {
-            let token = parent.derive(salt);
+        ("rotated", successor) => Err(rotated(successor)),
+        ("quota", tokens) => Err(quota_exceeded(tokens)),
+        // `created`. Before secrets were random, it was what a secret was derived from.
+        _ => {
+            let secret = match rows.replay.as_deref() {
+                Some("replayed") => "null".to_owned(),
+                _ => ["\"", token.reveal(), "\""].concat(),
+            };
             // The object comes without its closing brace: the database must not see the secret.
-            let after = [",\"token\":\"", token.reveal(), "\"}"].concat();
+            let after = [",\"token\":", &secret, "}"].concat();
             let object = Objects { before: "".into(), reversed: false, after: after.into() };
             let id = rows.first.as_deref().ok_or_else(missing)?;
             Ok(Response::objects(201, object)
@@ -101,11 +111,35 @@ fn reveal(parent: &Token, rows: &Rows) -> Result<Response, Error> {
     }
 }
 
-/// 128 random bits. A new token is derived from them and the caller's.
-fn salt() -> Result<String, Error> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| Error::internal(error.to_string()))?;
-    Ok(hexadecimal(&random))
+/// 403 for a token that may do more than the caller, or for longer.
+fn stronger() -> Error {
+    token_too_weak(
+        "id",
+        "The token in the path has more scopes, or expires later, than the token that sends this request. Use a token \
+         with the same scopes and the same or a later expiry.",
+    )
+}
+
+/// 409 for a token that has a successor.
+fn rotated(successor: &str) -> Error {
+    let message = [
+        "This token was rotated already, and its successor is valid: `",
+        successor,
+        "`. Use the successor. If its secret was lost, revoke the successor, then rotate this token again with a new \
+         Idempotency-Key.",
+    ];
+    Error::for_param(Code::TokenRotated, "id", message.concat())
+}
+
+/// 403 for an account that has as many tokens as it may have.
+fn quota_exceeded(tokens: &str) -> Error {
+    let message = [
+        "This account can have ",
+        tokens,
+        " valid tokens, and it has them. Revoke tokens that are not in use, then send the request again with a new \
+         Idempotency-Key. The operator can raise the quota.",
+    ];
+    Error::new(Code::QuotaExceeded, message.concat())
 }
 
 fn missing() -> Error {

@@ -233,13 +233,28 @@ test("tokens: create with a secret, list without it, rotate and revoke", async (
     (await all(client.tokens.list())).filter(({ id }) => id === made.id),
     [made],
   );
-  assert.deepEqual(await all(connect(token).client.conversations.list()), []);
+  const old = connect(token!).client;
+  assert.deepEqual(await all(old.conversations.list()), []);
 
   const successor = await client.tokens.rotate(made.id, { grace_period: 0 });
-  assert.equal((await apiError(connect(token).client.conversations.list().page())).code, "token_invalid");
-  assert.deepEqual(await all(connect(successor.token).client.conversations.list()), []);
+  assert.equal((await apiError(old.conversations.list().page())).code, "token_invalid");
+  const current = connect(successor.token!).client;
+  assert.deepEqual(await all(current.conversations.list()), []);
   await client.tokens.delete(successor.id);
-  assert.equal((await apiError(connect(successor.token).client.conversations.list().page())).code, "token_invalid");
+  assert.equal((await apiError(current.conversations.list().page())).code, "token_invalid");
+});
+
+test("a token whose response was lost has no secret, and can be replaced", async () => {
+  const alice = await account();
+  const made = await connect(alice.token, [LOST]).client.tokens.create({ name: "CI", scopes: "messages:read" });
+  assert.equal(made.token, null);
+  const lost = await connect(alice.token, [LOST]).client.tokens.rotate(made.id);
+  assert.equal(lost.token, null);
+  const { client } = connect(alice.token);
+  assert.equal((await apiError(client.tokens.rotate(made.id))).code, "token_rotated");
+  await client.tokens.delete(lost.id);
+  const { token } = await client.tokens.rotate(made.id);
+  assert.deepEqual(await all(connect(token!).client.messages.list()), []);
 });
 
 test("an id is one segment of the path, with any characters", async () => {

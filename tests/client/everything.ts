@@ -62,7 +62,7 @@ export async function everything(options: Options): Promise<Record<string, unkno
   const gone = await failure(client.conversations.get(created.id));
 
   const { id: tokenId, token } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
-  const reader = new Conversations({ ...options, token });
+  const reader = new Conversations({ ...options, token: token! });
   const opened = (await reader.conversations.list().page()).data.length === 0;
   await client.tokens.delete(tokenId);
   const revoked = await failure(reader.conversations.list().page());

@@ -37,7 +37,7 @@ export async function types(client: Conversations, error: ConversationsError): P
 
   // @ts-expect-error: only a new token has its secret
   const listed: TokenWithSecret = await client.tokens.get(conversation.id);
-  const made: string = (await client.tokens.create({ name: "t", scopes: "messages:read" })).token;
+  const made: string | null = (await client.tokens.create({ name: "t", scopes: "messages:read" })).token;
   void [listed, made];
   // @ts-expect-error: tokens are rotated, not updated
   client.tokens.update;

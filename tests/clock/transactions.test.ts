@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { grant } from "../support/accounts.ts";
 import { type Row, sql } from "../support/database.ts";
-import { assertError } from "../support/expectations.ts";
+import { assertError, replayed } from "../support/expectations.ts";
 import { api, type Headers, keyed } from "../support/http.ts";
 import { operation } from "../support/operations.ts";
 import { canBeKeyed, REQUESTS, type Request, reads, send, type World, world } from "../support/requests.ts";
@@ -65,7 +65,7 @@ const comparable = (everything: Record<string, Row[]>): Record<string, string[]>
       rows
         .map((row) =>
           JSON.stringify({ ...row, account_id: 0 })
-            .replaceAll(/\b[0-9a-f]{32}(?:[0-9a-f]{32})?\b/g, "HASH")
+            .replaceAll(/\b[0-9a-f]{64}\b/g, "HASH")
             .replaceAll(/\b[0-9A-Za-z]{16}(?:-\d+)?\b/g, "ID")
             .replaceAll(/\b[0-9A-Za-z]{23}\b/g, "RECENCY")
             .replaceAll(/\b\d{10,13}\b/g, "TIME"),
@@ -120,7 +120,7 @@ describe("a retry after the token expired in the middle of a request", { concurr
         const again = await send(here, request, key, api(token));
         assert.equal(again.status, request.operation.success, again.text);
         if (first.status === 401) assert.equal(again.headers["idempotent-replayed"], undefined);
-        else assert.deepEqual([again.headers["idempotent-replayed"], again.text], ["true", first.text]);
+        else assert.deepEqual([again.headers["idempotent-replayed"], again.text], ["true", replayed(first.text)]);
       }
     });
   }

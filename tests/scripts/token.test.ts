@@ -89,6 +89,54 @@ test("a token can expire", async () => {
   assert.deepEqual([past.expires_at, past.state], [1, "expired"]);
 });
 
+test("the table says until when a token in its grace period is valid, and revoke ends it at once", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const line = async () => (await token("list", "--account", "Rotated", ...here)).stdout.split("\n")[1];
+  await token("create", "--account", "Rotated", ...here);
+  const [{ id }] = await list("--account", "Rotated");
+  const until = (seconds: number) => new Date(1000 * seconds).toISOString().replace(".000Z", "Z");
+  // As a rotation through the API leaves the token.
+  await rows(`UPDATE tokens SET revoked_at = ${now + 86_400} WHERE id = '${id}'`);
+  assert.ok((await line()).endsWith(`  valid until ${until(now + 86_400)}`));
+  assert.equal((await list("--account", "Rotated"))[0].state, "active");
+  await rows(`UPDATE tokens SET expires_at = ${now + 3600} WHERE id = '${id}'`);
+  assert.ok((await line()).endsWith(`  valid until ${until(now + 3600)}`), "it expires before");
+
+  assert.equal((await token("revoke", id, ...here)).code, 0);
+  const [row] = await rows(`SELECT is_revoked, valid_until, revoked_at FROM tokens WHERE id = '${id}'`);
+  assert.deepEqual([row.is_revoked, row.valid_until], [1, 0]);
+  assert.ok(Number(row.revoked_at) >= now && Number(row.revoked_at) <= now + 60);
+  assert.ok((await line()).endsWith("  revoked"));
+});
+
+test("a state is revoked or expired only when the token opens nothing any more", async () => {
+  await token("create", "--account", "States", ...here);
+  const stateAfter = async (expires_at: number | null, revoked_at: number | null, is_revoked = 0) => {
+    await rows(
+      `UPDATE tokens SET expires_at = ${expires_at}, revoked_at = ${revoked_at}, is_revoked = ${is_revoked}
+       WHERE account_id = (SELECT id FROM accounts WHERE name = 'States')`,
+    );
+    return (await list("--account", "States"))[0].state;
+  };
+  const future = Math.floor(Date.now() / 1000) + 86_400;
+  assert.equal(await stateAfter(null, null), "active");
+  assert.equal(await stateAfter(future, future), "active");
+  assert.equal(await stateAfter(5, future), "expired");
+  assert.equal(await stateAfter(future, 5), "revoked");
+  assert.equal(await stateAfter(null, future, 1), "revoked");
+});
+
+test("the operator can create more tokens than the quota allows, and a new one is as full as the others", async () => {
+  await token("create", "--account", "Full", ...here);
+  const ofAccount = "account_id = (SELECT id FROM accounts WHERE name = 'Full')";
+  await rows("UPDATE accounts SET max_tokens = 0 WHERE name = 'Full'");
+  for (const is_full of [1, 0]) {
+    await rows(`UPDATE tokens SET is_full = ${is_full} WHERE ${ofAccount}`);
+    assert.equal((await token("create", "--account", "Full", ...here)).code, 0);
+    assert.deepEqual(await rows(`SELECT DISTINCT is_full FROM tokens WHERE ${ofAccount}`), [{ is_full }]);
+  }
+});
+
 test("revoke takes the token's id, and the table shows the state but no secret", async () => {
   const text = (await token("create", "--account", "Revoked", ...here)).stdout.trim();
   const [{ id }] = await list("--account", "Revoked");

@@ -102,6 +102,7 @@ export function audit(
       assert.ok(json.param === null || (typeof json.param === "string" && [...json.param].length <= 64), what);
       assert.equal(json.documentation_url, `${origin}/#${json.code}`, what);
       assert.equal(json.request_id, requestId, what);
+      if (json.code === "scope_insufficient") assert.ok(headers["www-authenticate"], what);
     }
   } else if (!bodiless) {
     assert.ok(status < 400, `an error without the error object: ${what}`);

@@ -51,6 +51,9 @@ export interface Request {
   again: number;
 }
 
+/** A token is rotated once, as long as its successor is valid. */
+const AGAIN: Record<string, number> = { rotateToken: 409 };
+
 type Variant = { name?: string; query?: string; body?: Attributes; again?: number };
 
 function request(operation: Operation, { name, query, again, ...rest }: Variant = {}): Request {
@@ -59,7 +62,7 @@ function request(operation: Operation, { name, query, again, ...rest }: Variant 
     operation,
     target: examplePath(operation) + (query === undefined ? "" : `?${query}`),
     body: "body" in rest ? rest.body : operation.body?.example,
-    again: again ?? (operation.method === "DELETE" ? 404 : operation.success),
+    again: again ?? AGAIN[operation.id] ?? (operation.method === "DELETE" ? 404 : operation.success),
   };
 }
 

@@ -1,13 +1,13 @@
 // POST /v1/tokens. What is refused for its form: tests/bad_input.test.ts; sent again: tests/idempotency.test.ts.
 
 import assert from "node:assert/strict";
-import test from "node:test";
-import { account, grant } from "../support/accounts.ts";
+import test, { describe } from "node:test";
+import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
 import { assertError, assertNewToken, assertToken } from "../support/expectations.ts";
-import { api } from "../support/http.ts";
-import { COLLECTION, item, MESSAGES, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
-import { ALL, hashOf, MESSAGES_READ, READ, TOKENS, WRITE } from "../support/tokens.ts";
+import { api, type Headers, keyed } from "../support/http.ts";
+import { COLLECTION, item, MESSAGES, rotation, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
+import { ALL, hashOf, MESSAGES_READ, READ, randomId, TOKENS, WRITE } from "../support/tokens.ts";
 
 const NAMES = ["conversations:read", "conversations:write", "messages:read", "messages:write", "tokens:write"];
 const END = 253402300799;
@@ -232,6 +232,113 @@ test("a new token belongs to the account of its maker", async () => {
   const { json } = await bob.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read");
   assertError(await api(json.token).get(item(id)), 404, "resource_missing");
   assert.deepEqual((await api(json.token).get(COLLECTION)).json.data, []);
+});
+
+describe("the quota of valid tokens", () => {
+  const TOKEN = "name=x&scopes=messages:read";
+  const limited = async (max_tokens: number) => {
+    const alice = await account();
+    await sql("UPDATE accounts SET max_tokens = ? WHERE id = ?", max_tokens, alice.id);
+    return alice;
+  };
+  const create = (alice: Account, headers: Headers = {}) => alice.post(TOKEN_COLLECTION, TOKEN, headers);
+
+  test("is 100, and the 101st is a 403 that says what to do and writes nothing", async () => {
+    const alice = await account();
+    for (let i = 0; i < 99; i += 1) await grant(alice.id, { scopes: MESSAGES_READ });
+    const before = await alice.everything();
+    const answer = await create(alice);
+    assertError(answer, 403, "quota_exceeded");
+    assert.match(answer.json.message, /\b100 valid tokens\b.*Revoke.*operator/);
+    assert.equal(answer.headers["www-authenticate"], undefined);
+    assert.deepEqual(await alice.everything(), before);
+  });
+
+  test("holds under simultaneous creations, with keys and without", async () => {
+    for (const headers of [() => ({}), () => keyed(randomId())]) {
+      const alice = await limited(5);
+      const answers = await Promise.all(Array.from({ length: 20 }, () => create(alice, headers())));
+      assert.equal(answers.filter(({ status }) => status === 201).length, 4);
+      for (const answer of answers.filter(({ status }) => status !== 201)) {
+        assertError(answer, 403, "quota_exceeded");
+        assert.match(answer.json.message, /\b5 valid tokens\b/);
+      }
+      assert.equal((await alice.everything()).tokens?.length, 5);
+    }
+  });
+
+  test("counts valid tokens only: after one has expired or was revoked, there is room for another", async () => {
+    const alice = await limited(2);
+    for (const end of [
+      (id: string) => alice.delete(tokenItem(id)),
+      (id: string) => sql("UPDATE tokens SET expires_at = unixepoch() WHERE id = ?", id),
+    ]) {
+      const { status, json } = await create(alice);
+      assert.equal(status, 201);
+      assertError(await create(alice), 403, "quota_exceeded");
+      await end(json.id);
+    }
+    assert.equal((await create(alice)).status, 201);
+  });
+
+  test("counts a rotated token and its successor until the grace period ends", async () => {
+    const alice = await limited(3);
+    const { id } = (await create(alice)).json;
+    const successor = await alice.post(rotation(id), "grace_period=60");
+    assert.equal(successor.status, 201);
+    for (const answer of [await create(alice), await alice.post(rotation(successor.json.id), "grace_period=0")])
+      assertError(answer, 403, "quota_exceeded");
+    assert.equal((await alice.get(tokenItem(successor.json.id))).json.revoked_at, null);
+    assert.equal((await alice.delete(tokenItem(id))).status, 204);
+    assert.equal((await alice.post(rotation(successor.json.id), "grace_period=0")).status, 201);
+    assert.equal((await create(alice)).status, 201);
+  });
+
+  test("does not limit what exists, and other accounts have their own", async () => {
+    const [alice, bob] = [await limited(0), await account()];
+    assertError(await create(alice), 403, "quota_exceeded");
+    assert.equal((await create(bob)).status, 201);
+    assert.equal((await alice.get(TOKEN_COLLECTION)).status, 200);
+    await sql("UPDATE accounts SET max_tokens = 2 WHERE id = ?", alice.id);
+    assert.equal((await create(alice)).status, 201);
+  });
+
+  test("a request that was refused for more than the quota learns about its own mistake first", async () => {
+    const alice = await limited(0);
+    const weak = api(await grant(alice.id, { scopes: TOKENS }));
+    assertError(await weak.post(TOKEN_COLLECTION, TOKEN), 403, "scope_insufficient", "scopes");
+    assertError(await alice.post(TOKEN_COLLECTION, `${TOKEN}&expires_at=1`), 400, "parameter_invalid", "expires_at");
+  });
+
+  test("costs no more with a thousand tokens that are no longer valid", async () => {
+    const costs = async (alice: Account) => {
+      const created = await create(alice);
+      const rotated = await alice.post(rotation(created.json.id));
+      return [created, rotated, await create(await limited(1))].map(({ cost }) => cost);
+    };
+    const [few, many] = [await account(), await account()];
+    // The end of a range is the next account's first row.
+    await account();
+    await sql(
+      `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, is_revoked)
+       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+       SELECT printf('%064x', 1000000 + i), printf('0000000000%06d', i), ?, 'old', 1, 0,
+              iif(i % 3 = 0, 5, NULL), iif(i % 3 = 1, 5, NULL), i % 3 = 2 FROM n`,
+      many.id,
+    );
+    assert.deepEqual(await costs(many), await costs(few));
+  });
+});
+
+test("a new token knows whether its account is beyond its quota of objects, as its maker does", async () => {
+  const alice = await account();
+  for (const is_full of [1, 0]) {
+    await sql("UPDATE tokens SET is_full = ? WHERE account_id = ?", is_full, alice.id);
+    const created = await alice.post(TOKEN_COLLECTION, "name=x&scopes=messages:read");
+    const rotated = await alice.post(rotation(created.json.id));
+    for (const { json } of [created, rotated])
+      assert.deepEqual(await sql("SELECT is_full FROM tokens WHERE id = ?", json.id), [{ is_full }]);
+  }
 });
 
 test("tokens made by the operator are listed like those made by the API", async () => {

@@ -7,7 +7,7 @@ import { sql } from "../support/database.ts";
 import { assertError, assertNewToken, assertToken } from "../support/expectations.ts";
 import { api, keyed } from "../support/http.ts";
 import { COLLECTION, NO_ID, rotation, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
-import { hashOf } from "../support/tokens.ts";
+import { hashOf, randomId } from "../support/tokens.ts";
 
 const idOf = async (token: string): Promise<string> =>
   String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.id);
@@ -61,14 +61,68 @@ test("a token can rotate itself, also with a grace period of 0", async () => {
   }
 });
 
-test("a token in its grace period can be rotated again, which does not extend the period", async () => {
+test("a second rotation is a 409 that names the successor, and changes nothing", async () => {
   const alice = await account();
   const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
-  const { json } = await alice.post(rotation(old.id), "grace_period=60");
-  assert.equal((await alice.post(rotation(old.id), "grace_period=86400")).status, 201);
-  assertToken((await alice.get(tokenItem(old.id))).json, { revoked_at: json.created_at + 60 });
-  assert.equal((await alice.post(rotation(old.id), "grace_period=0")).status, 201);
-  assert.equal(await works(old.token), false);
+  const { json } = await alice.post(rotation(old.id), "grace_period=60", keyed("a"));
+  const before = await alice.everything();
+  for (const grace of ["grace_period=0", "grace_period=86400", ""]) {
+    const answer = await alice.post(rotation(old.id), grace);
+    assertError(answer, 409, "token_rotated", "id");
+    assert.ok(answer.json.message.includes(`\`${json.id}\``), answer.text);
+    assert.match(answer.json.message, /revoke the successor/);
+  }
+  assert.deepEqual(await alice.everything(), before);
+  for (let i = 0; i < 2; i += 1)
+    assertError(await alice.post(rotation(old.id), "grace_period=0", keyed("b")), 409, "token_rotated", "id");
+  assert.deepEqual((await alice.everything()).tokens, before.tokens);
+});
+
+test("when the successor is not valid, a rotation makes another, and does not extend the grace period", async () => {
+  const alice = await account();
+  for (const end of [
+    (id: string) => alice.delete(tokenItem(id)),
+    (id: string) => sql("UPDATE tokens SET expires_at = 1 WHERE id = ?", id),
+    (id: string) => sql("DELETE FROM tokens WHERE id = ?", id),
+  ]) {
+    const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
+    const first = (await alice.post(rotation(old.id), "grace_period=60")).json;
+    await end(first.id);
+    const { status, json } = await alice.post(rotation(old.id), "grace_period=86400");
+    assert.equal(status, 201);
+    assertToken((await alice.get(tokenItem(old.id))).json, { revoked_at: first.created_at + 60 });
+    assert.equal(await works(json.token), true);
+    const again = await alice.post(rotation(old.id));
+    assertError(again, 409, "token_rotated", "id");
+    assert.ok(again.json.message.includes(`\`${json.id}\``), again.text);
+  }
+});
+
+test("a successor can be rotated, and so can a token that has the old one's name", async () => {
+  const alice = await account();
+  const old = (await alice.post(TOKEN_COLLECTION, READER)).json;
+  const successor = (await alice.post(rotation(old.id))).json;
+  assert.equal((await alice.post(rotation(successor.id))).status, 201);
+  assert.equal((await alice.post(rotation((await alice.post(TOKEN_COLLECTION, READER)).json.id))).status, 201);
+});
+
+test("a token in its grace period cannot rotate itself into a token that outlives the period", async () => {
+  const alice = await account();
+  const old = (await alice.post(TOKEN_COLLECTION, "name=leaked&scopes=conversations:read+tokens:write")).json;
+  const successor = (await alice.post(rotation(old.id), "grace_period=60")).json;
+  assertError(await api(old.token).post(rotation(successor.id)), 403, "scope_insufficient", "id");
+  assert.equal((await alice.delete(tokenItem(successor.id))).status, 204);
+  const { revoked_at } = (await alice.get(tokenItem(old.id))).json;
+  const { status, json } = await api(old.token).post(rotation(old.id));
+  assert.deepEqual([status, json.expires_at], [201, revoked_at]);
+});
+
+test("a successor never expires later than the token of the request", async () => {
+  const alice = await account();
+  const end = Math.floor(Date.now() / 1000) + 3600;
+  const caller = api(await grant(alice.id, { expires_at: end }));
+  const ending = await grant(alice.id, { revoked_at: end - 60 });
+  assert.equal((await caller.post(rotation(await idOf(ending)))).json.expires_at, end);
 });
 
 test("a token that is not valid or does not exist is a 404, and no token is made", async () => {
@@ -100,14 +154,22 @@ test("rotating a token that may do more, or expires later, is a 403", async () =
   );
 });
 
-test("50 simultaneous rotations make 50 tokens, and with one key one token", async () => {
-  const alice = await account();
-  const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
-  const rotate = (headers = {}) =>
-    Promise.all(Array.from({ length: 50 }, () => alice.post(rotation(id), "grace_period=60", headers)));
-  assert.equal(new Set((await rotate()).map(({ json }) => json.token)).size, 50);
-  assert.equal(new Set((await rotate(keyed("a"))).map(({ json }) => json.token)).size, 1);
-  assert.equal((await alice.everything()).tokens?.length, 1 + 1 + 50 + 1);
+test("twenty simultaneous rotations make one successor, with keys and without", async () => {
+  for (const headers of [() => ({}), () => keyed(randomId())]) {
+    const alice = await account();
+    const { id } = (await alice.post(TOKEN_COLLECTION, READER)).json;
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => alice.post(rotation(id), "grace_period=60", headers())),
+    );
+    const [made, refused] = [201, 409].map((wanted) => answers.filter(({ status }) => status === wanted));
+    assert.deepEqual([made!.length, refused!.length], [1, 19]);
+    for (const answer of refused!) {
+      assertError(answer, 409, "token_rotated", "id");
+      assert.ok(answer.json.message.includes(`\`${made![0]!.json.id}\``), answer.text);
+    }
+    assert.equal((await alice.everything()).tokens?.length, 3);
+    assert.equal(await works(made![0]!.json.token), true);
+  }
 });
 
 test("rotating needs tokens:write", async () => {

@@ -127,14 +127,18 @@ export class MessagesResource extends Resource<Message, MessageFilters> {
 
 /** The tokens of the account. The client's token needs the scope `tokens:write`. */
 export class TokensResource extends Resource<Token, TokenFilters> {
-  /** Creates a token. Its secret, `token`, is returned only in this response. */
+  /**
+   * Creates a token. Its secret, `token`, is returned only in this response. It is null if that response was lost, and
+   * a retry has got the token without it: then delete the token and create another one.
+   */
   create(attributes: NewToken, options: CreateOptions = {}): Promise<TokenWithSecret> {
     return this.post(attributes, options);
   }
 
   /**
-   * Creates a successor. Its secret, `token`, is returned only in this response. The old token stays valid for the
-   * grace period.
+   * Creates a successor. Its secret, `token`, is returned only in this response. It is null if that response was lost,
+   * and a retry has got the token without it: then delete the successor with another token, and rotate again. The old
+   * token stays valid for the grace period. Throws `token_rotated` if it has a successor that is valid.
    */
   rotate(id: string, rotation: Rotation = {}, options: CreateOptions = {}): Promise<TokenWithSecret> {
     return this.post(rotation, options, id, "rotate");

@@ -137,7 +137,7 @@ export interface paths {
         put?: never;
         /**
          * Create a token
-         * @description Creates a token. Its secret is returned only in this response. The new token can have no scope that the token of this request lacks, and it cannot expire later. Without `expires_at` it expires at the same time.
+         * @description Creates a token. Its secret is returned only in this response. The new token can have no scope that the token of this request lacks, and it cannot expire later. Without `expires_at` it expires at the same time. The response is a 403 if the account has as many valid tokens as its quota allows.
          */
         post: operations["createToken"];
         delete?: never;
@@ -165,7 +165,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a token
-         * @description Revokes the token, from the next request on. A token that is expired or already revoked is a 404.
+         * @description Revokes the token, from the next request on, also in its grace period. A token that is expired or already revoked is a 404. The response is a 403 if the token has a scope that the token of this request lacks, or if it expires later. A token can revoke itself.
          */
         delete: operations["revokeToken"];
         options?: never;
@@ -187,7 +187,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a token
-         * @description Creates a successor with the same name, scopes and expiry time. Its secret is returned only in this response. The old token stays valid for the grace period and is then revoked. A token can rotate itself. With `grace_period=0` you then have no valid token if the response is lost. The response is a 403 if the old token has a scope that the token of this request lacks, or if it expires later.
+         * @description Creates a successor with the same name, scopes and expiry time. The successor never expires later than the token of this request. Its secret is returned only in this response. The old token stays valid for the grace period and is then revoked. A token can rotate itself. If the response is lost, so is the secret: use another token to revoke the successor, then rotate again. The response is a 409 if the old token has a successor that is valid. It is a 403 if the old token has a scope that the token of this request lacks, if it expires later, or if the account has as many valid tokens as its quota allows.
          */
         post: operations["rotateToken"];
         delete?: never;
@@ -610,10 +610,10 @@ export interface components {
             /** @description The time when the token was revoked, or when a rotation will revoke it. Null otherwise. */
             revoked_at: components["schemas"]["Timestamp"] | null;
             /**
-             * @description The secret. It is returned only in this response.
+             * @description The secret. It is returned only in this response. Null in a replayed response.
              * @example self_0123456789ABCDEFGHIJabcdefghij4Us3aw
              */
-            token: string;
+            token: string | null;
         };
         /**
          * @example {
@@ -721,7 +721,7 @@ export interface components {
              * @example parameter_invalid
              * @enum {string}
              */
-            code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "resource_missing" | "path_unknown" | "method_not_allowed" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable";
+            code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "quota_exceeded" | "resource_missing" | "path_unknown" | "method_not_allowed" | "token_rotated" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable";
             /**
              * @description What is wrong and what is valid, for people.
              * @example `limit` must be a whole number from 1 to 100.
@@ -902,7 +902,7 @@ export interface components {
                 "application/json": components["schemas"]["TokenList"];
             };
         };
-        /** @description The new token, with its secret. */
+        /** @description The new token, with its secret. In a replayed response the secret is null. */
         TokenCreated: {
             headers: {
                 Location: components["headers"]["Location"];
@@ -1062,7 +1062,7 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The token may not do this. */
+        /** @description The token may not do this, or the account has as much as its quota allows. */
         Forbidden: {
             headers: {
                 "WWW-Authenticate": components["headers"]["Insufficient-Scope"];
@@ -1080,6 +1080,21 @@ export interface components {
         };
         /** @description The token's account has no object with this id. */
         Missing: {
+            headers: {
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The token was rotated before, and its successor is valid. */
+        Rotated: {
             headers: {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1238,7 +1253,7 @@ export interface components {
         "RateLimit-Policy": string;
         /** @description The required kind of token, and `invalid_token` if the sent token is not valid (RFC 6750). */
         "WWW-Authenticate": string;
-        /** @description The required scope, if a scope is missing (RFC 6750). */
+        /** @description The required scope, if a scope is missing (RFC 6750). The header is in every response with the code `scope_insufficient`. */
         "Insufficient-Scope": string;
     };
     pathItems: never;
@@ -1756,6 +1771,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Missing"];
+            409: components["responses"]["Rotated"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["KeyReused"];

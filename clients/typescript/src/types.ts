@@ -30,7 +30,7 @@ export type MessageChanges = Schemas["MessageChanges"];
 
 /** A token of the account, without its secret. */
 export type Token = Schemas["Token"];
-/** A new token, with its secret as `token`. */
+/** A new token, with its secret as `token`. The secret is null if the response was replayed. */
 export type TokenWithSecret = Schemas["TokenWithSecret"];
 /** The cursor and the page size of a list of tokens. */
 export type TokenFilters = Query<"listTokens">;
