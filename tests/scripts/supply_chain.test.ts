@@ -118,7 +118,11 @@ describe("scripts/install.mjs", () => {
   }
 
   /** Makes the archive of a package, and returns how package.json names it. */
-  function pack(folder: string, about: Record<string, unknown> & { name: string }, files: Record<string, string> = {}): string {
+  function pack(
+    folder: string,
+    about: Record<string, unknown> & { name: string },
+    files: Record<string, string> = {},
+  ): string {
     const source = join(folder, about.name, "package");
     mkdirSync(source, { recursive: true });
     for (const [file, content] of Object.entries({ ...files, "package.json": JSON.stringify(about) }))
