@@ -9,6 +9,7 @@ import { api, FORM, JSON_TYPE, keyed, raw, send, textOf } from "./support/http.t
 import { KINDS } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
 import { REQUESTS, send as sendRequest, world } from "./support/requests.ts";
+import { config } from "./support/server.ts";
 import { newToken } from "./support/tokens.ts";
 
 const FIELDS = ["request_id", "method", "route", "status", "account", "d1_calls", "d1_ms", "rows_read", "rows_written"];
@@ -172,4 +173,8 @@ test("an unknown method is cut to 16 characters", async () => {
   const answer = await raw(textOf("X".repeat(200), "/v1/nothing")).catch(() => undefined);
   // The platform may refuse such a method by itself.
   if (answer !== undefined) assert.equal(answer.log.method, "X".repeat(16));
+});
+
+test("Cloudflare adds no lines of its own, which would have the URL", () => {
+  assert.deepEqual(config.observability, { enabled: true, logs: { invocation_logs: false } });
 });
