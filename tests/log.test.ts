@@ -176,5 +176,5 @@ test("an unknown method is cut to 16 characters", async () => {
 });
 
 test("Cloudflare adds no lines of its own, which would have the URL", () => {
-  assert.deepEqual(config.observability, { enabled: true, logs: { invocation_logs: false } });
+  assert.equal(config.observability?.logs?.invocation_logs, false);
 });
