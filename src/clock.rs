@@ -75,8 +75,8 @@ macro_rules! moment {
         concat!(
             $crate::clock::base62!(),
             ",
-moment (account_id, digits, ms) AS (
-  SELECT account_id, digits, ",
+moment (account_id, is_full, digits, ms) AS (
+  SELECT account_id, is_full, digits, ",
             $crate::clock::next_ms!($table and $deleted of "caller.account_id"),
             "
   FROM caller JOIN base62

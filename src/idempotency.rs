@@ -16,6 +16,7 @@ use crate::{
     },
     id::Id,
     query::{Parameter, Query, Rows, Statement, answer, as_caller},
+    removal::visible,
 };
 
 /// Tells a retry of a request from another request: 1 to 255 printable ASCII characters.
@@ -105,46 +106,52 @@ macro_rules! unless_replayed {
 }
 pub(crate) use unless_replayed;
 
-/// Removes the request's key (`?3`) if it has expired, and two other expired keys, of whatever account. Each request
-/// with a key adds one: so the table holds the keys of a day, and never more of older ones than there were at once. It
-/// runs first: to the statements after it a key that exists is one that counts.
+/// Removes the request's key (`?3`) if it has expired; the sweep removes the others. It runs first: to the statements
+/// after it a key that exists is one that counts.
 const REMOVE_EXPIRED: &str = as_caller!(
     "
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)
-WHERE (account_id, key) IN (
-    SELECT account_id, key FROM (
-      SELECT account_id, ?3 AS key FROM caller
-      UNION ALL
-      SELECT * FROM (
-        SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
-        WHERE expires_at <= unixepoch()
-        ORDER BY expires_at LIMIT 2
-      )
-    )
-  )
-  AND expires_at <= unixepoch()
-  AND EXISTS (SELECT 1 FROM caller WHERE caller.account_id > 0)"
+WHERE account_id = (SELECT account_id FROM caller) AND key = ?3 AND expires_at <= unixepoch()"
 );
 
-/// Stores the key for a day with what the answering statement finds, which is put in front, unless it is stored.
+/// Stores the key for a day with what the answering statement finds, which is put in front, unless it is stored. An
+/// object of more than 2048 bytes, which only a message has, is not stored a second time. What the quota refused can
+/// be sent again, so its key is not stored.
 const REMEMBER: &str = "
 INSERT INTO idempotency_keys
   (account_id, key, fingerprint, request_id, outcome, position, tag, object, expires_at)
-SELECT account, ?3, ?4, ?5, outcome, position, tag, object, unixepoch() + 86400
+SELECT
+  account, ?3, ?4, ?5, outcome, position, tag, iif(octet_length(object) <= 2048, object, NULL), unixepoch() + 86400
 FROM answer
-WHERE account > 0
+WHERE account > 0 AND outcome IS NOT 'full'
 ON CONFLICT (account_id, key) DO NOTHING -- PRIMARY KEY (account_id, key)";
 
-/// What is stored under the key, and whether this very request stored it.
+/// What is stored under the key, and whether this very request stored it. A message that was not stored a second time
+/// is shown as it is now or, when it is gone, by its id alone.
 const RECALL: &str = answer!(
     after "(
     SELECT request_id FROM idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
     WHERE keys.account_id = tokens.account_id AND keys.key = +?3
   ) = +?5",
-    "CASE WHEN fingerprint <> ?4 THEN 'reused' WHEN request_id = +?5 THEN 'first' ELSE 'replayed' END AS replay,
-  outcome, position, tag, object",
-    "LEFT JOIN idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
-  ON keys.account_id = caller.account_id AND keys.key = +?3"
+    "caller.scopes,
+  CASE
+    WHEN keys.key IS NULL OR keys.request_id = +?5 THEN 'first'
+    WHEN keys.fingerprint <> ?4 THEN 'reused'
+    ELSE 'replayed'
+  END AS replay,
+  iif(keys.key IS NULL, 'full', keys.outcome) AS outcome,
+  keys.position,
+  coalesce(large.tag, keys.tag) AS tag,
+  CASE
+    WHEN keys.position IS NOT NULL THEN coalesce(keys.object, large.object, json_object('id', keys.position))
+  END AS object",
+    concat!(
+        "LEFT JOIN idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
+  ON keys.account_id = caller.account_id AND keys.key = +?3
+LEFT JOIN messages AS large INDEXED BY messages_by_id
+  ON keys.object IS NULL AND large.account_id = keys.account_id AND large.id = keys.position AND ",
+        visible!("large")
+    )
 );
 
 /// A creation: `writes`, which do nothing when the key is stored already, then `answer`. With a key, the response is

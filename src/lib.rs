@@ -15,6 +15,7 @@ pub mod messages;
 pub mod paging;
 mod platform;
 pub mod query;
+mod removal;
 pub mod request;
 pub mod routes;
 pub mod tokens;
@@ -59,11 +60,11 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     request.limit_token(&caller).await?;
     let body = request.body(endpoint.max_body).await;
     // Only a caller with a valid token learns what is wrong with its request: so even a refusal asks D1.
-    let query = body
+    let mut query = body
         .and_then(|body| Request::parse(&request.head, &endpoint.id, &caller, &body, &request.id))
         .and_then(endpoint.handler)
         .unwrap_or_else(Query::refusal);
-    let rows = request.run(&caller, &query).await?;
+    let rows = request.run(&caller, &mut query).await?;
     (query.render)(rows.authorize(&caller)?)
 }
 

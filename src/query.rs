@@ -7,8 +7,11 @@
 //! The first statement that finds rows answers. Its columns are those of [`Rows`]:
 //! - `account`: the account's id, negative when the token lacks the scope. No row at all, or NULL: the token is not
 //!   valid.
+//! - `token`: the token's id, for the log.
+//! - `scopes`: the bits of the token's scopes, where the object may be one that the caller may not read.
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
 //! - `position`, `object`: of each row. The object's place in its list, and its JSON, which stays outside the wasm.
+//! - `resume`: of the last row. Where the search for more rows goes on, in a call of its own.
 //!
 //! In a statement with an ORDER BY or a JOIN a parameter after `=`, `IS` or `LIMIT` is written `+?n`. SQLite plans by
 //! the values of plain ones, so it would plan anew for every value, which takes longer than running the statement.
@@ -18,10 +21,13 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::{
-    auth::caller::{Caller, scope_insufficient, token_invalid},
+    auth::{
+        caller::{Caller, scope_insufficient, token_invalid},
+        scopes::{Scope, Scopes},
+    },
     http::{
         conditions::{Condition, precondition_failed},
-        error::Error,
+        error::{Code, Error},
         response::Response,
     },
 };
@@ -42,7 +48,8 @@ macro_rules! as_caller {
         concat!(
             "\
 WITH RECURSIVE caller AS (
-  SELECT iif(scopes & ?2, account_id, -account_id) AS account_id, scopes, valid_until, is_full
+  SELECT iif(scopes & ?2, account_id, -account_id) AS account_id,
+    id AS token, scopes, valid_until, is_full
   FROM tokens -- PRIMARY KEY (hash)
   WHERE hash = +?1 AND ",
             $valid,
@@ -62,7 +69,7 @@ macro_rules! answer {
     (row $columns:expr, $found:expr) => {
         concat!(
             "
-SELECT caller.account_id AS account, ",
+SELECT caller.account_id AS account, caller.token, ",
             $columns,
             "
 FROM caller
@@ -75,6 +82,18 @@ FROM caller
     };
 }
 pub(crate) use answer;
+
+/// The answer of a statement that deletes.
+macro_rules! deleted {
+    () => {
+        "
+RETURNING
+  account_id AS account,
+  (SELECT tokens.id FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
+  'deleted' AS outcome, tag"
+    };
+}
+pub(crate) use deleted;
 
 /// A parameter of a statement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -139,6 +158,8 @@ impl Statement {
 pub struct Rows {
     /// The account's id, negative when the token lacks the scope. None: the token is not valid.
     pub account: Option<i64>,
+    /// What the token may do.
+    pub scopes: Scopes,
     /// What became of the request.
     pub outcome: Option<String>,
     /// What became of its `Idempotency-Key`.
@@ -151,6 +172,8 @@ pub struct Rows {
     pub last: Option<String>,
     /// Whether there are more objects than the response shows.
     pub has_more: bool,
+    /// Where the search for more objects goes on.
+    pub resume: Option<String>,
 }
 
 impl Rows {
@@ -168,7 +191,40 @@ impl Rows {
     pub fn tag(&self, missing: fn() -> Error) -> Result<&str, Error> {
         self.tag.as_deref().ok_or_else(missing)
     }
+
+    /// The object that was created, or found in its place, in the collection `path`. Without the scope `read` it is its
+    /// id alone (contract, "Bounds and scopes").
+    pub fn created(&self, status: u16, path: &str, read: Scope, missing: fn() -> Error) -> Result<Response, Error> {
+        if self.outcome.as_deref() == Some(FULL) {
+            return Err(quota_exceeded());
+        }
+        let id = self.first.as_deref().ok_or_else(missing)?;
+        let response = match self.scopes.contain(read) {
+            true => Response::object(status),
+            false => Response::json(status, ["{\"id\":\"", id, "\"}"].concat()),
+        };
+        Ok(response.with_tag(self.tag(missing)?).with("location", [path, "/", id].concat()))
+    }
+
+    /// The object after an update. Without the scope `read` there is none (contract, "Bounds and scopes").
+    pub fn updated(&self, read: Scope, missing: fn() -> Error) -> Result<Response, Error> {
+        let response = if self.scopes.contain(read) { Response::object(200) } else { Response::no_content() };
+        Ok(response.with_tag(self.tag(missing)?))
+    }
 }
+
+/// The outcome of a creation that would exceed the account's quota.
+pub const FULL: &str = "full";
+
+/// 403 for a creation that would exceed the account's quota (contract, "Bounds and scopes").
+fn quota_exceeded() -> Error {
+    const MESSAGE: &str = "The account has reached its quota of objects or bytes. Delete conversations or messages, or \
+                           ask the operator of this service for a larger quota. Reading, updating and deleting work.";
+    Error::new(Code::QuotaExceeded, MESSAGE)
+}
+
+/// How many bytes the objects of a response have at most, unless a single one has more (contract, "Bounds and scopes").
+const MAX_BYTES: usize = 1_000_000;
 
 type Render = Box<dyn FnOnce(Rows) -> Result<Response, Error>>;
 
@@ -190,13 +246,12 @@ impl Query {
         Self { statements: vec![answer], limit: 1, repeatable: true, render: Box::new(render) }
     }
 
-    /// Writes. `answer` says what is there afterwards, unless the write says so itself (RETURNING).
+    /// Writes, and says what is there afterwards.
     pub fn write(
-        write: Statement,
-        answer: Statement,
+        statements: impl Into<Vec<Statement>>,
         render: impl FnOnce(Rows) -> Result<Response, Error> + 'static,
     ) -> Self {
-        Self { statements: vec![write, answer], limit: 1, repeatable: false, render: Box::new(render) }
+        Self { statements: statements.into(), limit: 1, repeatable: false, render: Box::new(render) }
     }
 
     /// Retrieves an object; 304 for a caller who has its state already.
@@ -209,26 +264,33 @@ impl Query {
     }
 
     /// An update that changes nothing: answers with the object, if `If-Match` allows.
-    pub fn unchanged(answer: Statement, if_match: Condition, missing: fn() -> Error) -> Self {
+    pub fn unchanged(answer: Statement, if_match: Condition, read: Scope, missing: fn() -> Error) -> Self {
         Self::read(answer, move |rows| {
             let tag = rows.tag(missing)?;
             let matches = if_match == Condition::None || if_match.holds_for(tag);
-            if matches { Ok(Response::object(200).with_tag(tag)) } else { Err(precondition_failed(tag)) }
+            if matches { rows.updated(read, missing) } else { Err(precondition_failed(tag)) }
         })
     }
 
-    /// Deletes an object. The outcome is `deleted`, which the deletion says itself, or what `kept` says of an object
-    /// that is still there.
-    pub fn delete(delete: Statement, kept: Statement, missing: fn() -> Error) -> Self {
-        Self::write(delete, kept, move |rows| match (rows.outcome.as_deref(), rows.tag(missing)?) {
+    /// Deletes an object. The outcome is `deleted`, which the deletion says itself; of an object that is still there
+    /// another statement finds the tag.
+    pub fn delete(statements: impl Into<Vec<Statement>>, missing: fn() -> Error) -> Self {
+        Self::write(statements, move |rows| match (rows.outcome.as_deref(), rows.tag(missing)?) {
             (Some("deleted"), _) => Ok(Response::no_content()),
             (_, tag) => Err(precondition_failed(tag)),
         })
     }
 
+    /// The same query from a position on: the second parameter of its statement, after the rows wanted.
+    pub fn resume(&mut self, position: String) {
+        for parameter in self.statements.iter_mut().filter_map(|statement| statement.parameters.get_mut(1)) {
+            *parameter = position.as_str().into();
+        }
+    }
+
     /// Only asks whether the token is valid: the caller of a valid one may learn what is wrong with the request.
     pub fn refusal(error: Error) -> Self {
-        const AUTHORIZE: &str = as_caller!("\nSELECT caller.account_id AS account FROM caller");
+        const AUTHORIZE: &str = as_caller!("\nSELECT caller.account_id AS account, caller.token FROM caller");
         Self::read(Statement::new(AUTHORIZE, []), |_| Err(error))
     }
 
@@ -239,9 +301,15 @@ impl Query {
             caller: (&'a str, i64),
             statements: &'a [Statement],
             limit: usize,
+            max_bytes: usize,
         }
         let scope = caller.scope.map_or(0, |scope| scope.bit());
-        let batch = Batch { caller: (caller.hash.as_str(), scope), statements: &self.statements, limit: self.limit };
+        let batch = Batch {
+            caller: (caller.hash.as_str(), scope),
+            statements: &self.statements,
+            limit: self.limit,
+            max_bytes: MAX_BYTES,
+        };
         // Numbers and strings have no way to fail to serialize.
         serde_json::to_string(&batch).unwrap_or_default()
     }
@@ -293,7 +361,7 @@ mod tests {
             [
                 r#"{"caller":[""#,
                 hash.as_str(),
-                r#"",4],"statements":[{"sql":"SELECT ?3, ?4","parameters":[7,null]}],"limit":1}"#
+                r#"",4],"statements":[{"sql":"SELECT ?3, ?4","parameters":[7,null]}],"limit":1,"max_bytes":1000000}"#
             ]
             .concat()
         );

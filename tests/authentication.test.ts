@@ -245,7 +245,9 @@ for (const [scope, bit] of Object.entries(SCOPES)) {
       const grants = request.operation.path.startsWith(TOKEN_COLLECTION) && request.operation.method === "POST";
       const narrow = api(await grant(here.account.id, { scopes: grants ? ALL : bit }));
       const answer = await sendRequest(here, request, {}, narrow);
-      assert.equal(answer.status, request.operation.success, `${request.name}: ${answer.text}`);
+      // Without the scope to read the object, an update has nothing to show (tests/scopes.test.ts).
+      const { method, success } = request.operation;
+      assert.equal(answer.status, ["PUT", "PATCH"].includes(method) ? 204 : success, `${request.name}: ${answer.text}`);
     }
   });
 }

@@ -344,7 +344,7 @@ const tableNames = (text: string): Set<string> =>
   );
 
 /** A list of a contact is the only one that sorts what it read. */
-const OF_CONTACT = /page \(account, id, position\)/;
+const OF_CONTACT = /page \(account, token, id, position\)/;
 
 const EXPLAIN = { "x-test-explain": "1" };
 

@@ -5,14 +5,23 @@ import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { account, grant } from "./support/accounts.ts";
 import type { Answer } from "./support/audit.ts";
-import { gate, insert, sql } from "./support/database.ts";
+import { gate, sql } from "./support/database.ts";
 import { assertError, assertNewToken, idsOf } from "./support/expectations.ts";
 import { api, type Headers, JSON_TYPE, keyed, raw, textOf } from "./support/http.ts";
 import { mistakesOf, sendMistake } from "./support/mistakes.ts";
 import { OPERATIONS } from "./support/operations.ts";
-import { COLLECTION, item, MESSAGES, NO_ID, rotation, TOKEN_COLLECTION, tokenItem } from "./support/paths.ts";
+import {
+  COLLECTION,
+  item,
+  MESSAGES,
+  messageItem,
+  NO_ID,
+  rotation,
+  TOKEN_COLLECTION,
+  tokenItem,
+} from "./support/paths.ts";
 import { canBeKeyed, REQUESTS, send as sendRequest, world } from "./support/requests.ts";
-import { READ, randomId } from "./support/tokens.ts";
+import { READ } from "./support/tokens.ts";
 
 const MALFORMED_KEYS = [
   "",
@@ -337,35 +346,83 @@ test("a key is new from the second at which it expires", async () => {
   assert.notEqual((await post()).json.id, first.json.id);
 });
 
-test("a request with a key deletes two expired keys, of any account, and none that has not expired", async () => {
-  const [alice, bob] = [await account(), await account()];
-  const row = (key: string, expires_at: number) =>
-    insert("idempotency_keys", {
-      account_id: bob.id,
-      key,
-      fingerprint: "0".repeat(64),
-      request_id: randomId(),
-      expires_at,
-    });
-  await sql("DELETE FROM idempotency_keys WHERE expires_at < unixepoch()");
-  for (const [key, expires_at] of [
-    ["1", 1],
-    ["2", 2],
-    ["3", 3],
-    ["4", 4],
-    ["5", 5],
-    ["kept", 253402300799],
-  ] as const)
-    await row(key, expires_at);
-  const left = async () => (await bob.everything()).keys!.map(({ key }) => key);
-  await alice.post(COLLECTION, "contact_id=bob");
-  assert.deepEqual(await left(), ["1", "2", "3", "4", "5", "kept"], "a request without a key deletes none");
-  await alice.post(COLLECTION, "contact_id=bob", keyed("a"));
-  assert.deepEqual(await left(), ["3", "4", "5", "kept"]);
-  await alice.post(COLLECTION, "contact_id=bob", keyed("a"));
-  assert.deepEqual(await left(), ["5", "kept"], "a repetition deletes two, too");
-  await alice.post(COLLECTION, "contact_id=bob", keyed("b"));
-  assert.deepEqual(await left(), ["kept"]);
+test("a request deletes its own key when that has expired, and no other: the sweep does", async () => {
+  const alice = await account();
+  const post = (key: string) => alice.post(COLLECTION, "contact_id=bob", keyed(key));
+  for (const key of ["a", "b"]) await post(key);
+  await sql("UPDATE idempotency_keys SET expires_at = 1 WHERE account_id = ?", alice.id);
+  await post("a");
+  const keys = (await alice.everything()).keys!.map(({ key, expires_at }) => [key, Number(expires_at) > 1]);
+  assert.deepEqual(keys, [
+    ["a", true],
+    ["b", false],
+  ]);
+});
+
+// --------------------------------------------------------------------------------------------------- large responses
+
+/** Sends a message of so many bytes as an object, with a key. */
+async function large(bytes: number) {
+  const alice = await account();
+  const conversation = await alice.insert();
+  const body = (message: string) => ({ conversation_id: conversation, message });
+  const { length } = (await alice.post(MESSAGES, body("x"))).text;
+  const send = () => alice.post(MESSAGES, body("x".repeat(bytes - length + 1)), keyed("a"));
+  const first = await send();
+  assertFirst(first);
+  assert.equal(first.text.length, bytes);
+  const stored = async () => (await alice.everything()).keys![0]!.object;
+  return { alice, first, send, stored };
+}
+
+test("a response of up to 2048 bytes is stored, and replayed as it was", async () => {
+  const { alice, first, send, stored } = await large(2048);
+  assert.equal(await stored(), first.text);
+  await alice.put(messageItem(first.json.id), "message=changed");
+  assertReplay(await send(), first);
+  await alice.delete(messageItem(first.json.id));
+  assertReplay(await send(), first);
+});
+
+test("a larger message is not stored again: a replay shows it as it is, and its id when it is gone", async () => {
+  const { alice, first, send, stored } = await large(2049);
+  assert.equal(await stored(), null);
+  assertReplay(await send(), first);
+
+  const changed = await alice.put(messageItem(first.json.id), "message=changed");
+  const replay = await send();
+  assert.deepEqual(
+    [replay.status, replay.json, replay.headers.etag, replay.headers["idempotent-replayed"]],
+    [201, changed.json, changed.headers.etag, "true"],
+  );
+
+  const [conversation, location] = [item(first.json.conversation_id), messageItem(first.json.id)];
+  for (const remove of [
+    () => sql("UPDATE conversations SET is_removed = 1 WHERE account_id = ?", alice.id),
+    () => sql("DELETE FROM conversations WHERE account_id = ?", alice.id),
+  ]) {
+    await remove();
+    assertError(await alice.get(conversation), 404, "resource_missing");
+    const gone = await send();
+    assert.deepEqual([gone.status, gone.json, gone.headers.location], [201, { id: first.json.id }, location]);
+    assert.equal(gone.headers["idempotent-replayed"], "true");
+  }
+});
+
+test("no stored response has more than 2048 bytes, in whatever characters", async () => {
+  const alice = await account();
+  const conversation = await alice.insert();
+  for (const [index, message] of [
+    "é".repeat(1000),
+    "漢".repeat(10_000),
+    "\n".repeat(1000),
+    "😀".repeat(400),
+  ].entries()) {
+    const answer = await alice.post(MESSAGES, { conversation_id: conversation, message }, keyed(`key ${index}`));
+    assert.equal(answer.json.message, message);
+  }
+  const sizes = await sql("SELECT octet_length(object) AS size FROM idempotency_keys WHERE account_id = ?", alice.id);
+  assert.deepEqual(sizes, Array(4).fill({ size: null }));
 });
 
 test("the database holds no part of a token, although the response that showed it can be replayed", async () => {

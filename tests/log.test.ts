@@ -12,7 +12,18 @@ import { REQUESTS, send as sendRequest, world } from "./support/requests.ts";
 import { config } from "./support/server.ts";
 import { newToken } from "./support/tokens.ts";
 
-const FIELDS = ["request_id", "method", "route", "status", "account", "d1_calls", "d1_ms", "rows_read", "rows_written"];
+const FIELDS = [
+  "request_id",
+  "method",
+  "route",
+  "status",
+  "account",
+  "token",
+  "d1_calls",
+  "d1_ms",
+  "rows_read",
+  "rows_written",
+];
 const FAULT = "D1_ERROR: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT";
 
 test("a line has the account, the route, the status and the cost", async () => {

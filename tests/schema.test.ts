@@ -375,14 +375,22 @@ function databaseAt(count: number): DatabaseSync {
     INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at)
     VALUES ('${HASH}', '${ID}', 1, 'old', 3, 1, 9);
     WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 499)
-    INSERT INTO conversations (account_id, id, contact_id, group_id, is_pinned, is_muted,
-                               last_active_at, last_opened_at, created_at, archived_at)
+    INSERT INTO conversations (account_id, id, contact_id, group_id, is_pinned, is_muted, created_at, archived_at)
     SELECT 1 + n % 2, printf('%016d', n), iif(n % 3 = 0, NULL, 'bob'), iif(n % 3 < 2, 'team', NULL), n % 2, n % 5 = 0,
-           iif(n % 4 = 0, NULL, n / 3 + 1), iif(n % 7 = 0, NULL, n % 11 * 16), n, iif(n % 6 = 0, n, NULL) FROM numbers;
+           n, iif(n % 6 = 0, n, NULL) FROM numbers;
     INSERT INTO messages (account_id, conversation_id, id, contact_id, message, read_at, created_at, updated_at)
     SELECT account_id, id, id, contact_id, 'A message to ' || id || char(10) || '😀', archived_at, created_at,
-           last_active_at FROM conversations WHERE is_muted;
+           iif(created_at % 4 = 0, NULL, created_at / 3 + 1) FROM conversations WHERE is_muted;
     UPDATE conversations SET pinned_message_id = id WHERE is_muted AND is_pinned;`);
+  // When they were active and opened, in the unit of that time.
+  const activity = "iif(created_at % 4 = 0, NULL, created_at / 3 + 1)";
+  const opening = "iif(created_at % 7 = 0, NULL, created_at % 11 * 16)";
+  database.exec(
+    count <= files.indexOf("0005_one_clock.sql")
+      ? `UPDATE conversations SET last_active_at = ${activity}, last_opened_at = ${opening}`
+      : `UPDATE conversations SET last_active_ms = 1000 * ${activity}, last_received_ms = 1000 * ${activity},
+           last_opened_ms = 1000 * ${opening} + 999`,
+  );
   return database;
 }
 
@@ -405,10 +413,12 @@ describe("a filled database is migrated without loss", () => {
         ].map(all);
       const unread = all(
         `SELECT account_id, id FROM conversations
-         WHERE last_opened_at IS NULL OR last_active_at > last_opened_at ORDER BY account_id, id`,
+         WHERE object ->> 'last_opened_at' IS NULL OR object ->> 'last_active_at' > object ->> 'last_opened_at'
+         ORDER BY account_id, id`,
       );
       const byActivity = all(
-        "SELECT id FROM conversations WHERE account_id = 1 ORDER BY coalesce(last_active_at, -1) DESC, id DESC",
+        `SELECT id FROM conversations WHERE account_id = 1
+         ORDER BY coalesce(object ->> 'last_active_at', -1) DESC, id DESC`,
       );
       const before = contents();
       assert.deepEqual(

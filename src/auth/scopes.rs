@@ -37,12 +37,23 @@ impl Scope {
     }
 }
 
-/// What a token may do: one scope at least, as the bits of `tokens.scopes`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a token may do, as the bits of `tokens.scopes`. The default is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(i64);
 
 impl Scopes {
-    /// Names separated by single spaces (RFC 6749, section 3.3). None when one is unknown or comes twice.
+    /// Those of a row of `tokens`.
+    pub fn of_bits(bits: i64) -> Self {
+        Self(bits)
+    }
+
+    /// Whether one of them is this.
+    pub fn contain(self, scope: Scope) -> bool {
+        self.0 & scope.bit() != 0
+    }
+
+    /// One scope at least: names separated by single spaces (RFC 6749, section 3.3). None when one is unknown or comes
+    /// twice.
     pub fn parse(text: &str) -> Option<Self> {
         text.split(' ')
             .try_fold(0, |bits, name| {

@@ -4,11 +4,11 @@ mod input;
 mod sql;
 
 use crate::{
+    auth::scopes::Scope,
     conversations::input::{Create, List, Update},
     http::{
         conditions::precondition_failed,
         error::{Code, Error},
-        response::Response,
     },
     idempotency,
     input::attributes::Nothing,
@@ -37,9 +37,8 @@ pub fn create(mut request: Request) -> Result<Query, Error> {
     let distinct = body.distinct.unwrap_or_default();
     let (insert, answer) = sql::create(&request.identity, contact_id, group_id, distinct);
     Ok(idempotency::create(&request.identity, [insert], answer, None, |rows| {
-        let status = if rows.outcome.as_deref() == Some("created") { 201 } else { 200 };
-        let location = ["/v1/conversations/", rows.first.as_deref().ok_or_else(missing)?].concat();
-        Ok(Response::object(status).with_tag(rows.tag(missing)?).with("location", location))
+        let status = if rows.outcome.as_deref() == Some("existing") { 200 } else { 201 };
+        rows.created(status, "/v1/conversations", Scope::ConversationsRead, missing)
     }))
 }
 
@@ -55,13 +54,13 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, changes) = request.inputs::<_, Update>()?;
     if changes == Update::default() {
-        return Ok(Query::unchanged(sql::retrieve(&id), request.if_match, missing));
+        return Ok(Query::unchanged(sql::retrieve(&id), request.if_match, Scope::ConversationsRead, missing));
     }
-    let (update, answer) = sql::update(&id, &request.identity.request_id, &request.if_match, changes);
-    Ok(Query::write(update, answer, |rows| {
+    let statements = sql::update(&id, &request.identity.request_id, &request.if_match, changes);
+    Ok(Query::write(statements, |rows| {
         let tag = rows.tag(missing)?;
         match rows.outcome.as_deref() {
-            Some("updated") => Ok(Response::object(200).with_tag(tag)),
+            Some("updated") => rows.updated(Scope::ConversationsRead, missing),
             Some("outdated") => Err(precondition_failed(tag)),
             _ => Err(Error::invalid("pinned_message_id", "the id of a message of this conversation, or null")),
         }
@@ -72,8 +71,7 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
 pub fn delete(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    let (delete, kept) = sql::delete(&id, &request.if_match);
-    Ok(Query::delete(delete, kept, missing))
+    Ok(Query::delete(sql::delete(&id, &request.if_match), missing))
 }
 
 fn missing() -> Error {

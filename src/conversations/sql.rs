@@ -9,13 +9,13 @@ use crate::{
     idempotency::{Identity, unless_replayed},
     input::values::{Reference, Timestamp},
     paging::Paging,
-    query::{Parameter, Statement, answer, as_caller},
+    query::{Parameter, Statement, answer, as_caller, deleted},
 };
 
 // A list has three shapes. What can't be a parameter stands in braces: `{position}` is the column of the order,
 // `{past}` and `{order}` the direction of travel, `{narrow}` the condition of the group or the contact, `{states}` the
 // values of `inbox_state` that the flags allow. `?3` are the rows wanted, `?4` the position, `?5` the contact, `?6` the
-// group.
+// group. The rows read don't include those of conversations that are being removed.
 
 /// In the order of an index, all states: one range. Reads limit + 2 rows at most.
 fn list_all(index: &str, narrow: &str, past: &str, order: &str) -> String {
@@ -24,6 +24,7 @@ fn list_all(index: &str, narrow: &str, past: &str, order: &str) -> String {
             "found.id AS position, found.object",
             "LEFT JOIN conversations AS found {index}
   ON found.account_id = caller.account_id AND {narrow} AND found.id {past} ?4
+  AND NOT found.is_removed
 ORDER BY found.id {order} LIMIT +?3"
         ),
         index = index,
@@ -48,26 +49,26 @@ fn list_merged(sort: Sort, of_group: bool, narrow: &str, states: &str, past: &st
     format!(
         as_caller!(
             ",
-merged (account, state, line) AS (
-  SELECT caller.account_id, column1, (
+merged (account, token, state, line) AS (
+  SELECT caller.account_id, caller.token, column1, (
     SELECT found.{position} || object FROM conversations AS found INDEXED BY {index}
     WHERE found.account_id = caller.account_id AND {narrow} AND inbox_state = column1
-      AND found.{position} {past} ?4
+      AND found.{position} {past} ?4 AND NOT found.is_removed
     ORDER BY found.{position} {order} LIMIT 1
   )
   FROM caller JOIN ({states})
   UNION ALL
-  SELECT account, state, (
+  SELECT account, token, state, (
     SELECT found.{position} || object FROM conversations AS found INDEXED BY {index}
     WHERE found.account_id = merged.account AND {narrow} AND inbox_state = merged.state
-      AND found.{position} {past} substr(merged.line, 1, {width})
+      AND found.{position} {past} substr(merged.line, 1, {width}) AND NOT found.is_removed
     ORDER BY found.{position} {order} LIMIT 1
   )
   FROM merged WHERE line IS NOT NULL
-  ORDER BY 3 {order} NULLS LAST
+  ORDER BY 4 {order} NULLS LAST
   LIMIT +?3
 )
-SELECT account, substr(line, 1, {width}) AS position, substr(line, {width} + 1) AS object FROM merged"
+SELECT account, token, substr(line, 1, {width}) AS position, substr(line, {width} + 1) AS object FROM merged"
         ),
         position = position,
         width = width,
@@ -86,18 +87,18 @@ fn list_of_contact(sort: Sort, narrow: &str, states: &str, past: &str, order: &s
     format!(
         as_caller!(
             ",
-page (account, id, position) AS (
-  SELECT account_id, NULL, NULL FROM caller
+page (account, token, id, position) AS (
+  SELECT account_id, token, NULL, NULL FROM caller
   UNION ALL
-  SELECT NULL, id, position FROM (
+  SELECT NULL, NULL, id, position FROM (
     SELECT found.id, found.{position} AS position
     FROM conversations AS found INDEXED BY conversations_by_contact_and_group
     WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow}
-      AND found.{position} {past} ?4 AND inbox_state IN ({states})
+      AND found.{position} {past} ?4 AND inbox_state IN ({states}) AND NOT found.is_removed
     ORDER BY found.{position} {order}
   )
 )
-SELECT page.account, page.position, found.object
+SELECT page.account, page.token, page.position, found.object
 FROM page
 LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = (SELECT account_id FROM caller) AND found.id = page.id
@@ -161,7 +162,7 @@ fn states_of(flags: &Flags) -> Vec<String> {
 
 // Creations: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the contact, `?7` the group.
 
-/// Adds a conversation, on a condition that ends with `AND`, if any.
+/// Adds a conversation, unless the account is full, on a condition that ends with `AND`, if any.
 macro_rules! insert {
     ($condition:literal) => {
         as_caller!(concat!(
@@ -175,7 +176,8 @@ SELECT
             ",
   ?6, ?7, unixepoch()
 FROM moment
-WHERE ",
+WHERE NOT moment.is_full
+  AND ",
             $condition,
             unless_replayed!("moment.account_id")
         ))
@@ -190,7 +192,7 @@ const INSERT: &str = insert!("");
 const INSERT_DISTINCT: &str = insert!(
     "NOT EXISTS (
     SELECT 1 FROM conversations INDEXED BY conversations_by_contact_and_group
-    WHERE account_id = moment.account_id AND contact_id IS +?6 AND group_id IS +?7
+    WHERE account_id = moment.account_id AND contact_id IS +?6 AND group_id IS +?7 AND NOT is_removed
   )
   AND "
 );
@@ -209,7 +211,7 @@ macro_rules! created {
 /// The conversation just added: the newest.
 const CREATED: &str = answer!(
     after created!(),
-    "'created' AS outcome, found.id AS position, found.tag, found.object",
+    "caller.scopes, iif(found.id IS NULL, 'full', 'created') AS outcome, found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = caller.account_id
   AND found.id = (SELECT max(id) FROM conversations WHERE account_id = caller.account_id)
@@ -219,14 +221,20 @@ const CREATED: &str = answer!(
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.
 const CREATED_OR_EXISTING: &str = answer!(
     after created!(),
-    "iif(substr(found.id, 8) = substr(?5, 8), 'created', 'existing') AS outcome,
+    "caller.scopes,
+  CASE
+    WHEN found.id IS NULL THEN 'full'
+    WHEN substr(found.id, 8) = substr(?5, 8) THEN 'created'
+    ELSE 'existing'
+  END AS outcome,
   found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found INDEXED BY conversations_by_contact_and_group
   ON found.account_id = caller.account_id AND found.contact_id IS +?6 AND found.group_id IS +?7
+  AND NOT found.is_removed
 ORDER BY found.id LIMIT 1"
 );
 
-/// The statements of a creation. The outcome is `created` or `existing`.
+/// The statements of a creation. The outcome is `created`, `existing` or `full`.
 pub fn create(
     identity: &Identity,
     contact_id: Option<Reference>,
@@ -244,9 +252,9 @@ pub fn create(
 
 /// One conversation. `?3` its id.
 const RETRIEVE: &str = answer!(
-    "found.id AS position, found.tag, found.object",
+    "caller.scopes, found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
-  ON found.account_id = caller.account_id AND found.id = +?3"
+  ON found.account_id = caller.account_id AND found.id = +?3 AND NOT found.is_removed"
 );
 
 /// The statement of a retrieval.
@@ -277,6 +285,7 @@ SET
   changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
+  AND NOT is_removed
   AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))
   AND (?7 IS NULL OR EXISTS (
     SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
@@ -290,7 +299,8 @@ const UPDATED: &str = answer!(
     SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE conversations.account_id = tokens.account_id AND conversations.id = +?3
   ) = +?4",
-    "CASE
+    "caller.scopes,
+  CASE
     WHEN found.changed_by = +?4 THEN 'updated'
     WHEN ?7 IS NULL OR EXISTS (
       SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
@@ -300,11 +310,11 @@ const UPDATED: &str = answer!(
   END AS outcome,
   found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
-  ON found.account_id = caller.account_id AND found.id = +?3"
+  ON found.account_id = caller.account_id AND found.id = +?3 AND NOT found.is_removed"
 );
 
 /// The statements of an update. The outcome is `updated`, `outdated` or `foreign_pin`.
-pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -> (Statement, Statement) {
+pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -> [Statement; 2] {
     let subject: [Parameter; 5] = [
         id.as_str().into(),
         request_id.as_str().into(),
@@ -320,31 +330,71 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
         changes.last_opened_at.is_sent().into(),
         changes.last_opened_at.value().map(Timestamp::seconds).into(),
     ];
-    (Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject))
+    [Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject)]
 }
 
-/// Deletes a conversation. Its messages go with it, by their foreign key. `?3` the id, `?4` the tags of `If-Match` or
-/// null.
-const DELETE: &str = as_caller!(
+// A deletion: of a conversation with more than a thousand messages it removes the first thousand, and `sweep/` the rest.
+// Until then `is_removed` hides it and its messages from every statement. `?3` the id, `?4` the tags of `If-Match` or
+// null.
+
+/// Hides a conversation that has too many messages to be deleted at once. Its pin would keep a message.
+const REMOVE: &str = as_caller!(concat!(
+    "
+UPDATE conversations -- PRIMARY KEY (account_id, id)
+SET is_removed = 1, pinned_message_id = NULL
+WHERE account_id = (SELECT account_id FROM caller)
+  AND id = ?3
+  AND NOT is_removed
+  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
+  AND EXISTS (
+    SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
+    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = conversations.id
+    LIMIT 1 OFFSET 1000
+  )",
+    deleted!()
+));
+
+/// Deletes any other conversation. Its messages go with it, by their foreign key.
+const DELETE: &str = as_caller!(concat!(
     "
 DELETE FROM conversations -- PRIMARY KEY (account_id, id)
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
-  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
-RETURNING account_id AS account, 'deleted' AS outcome, tag"
-);
+  AND NOT is_removed
+  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))",
+    deleted!()
+));
 
 /// The conversation, if it was not deleted. `?3` its id.
 const KEPT: &str = answer!(
     "found.tag",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
-  ON found.account_id = caller.account_id AND found.id = +?3"
+  ON found.account_id = caller.account_id AND found.id = +?3 AND NOT found.is_removed"
+);
+
+/// Deletes a thousand messages of the account's conversations that are being removed. Each DELETE helps the sweep.
+const DELETE_MESSAGES: &str = as_caller!(
+    "
+DELETE FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
+WHERE (account_id, conversation_id, id) IN (
+  SELECT account_id, conversation_id, messages.id
+  FROM caller
+  JOIN conversations AS removed INDEXED BY conversations_removed USING (account_id)
+  JOIN messages USING (account_id) -- PRIMARY KEY (account_id, conversation_id, id)
+  WHERE removed.is_removed AND messages.conversation_id = removed.id
+  LIMIT 1000
+)"
 );
 
 /// The statements of a deletion. The outcome is `deleted`, or null.
-pub fn delete(id: &Id, if_match: &Condition) -> (Statement, Statement) {
-    let id: Parameter = id.as_str().into();
-    (Statement::new(DELETE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id]))
+pub fn delete(id: &Id, if_match: &Condition) -> [Statement; 4] {
+    let (id, tags): (Parameter, Parameter) = (id.as_str().into(), if_match.tags().into());
+    [
+        Statement::new(REMOVE, [id.clone(), tags.clone()]),
+        Statement::new(DELETE, [id.clone(), tags]),
+        Statement::new(KEPT, [id]),
+        Statement::new(DELETE_MESSAGES, []),
+    ]
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub enum Code {
     TokenInvalid,
     /// A valid token without the scope that the endpoint needs.
     ScopeInsufficient,
+    /// 403: the account has reached its quota.
+    QuotaExceeded,
     /// The id names no object of this account.
     ResourceMissing,
     /// No endpoint has this path.
@@ -63,6 +65,7 @@ impl Code {
             Self::TokenMissing => ("token_missing", 401),
             Self::TokenInvalid => ("token_invalid", 401),
             Self::ScopeInsufficient => ("scope_insufficient", 403),
+            Self::QuotaExceeded => ("quota_exceeded", 403),
             Self::ResourceMissing => ("resource_missing", 404),
             Self::PathUnknown => ("path_unknown", 404),
             Self::MethodNotAllowed => ("method_not_allowed", 405),

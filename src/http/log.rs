@@ -37,6 +37,8 @@ pub struct Record {
     pub route: Option<&'static str>,
     /// The account that the token opens, once the database has said so.
     pub account: Option<u64>,
+    /// The token's id, once the database has said so.
+    pub token: Option<String>,
     /// How often the database was called: more than once only when it failed.
     pub d1_calls: usize,
     /// What the call that succeeded cost.
@@ -54,6 +56,7 @@ struct Line<'a> {
     route: Option<&'a str>,
     status: u16,
     account: Option<u64>,
+    token: Option<&'a str>,
     d1_calls: usize,
     /// Written by hand: a float would cost 14 kB of wasm.
     d1_ms: Option<Box<RawValue>>,
@@ -80,6 +83,7 @@ impl Record {
             route: self.route,
             status,
             account: self.account,
+            token: self.token.as_deref(),
             d1_calls: self.d1_calls,
             d1_ms: RawValue::from_string(self.cost.milliseconds()).ok(),
             rows_read: self.cost.rows_read,
@@ -101,6 +105,7 @@ mod tests {
         let mut record = Record {
             route: Some("/v1/conversations/:id"),
             account: Some(7),
+            token: Some("t1".to_owned()),
             d1_calls: 3,
             cost: Cost { duration: 1500, rows_read: 2, rows_written: 0 },
             ..Record::default()
@@ -109,7 +114,7 @@ mod tests {
         assert_eq!(
             record.line("r1", "GET", 500),
             concat!(
-                r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":500,"account":7,"#,
+                r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":500,"account":7,"token":"t1","#,
                 r#""d1_calls":3,"d1_ms":1.500,"rows_read":2,"rows_written":0,"#,
                 r#""code":"internal_error","cause":"line 1\nline \"2\""}"#
             )
@@ -121,7 +126,7 @@ mod tests {
         assert_eq!(
             Record::default().line("r1", "PROPFINDPROPFINDPROPFIND", 404),
             concat!(
-                r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"account":null,"#,
+                r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"account":null,"token":null,"#,
                 r#""d1_calls":0,"d1_ms":0.000,"rows_read":0,"rows_written":0}"#
             )
         );

@@ -4,7 +4,8 @@ mod input;
 mod sql;
 
 use crate::{
-    http::{conditions::precondition_failed, error::Error, response::Response},
+    auth::scopes::Scope,
+    http::{conditions::precondition_failed, error::Error},
     idempotency,
     input::attributes::Nothing,
     messages::input::{Create, List, Update},
@@ -28,9 +29,7 @@ pub fn create(mut request: Request) -> Result<Query, Error> {
     let (writes, answer) = sql::create(&request.identity, body);
     Ok(idempotency::create(&request.identity, writes, answer, None, |rows| {
         let missing = || Error::reference_missing("conversation_id", "conversation");
-        let id = rows.first.as_deref().ok_or_else(missing)?;
-        let location = ["/v1/messages/", id].concat();
-        Ok(Response::object(201).with_tag(rows.tag(missing)?).with("location", location))
+        rows.created(201, "/v1/messages", Scope::MessagesRead, missing)
     }))
 }
 
@@ -46,13 +45,13 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, changes) = request.inputs::<_, Update>()?;
     if changes == Update::default() {
-        return Ok(Query::unchanged(sql::retrieve(&id), request.if_match, missing));
+        return Ok(Query::unchanged(sql::retrieve(&id), request.if_match, Scope::MessagesRead, missing));
     }
-    let (update, answer) = sql::update(&id, &request.identity.request_id, &request.if_match, changes);
-    Ok(Query::write(update, answer, |rows| {
+    let statements = sql::update(&id, &request.identity.request_id, &request.if_match, changes);
+    Ok(Query::write(statements, |rows| {
         let tag = rows.tag(missing)?;
         let updated = rows.outcome.as_deref() == Some("updated");
-        if updated { Ok(Response::object(200).with_tag(tag)) } else { Err(precondition_failed(tag)) }
+        if updated { rows.updated(Scope::MessagesRead, missing) } else { Err(precondition_failed(tag)) }
     }))
 }
 
@@ -60,8 +59,7 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
 pub fn delete(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    let (delete, kept) = sql::delete(&id, &request.if_match);
-    Ok(Query::delete(delete, kept, missing))
+    Ok(Query::delete(sql::delete(&id, &request.if_match), missing))
 }
 
 fn missing() -> Error {

@@ -9,31 +9,77 @@ use crate::{
     input::values::Timestamp,
     messages::input::{Create, Update},
     paging::Paging,
-    query::{Parameter, Statement, answer, as_caller},
+    query::{Parameter, Statement, answer, as_caller, deleted},
+    removal::visible,
 };
 
-/// A page of messages, of the account or of one conversation. With `ending_before` the rows come in reverse. Reads
-/// limit + 2 rows at most. `?3` the rows wanted, `?4` the position, `?5` the conversation.
+/// A page of messages, of the account or of one conversation. With `ending_before` the rows come in reverse. `?3` the
+/// rows wanted, `?4` the position, `?5` the conversation.
 pub fn list(paging: &Paging, conversation_id: Option<&Id>) -> Statement {
-    let (index, narrow) = match conversation_id {
-        None => ("INDEXED BY messages_by_id", "?5 IS NULL"),
-        Some(_) => ("-- PRIMARY KEY (account_id, conversation_id, id)", "found.conversation_id = +?5"),
-    };
     let (past, order) = paging.direction();
-    let sql = format!(
-        answer!(
-            "found.id AS position, found.object",
-            "LEFT JOIN messages AS found {index}
-  ON found.account_id = caller.account_id AND {narrow} AND found.id {past} ?4
-ORDER BY found.id {order} LIMIT +?3"
-        ),
-        index = index,
-        narrow = narrow,
-        past = past,
-        order = order,
-    );
+    let sql = match conversation_id {
+        None => list_all(past, order),
+        Some(_) => list_of_conversation(past, order),
+    };
     let conversation_id = conversation_id.map(Id::as_str);
     Statement::new(sql, [paging.limit.and_one_more().into(), paging.position().into(), conversation_id.into()])
+}
+
+/// Reads limit + 2 rows at most.
+fn list_of_conversation(past: &str, order: &str) -> String {
+    format!(
+        answer!(
+            "found.id AS position, found.object",
+            concat!(
+                "LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
+  ON found.account_id = caller.account_id AND found.conversation_id = +?5 AND found.id {past} ?4
+  AND ",
+                visible!("found"),
+                "
+ORDER BY found.id {order} LIMIT +?3"
+            )
+        ),
+        past = past,
+        order = order,
+    )
+}
+
+/// Reads limit + 5 rows at most, as long as no conversation is being removed. While one is, there can be any number of
+/// messages to pass over: then this looks at twenty thousand of them and says where to resume.
+fn list_all(past: &str, order: &str) -> String {
+    // `{` is greater than any position.
+    let (until, end) = if past == "<" { (">=", "") } else { ("<=", "{") };
+    format!(
+        as_caller!(concat!(
+            ",
+bound (id) AS (
+  SELECT passed.id FROM caller
+  JOIN messages AS passed INDEXED BY messages_by_id
+    ON passed.account_id = caller.account_id AND passed.id {past} ?4
+  WHERE EXISTS (
+    SELECT 1 FROM conversations AS removed INDEXED BY conversations_removed
+    WHERE removed.account_id = caller.account_id AND removed.is_removed
+  )
+  ORDER BY passed.id {order} LIMIT 1 OFFSET 19999
+)",
+            answer!(row
+                "found.id AS position, found.object, (SELECT id FROM bound) AS resume",
+                concat!(
+                    "LEFT JOIN messages AS found INDEXED BY messages_by_id
+  ON found.account_id = caller.account_id AND ?5 IS NULL
+  AND found.id {past} ?4 AND found.id {until} coalesce((SELECT id FROM bound), '{end}')
+  AND ",
+                    visible!("found"),
+                    "
+ORDER BY found.id {order} LIMIT +?3"
+                )
+            )
+        )),
+        past = past,
+        order = order,
+        until = until,
+        end = end,
+    )
 }
 
 // A creation: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the conversation, `?7` who sent the
@@ -62,8 +108,9 @@ SET
     )
   ),
   changed_by = +?5
-WHERE account_id = (SELECT account_id FROM caller)
+WHERE account_id = (SELECT account_id FROM caller WHERE NOT is_full)
   AND id = +?6
+  AND NOT is_removed
   AND ",
     unless_replayed!("conversations.account_id")
 ));
@@ -100,7 +147,8 @@ WHERE conversation.changed_by = +?5
 /// columns: in the join SQLite would search the whole conversation for a message that was not added.
 const CREATED: &str = answer!(
     after touched!(),
-    "NULL AS outcome,
+    "caller.scopes,
+  iif(caller.is_full, 'full', NULL) AS outcome,
   iif(substr(found.id, 8) = substr(?5, 8), found.id, NULL) AS position,
   iif(substr(found.id, 8) = substr(?5, 8), found.tag, NULL) AS tag,
   iif(substr(found.id, 8) = substr(?5, 8), found.object, NULL) AS object",
@@ -121,9 +169,12 @@ pub fn create(identity: &Identity, message: Create) -> ([Statement; 2], Statemen
 
 /// One message. `?3` its id.
 const RETRIEVE: &str = answer!(
-    "found.id AS position, found.tag, found.object",
-    "LEFT JOIN messages AS found INDEXED BY messages_by_id
-  ON found.account_id = caller.account_id AND found.id = +?3"
+    "caller.scopes, found.id AS position, found.tag, found.object",
+    concat!(
+        "LEFT JOIN messages AS found INDEXED BY messages_by_id
+  ON found.account_id = caller.account_id AND found.id = +?3 AND ",
+        visible!("found")
+    )
 );
 
 /// The statement of a retrieval.
@@ -133,7 +184,7 @@ pub fn retrieve(id: &Id) -> Statement {
 
 /// Changes the attributes that were sent and no others, unless `If-Match` does not match. `?3` the id, `?4` the
 /// request's id, `?5` the tags of `If-Match` or null, `?6` the text, `?7` `?8` read_at sent and its value.
-const UPDATE: &str = as_caller!(
+const UPDATE: &str = as_caller!(concat!(
     "
 UPDATE messages INDEXED BY messages_by_id
 SET
@@ -143,8 +194,10 @@ SET
   changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
-  AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))"
-);
+  AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))
+  AND ",
+    visible!("messages")
+));
 
 /// The message after an update, and what became of that. `?3` the id, `?4` the request's id.
 const UPDATED: &str = answer!(
@@ -152,13 +205,17 @@ const UPDATED: &str = answer!(
     SELECT changed_by FROM messages INDEXED BY messages_by_id
     WHERE messages.account_id = tokens.account_id AND messages.id = +?3
   ) = +?4",
-    "iif(found.changed_by = +?4, 'updated', 'outdated') AS outcome, found.id AS position, found.tag, found.object",
-    "LEFT JOIN messages AS found INDEXED BY messages_by_id
-  ON found.account_id = caller.account_id AND found.id = +?3"
+    "caller.scopes, iif(found.changed_by = +?4, 'updated', 'outdated') AS outcome,
+  found.id AS position, found.tag, found.object",
+    concat!(
+        "LEFT JOIN messages AS found INDEXED BY messages_by_id
+  ON found.account_id = caller.account_id AND found.id = +?3 AND ",
+        visible!("found")
+    )
 );
 
 /// The statements of an update. The outcome is `updated` or `outdated`.
-pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -> (Statement, Statement) {
+pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -> [Statement; 2] {
     let subject: [Parameter; 2] = [id.as_str().into(), request_id.as_str().into()];
     let attributes: [Parameter; 4] = [
         if_match.tags().into(),
@@ -166,29 +223,34 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
         changes.read_at.is_sent().into(),
         changes.read_at.value().map(Timestamp::seconds).into(),
     ];
-    (Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject))
+    [Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject)]
 }
 
 /// Deletes a message. Where it was pinned, the trigger `messages_unpin` unpins it first. `?3` the id, `?4` the tags of
 /// `If-Match` or null.
-const DELETE: &str = as_caller!(
+const DELETE: &str = as_caller!(concat!(
     "
 DELETE FROM messages INDEXED BY messages_by_id
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
   AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
-RETURNING account_id AS account, 'deleted' AS outcome, tag"
-);
+  AND ",
+    visible!("messages"),
+    deleted!()
+));
 
 /// The message, if it was not deleted. `?3` its id.
 const KEPT: &str = answer!(
     "found.tag",
-    "LEFT JOIN messages AS found INDEXED BY messages_by_id
-  ON found.account_id = caller.account_id AND found.id = +?3"
+    concat!(
+        "LEFT JOIN messages AS found INDEXED BY messages_by_id
+  ON found.account_id = caller.account_id AND found.id = +?3 AND ",
+        visible!("found")
+    )
 );
 
 /// The statements of a deletion. The outcome is `deleted`, or null.
-pub fn delete(id: &Id, if_match: &Condition) -> (Statement, Statement) {
+pub fn delete(id: &Id, if_match: &Condition) -> [Statement; 2] {
     let id: Parameter = id.as_str().into();
-    (Statement::new(DELETE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id]))
+    [Statement::new(DELETE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id])]
 }

@@ -43,33 +43,56 @@ export async function allows(limiter, key) {
 }
 
 /** Runs the statements of `Query::to_json` as one call. Gives what `Rows` in query.rs holds, and the objects of the
- * response, which stay here. */
-export async function batch(database, json) {
-  const { caller, statements, limit } = JSON.parse(json);
+ * response, which stay here and come after those that were found before. */
+export async function batch(database, json, before) {
+  const { caller, statements, limit, max_bytes } = JSON.parse(json);
   const results = await database.batch(
     statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)),
   );
-  const cost = { duration: 0, rows_read: 0, rows_written: 0 };
+  const cost = {
+    duration: before?.duration ?? 0,
+    rows_read: before?.rows_read ?? 0,
+    rows_written: before?.rows_written ?? 0,
+  };
   for (const { meta } of results) {
     cost.duration += 1000 * meta.duration;
     cost.rows_read += meta.rows_read;
     cost.rows_written += meta.rows_written;
   }
   const rows = results.find(({ results }) => results.length > 0)?.results ?? [];
-  const { account, outcome, replay, tag } = rows[0] ?? {};
-  const found = rows.filter(({ object }) => object != null);
-  const shown = found.slice(0, limit);
+  const { account, token, scopes, outcome, replay, tag } = rows[0] ?? {};
+  const withObject = rows.filter(({ object }) => object != null);
+  const found = before === undefined ? withObject : [...before.found, ...withObject];
+  const shown = fitting(found.slice(0, limit), max_bytes);
   return {
     ...cost,
     account,
+    token,
+    scopes,
     outcome,
     replay,
     tag,
+    found,
     first: shown[0]?.position,
     last: shown.at(-1)?.position,
-    has_more: found.length > limit,
+    has_more: found.length > shown.length,
+    resume: found.length > limit ? undefined : rows.at(-1)?.resume,
     objects: shown.map(({ object }) => object),
   };
+}
+
+const utf8 = new TextEncoder();
+
+/** The first of the rows, one at least, whose objects have at most so many bytes. */
+function fitting(rows, max_bytes) {
+  // A character of JavaScript's is three bytes at most. So nearly all pages fit without being encoded.
+  if (3 * rows.reduce((length, { object }) => length + object.length, 0) <= max_bytes) return rows;
+  let bytes = 0;
+  const beyond = rows.findIndex(({ object }, index) => {
+    bytes += utf8.encode(object).length;
+    return index > 0 && bytes > max_bytes;
+  });
+  return beyond === -1 ? rows : rows.slice(0, beyond);
 }
 
 /** A response. `headers` is a JSON object. */

@@ -14,7 +14,7 @@ use worker::{
 };
 
 use crate::{
-    auth::caller::Caller,
+    auth::{caller::Caller, scopes::Scopes},
     http::{
         cors,
         error::{Code, Error},
@@ -35,7 +35,7 @@ extern "C" {
     async fn body(request: &web_sys::Request, limit: usize, discarded: usize) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
-    fn batch(database: &Database, statements: &str) -> Promise;
+    fn batch(database: &Database, statements: &str, before: Option<&Found>) -> Promise;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
@@ -83,6 +83,10 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn account(this: &Found) -> Option<f64>;
     #[wasm_bindgen(method, getter)]
+    fn token(this: &Found) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn scopes(this: &Found) -> Option<f64>;
+    #[wasm_bindgen(method, getter)]
     fn outcome(this: &Found) -> Option<String>;
     #[wasm_bindgen(method, getter)]
     fn replay(this: &Found) -> Option<String>;
@@ -94,6 +98,8 @@ extern "C" {
     fn last(this: &Found) -> Option<String>;
     #[wasm_bindgen(method, getter)]
     fn has_more(this: &Found) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn resume(this: &Found) -> Option<String>;
     #[wasm_bindgen(method, getter)]
     fn duration(this: &Found) -> f64;
     #[wasm_bindgen(method, getter)]
@@ -195,15 +201,22 @@ impl Incoming {
         }
     }
 
-    /// Runs a query in one call to D1. A call that fails in passing is repeated where that does no harm.
-    pub async fn run(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Error> {
+    /// Runs a query in one call to D1. A call that fails in passing is repeated where that does no harm, and one that
+    /// has looked at enough rows for one call goes on in another.
+    pub async fn run(&mut self, caller: &Caller, query: &mut Query) -> Result<Rows, Error> {
+        let mut failures = 0;
         loop {
             self.record.d1_calls += 1;
             let failure = match self.batch(caller, query).await {
+                Ok(Rows { resume: Some(position), .. }) => {
+                    query.resume(position);
+                    continue;
+                }
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
-            match failure.retry_delay(self.record.d1_calls, query.repeatable, &self.id) {
+            failures += 1;
+            match failure.retry_delay(failures, query.repeatable, &self.id) {
                 Some(delay) => Delay::from(delay).await,
                 None => return Err(failure.into_error()),
             }
@@ -215,9 +228,10 @@ impl Incoming {
             return Err(Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned()));
         };
         // The text is gone before the wait: kilobytes of each waiting request would fill the memory of the wasm.
-        let found = JsFuture::from(batch(&database, &query.to_json(caller)));
+        let found = JsFuture::from(batch(&database, &query.to_json(caller), self.found.as_ref()));
         let found = found.await.map_err(|thrown| Failure::classify(message(&thrown)))?;
         let found: &Found = self.found.insert(found.unchecked_into());
+        self.record.token = found.token();
         self.record.cost = Cost {
             duration: found.duration().round() as u64,
             rows_read: found.rows_read() as u64,
@@ -227,12 +241,14 @@ impl Incoming {
         self.record.account = account.map(i64::unsigned_abs);
         Ok(Rows {
             account,
+            scopes: Scopes::of_bits(found.scopes().unwrap_or_default() as i64),
             outcome: found.outcome(),
             replay: found.replay(),
             tag: found.tag(),
             first: found.first(),
             last: found.last(),
             has_more: found.has_more(),
+            resume: found.resume(),
         })
     }
 

@@ -65,8 +65,7 @@ pub fn rotate(mut request: Request) -> Result<Query, Error> {
 pub fn revoke(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    let (revoke, kept) = sql::revoke(&id, &request.if_match);
-    Ok(Query::delete(revoke, kept, missing))
+    Ok(Query::delete(sql::revoke(&id, &request.if_match), missing))
 }
 
 /// The one response that shows a new token, which is derived from `parent`, the token that asked for it.

@@ -9,7 +9,7 @@ use crate::{
     idempotency::{Identity, unless_replayed},
     input::values::{Name, Timestamp},
     paging::Paging,
-    query::{Parameter, Statement, answer, as_caller},
+    query::{Parameter, Statement, answer, as_caller, deleted},
 };
 
 /// A page of the account's tokens. With `ending_before` the rows come in reverse. Reads 2 * limit + 3 rows at most.
@@ -172,16 +172,16 @@ pub fn rotate(
 }
 
 /// Ends a token now, if it is still valid. `?3` its id, `?4` the tags of `If-Match` or null.
-const REVOKE: &str = as_caller!(
+const REVOKE: &str = as_caller!(concat!(
     "
 UPDATE tokens INDEXED BY tokens_by_account
 SET revoked_at = unixepoch()
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
   AND valid_until > unixepoch()
-  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
-RETURNING account_id AS account, 'deleted' AS outcome, tag"
-);
+  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))",
+    deleted!()
+));
 
 /// The token, if it was not revoked and is still valid. `?3` its id.
 const KEPT: &str = answer!(
@@ -191,7 +191,7 @@ const KEPT: &str = answer!(
 );
 
 /// The statements of a revocation. The outcome is `deleted`, or null.
-pub fn revoke(id: &Id, if_match: &Condition) -> (Statement, Statement) {
+pub fn revoke(id: &Id, if_match: &Condition) -> [Statement; 2] {
     let id: Parameter = id.as_str().into();
-    (Statement::new(REVOKE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id]))
+    [Statement::new(REVOKE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id])]
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "../support/accounts.ts";
+import { sql } from "../support/database.ts";
 import { assertError, idsOf, links, MESSAGE_FIELDS } from "../support/expectations.ts";
 import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
@@ -129,15 +130,59 @@ test("messages of a deleted conversation are in no list", async () => {
   assert.deepEqual(idsOf(await alice.get(list(`conversation_id=${conversations[0]}`))), []);
 });
 
-test("a page can have a hundred messages of 10,000 characters", async () => {
+for (const [character, bytes] of [
+  ["x", 1],
+  ["é", 2],
+  ["漢", 3],
+  ["😀", 4],
+  ['"', 2],
+] as const) {
+  test(`a page ends before its limit where its objects exceed 1 MB: 10,000 characters ${character}`, async () => {
+    const alice = await account();
+    const conversation = await alice.insert();
+    const message = character.repeat(10_000);
+    await sql(
+      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 101)
+       INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+       SELECT ?, ?, printf('%016d', n), ?, 0 FROM numbers`,
+      alice.id,
+      conversation,
+      message,
+    );
+    const objectBytes = Buffer.byteLength((await alice.get(messageItem(at(1)))).text);
+    assert.ok(objectBytes > 10_000 * bytes);
+    const expected = Math.min(100, Math.floor(1_000_000 / objectBytes));
+
+    const seen: string[] = [];
+    let next: string | undefined = list("limit=100");
+    while (next !== undefined) {
+      const answer = await alice.get(next);
+      const { data, has_more } = answer.json;
+      assert.ok(Buffer.byteLength(answer.text) <= 1_000_200);
+      assert.ok(data.every((each: { message: string }) => each.message === message));
+      assert.equal(data.length, has_more ? expected : 101 - seen.length);
+      const { prev, next: after } = links(answer);
+      if (prev !== undefined) {
+        const back = await alice.get(prev);
+        assert.deepEqual(idsOf(back), seen.slice(-expected));
+        assert.equal(back.json.has_more, seen.length > expected);
+      }
+      seen.push(...idsOf(answer));
+      next = after;
+    }
+    assert.deepEqual(
+      numbers(seen),
+      Array.from({ length: 101 }, (_, n) => 101 - n),
+    );
+  });
+}
+
+test("a page has one object at least, however large it is", async () => {
   const alice = await account();
   const conversation = await alice.insert();
-  const message = "😀".repeat(10_000);
-  for (let n = 0; n < 100; n += 1) await alice.insertMessage(conversation, { message });
-  const answer = await alice.get(list("limit=100"));
-  assert.equal(answer.status, 200, answer.text.slice(0, 500));
-  assert.equal(answer.json.data.length, 100);
-  assert.ok(answer.json.data.every((each: { message: string }) => each.message === message));
+  for (let n = 0; n < 2; n += 1) await alice.insertMessage(conversation, { message: "\u0001".repeat(10_000) });
+  const answer = await alice.get(`${MESSAGES}?limit=1`);
+  assert.deepEqual([answer.json.data.length, answer.json.has_more], [1, true]);
 });
 
 test("listing and retrieving change nothing", async () => {

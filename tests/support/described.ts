@@ -3,6 +3,7 @@
 // of their own.
 
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { complaint, description, meaning, methodsOf, operationOf, resolved, type Schema } from "./openapi.ts";
 
 type Words = Record<string, string | string[] | undefined>;
@@ -10,6 +11,7 @@ type Words = Record<string, string | string[] | undefined>;
 /** Headers that are HTTP's own, the runtime's, or the tests'. */
 const UNDESCRIBED =
   /^(connection|content-length|content-type|date|keep-alive|transfer-encoding|cf-cache-status|x-test-.+)$/;
+const ID: Schema = { $ref: "#/components/schemas/Id" };
 /** Pages for people, and what they are made of. */
 const PAGES = /^\/(inbox|assets\/.*)?$/;
 
@@ -57,7 +59,13 @@ export function assertDescribed(method: string, target: string, status: number, 
       `a body that is not described: ${what}`,
     );
   assert.ok(type !== undefined && type in content, `a type that is not described: ${what}`);
-  if (method !== "HEAD") assert.equal(complaint(content[type].schema, JSON.parse(text)), undefined, what);
+  if (method === "HEAD") return;
+  const json = JSON.parse(text);
+  // What a creation answers to a caller without the read scope, and to a repetition when a large message is gone, is
+  // described in words: in the schema it would make a union of every created object.
+  const idAlone = method === "POST" && status < 300 && isDeepStrictEqual(Object.keys(json), ["id"]);
+  const schema = idAlone ? { type: "object", properties: { id: ID } } : content[type].schema;
+  assert.equal(complaint(schema, json), undefined, what);
 }
 
 /** Fails when a request was accepted of which something is not described. */

@@ -17,7 +17,7 @@ export interface Operation {
   /** With `{id}` where an id belongs. */
   path: string;
   scope: string;
-  /** The status of a request that succeeds for the first time. */
+  /** The status of a request that succeeds for the first time, for a caller who may read the object. */
   success: number;
   /** The schemas of its query parameters, by name, each with an example. */
   query: Record<string, Schema>;
@@ -91,6 +91,7 @@ export const OPERATIONS: Operation[] = Object.keys(description.paths).flatMap((p
     if (scope === undefined) return [];
     const parameters = (operation.parameters ?? []).map(resolved);
     const successes = Object.keys(operation.responses).filter((status) => status.startsWith("2"));
+    const withObject = successes.filter((status) => resolved(operation.responses[status]!).content !== undefined);
     return [
       {
         name: `${method} ${path}`,
@@ -98,7 +99,7 @@ export const OPERATIONS: Operation[] = Object.keys(description.paths).flatMap((p
         method,
         path,
         scope,
-        success: Math.max(...successes.map(Number)),
+        success: Math.max(...(withObject.length > 0 ? withObject : successes).map(Number)),
         query: Object.fromEntries(
           parameters
             .filter((each) => each.in === "query")

@@ -1,0 +1,77 @@
+// Quotas: an account that has reached one adds nothing more, and everything else goes on. Contract, "Bounds and scopes".
+// What is counted, and when: tests/sweep/. The quota of valid tokens: tests/tokens/.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { account } from "./support/accounts.ts";
+import { sql } from "./support/database.ts";
+import { assertError, idsOf } from "./support/expectations.ts";
+import { keyed } from "./support/http.ts";
+import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
+import { canBeKeyed, REQUESTS, send, world } from "./support/requests.ts";
+
+const setFull = (holder: { id: number }, full: boolean) =>
+  sql("UPDATE tokens SET is_full = ? WHERE account_id = ?", Number(full), holder.id);
+
+for (const request of REQUESTS.filter(({ operation }) => !operation.path.startsWith("/v1/tokens"))) {
+  const adds = request.operation.method === "POST";
+  test(`${request.name}: ${adds ? "a full account is a 403, and nothing changes" : "works in a full account"}`, async () => {
+    const here = await world();
+    await setFull(here.account, true);
+    const before = await here.account.everything();
+    const answer = await send(here, request);
+    if (!adds) return assert.equal(answer.status, request.operation.success, answer.text);
+    assertError(answer, 403, "quota_exceeded");
+    assert.match(answer.json.message, /quota/);
+    assert.deepEqual(await here.account.everything(), before);
+  });
+}
+
+test("a key that a full account used is new when there is room again", async () => {
+  for (const request of REQUESTS.filter(canBeKeyed)) {
+    if (request.operation.path.startsWith("/v1/tokens")) continue;
+    const here = await world();
+    await setFull(here.account, true);
+    for (const _ of [1, 2]) assertError(await send(here, request, keyed("a")), 403, "quota_exceeded");
+    await setFull(here.account, false);
+    const answer = await send(here, request, keyed("a"));
+    assert.deepEqual([answer.status, answer.headers["idempotent-replayed"]], [201, undefined], answer.text);
+  }
+});
+
+test("what was created before the account was full is replayed", async () => {
+  const alice = await account();
+  const conversation = await alice.insert();
+  const post = () => alice.post(MESSAGES, `conversation_id=${conversation}&message=Hello`, keyed("a"));
+  const first = await post();
+  await setFull(alice, true);
+  const again = await post();
+  assert.deepEqual([again.status, again.text, again.headers["idempotent-replayed"]], [201, first.text, "true"]);
+});
+
+test("`distinct=true` returns what there is, and adds nothing", async () => {
+  const alice = await account();
+  const id = await alice.insert({ contact_id: "bob" });
+  await setFull(alice, true);
+  const found = await alice.post(COLLECTION, "contact_id=bob&distinct=true");
+  assert.deepEqual([found.status, found.json.id], [200, id]);
+  assertError(await alice.post(COLLECTION, "contact_id=carol&distinct=true"), 403, "quota_exceeded");
+});
+
+test("a message that a full account refused leaves its conversation as it was", async () => {
+  const alice = await account();
+  const id = await alice.insert({ last_active_at: 5 });
+  const message = await alice.insertMessage(id);
+  await setFull(alice, true);
+  const before = (await alice.get(item(id))).text;
+  assertError(await alice.post(MESSAGES, `conversation_id=${id}&message=Hello`), 403, "quota_exceeded");
+  assert.equal((await alice.get(item(id))).text, before);
+  assert.deepEqual(idsOf(await alice.get(MESSAGES)), [message]);
+  assert.equal((await alice.put(messageItem(message), "message=Longer")).status, 200);
+});
+
+test("the quota of one account is not another's", async () => {
+  const [alice, bob] = [await account(), await account()];
+  await setFull(alice, true);
+  assert.equal((await bob.post(COLLECTION, "contact_id=carol")).status, 201);
+});
