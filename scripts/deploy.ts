@@ -50,10 +50,10 @@ await command(USAGE, async (args) => {
     const url = await deploy();
     await step(`Check ${url}`, () => check(url, 1000 * Number(values.wait)));
   } catch (error) {
-    throw new Failure(`${(error as Error).message}\n\nThe deployment failed. ${wayBack(name, before)}`);
+    throw new Failure(`${(error as Error).message}\n\nThe deployment failed. ${wayBack(before)}`);
   }
   console.error(`
-The deployed Worker answers. ${wayBack(name, before)}
+The deployed Worker answers. ${wayBack(before)}
 
 Next, create a token for the URL above:
   npm run --silent token -- create --account NAME --remote`);
@@ -194,7 +194,7 @@ function parsed(text: string): Record<string, unknown> {
 }
 
 /** How to undo a deployment, and what is lost. */
-function wayBack(database: string, { version, bookmark }: Before): string {
+function wayBack({ version, bookmark }: Before): string {
   if (version === null && bookmark === null) return "It is the first one: there is nothing to go back to.";
   const code = version
     ? `
@@ -203,8 +203,9 @@ function wayBack(database: string, { version, bookmark }: Before): string {
     : "";
   const data = bookmark
     ? `
-  npx wrangler d1 time-travel restore ${database} --bookmark=${bookmark}
-      restores the tables and the data. Every change since this deployment began is lost. Possible for 30 days.`
+  npx wrangler d1 time-travel restore DB --bookmark=${bookmark}
+      restores the tables and the data. Every change since this deployment began is lost.
+      Possible for 30 days (7 on the Free plan).`
     : "";
   return `To go back, see docs/OPERATIONS.md ("Go back"), then:${code}${data}`;
 }

@@ -141,7 +141,7 @@ const until = (call: string) => ORDER.slice(0, ORDER.indexOf(call) + 1);
 
 function assertWayBack(output: string): void {
   assert.ok(output.includes(`npx wrangler rollback ${VERSION}\n`), output);
-  assert.ok(output.includes(`npx wrangler d1 time-travel restore conversations --bookmark=${BOOKMARK}\n`), output);
+  assert.ok(output.includes(`npx wrangler d1 time-travel restore DB --bookmark=${BOOKMARK}\n`), output);
 }
 
 test("the bookmark is written down before the migrations, and the deployed Worker is checked", async () => {
