@@ -134,7 +134,7 @@ const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 
 /** A Markdown table with aligned columns. `align` has a letter for each: l, r or c. */
-function table(rows: string[][], align: string): string {
+export function table(rows: string[][], align: string): string {
   const widths = rows[0]!.map((_, column) => Math.max(3, ...rows.map((row) => row[column]!.length)));
   const pad = (cell: string, column: number) =>
     align[column] === "r" ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);
@@ -160,17 +160,21 @@ export function publish(results: Results, keep: boolean): void {
   }
   writeFileSync(new URL(bare ? "results-bare.json" : "results.json", here), `${json(results)}\n`);
   if (!bare) writeFileSync(new URL("results.svg", here), chart(results));
-  const readme = new URL("README.md", here);
-  const begin = bare ? BARE_BEGIN : BEGIN;
-  const [before, rest = ""] = readFileSync(readme, "utf8").split(begin);
-  const end = rest.indexOf(END);
-  const after = end < 0 ? "\n" : rest.slice(end + END.length);
   const versions = Object.entries(results.versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(", ");
   const made = `${results.measuredAt.slice(0, 10)}, commit ${results.commit}`;
   const about = `${made}; ${machine}; ${versions}. ${clock}, median of ${rounds} rounds.`;
-  writeFileSync(readme, `${before}${begin}\n\n${text}\n\n${about}\n\n${END}${after}`);
+  writeSection(bare ? BARE_BEGIN : BEGIN, `${text}\n\n${about}`);
+}
+
+/** Replaces the part of README.md that begins with a marker. */
+export function writeSection(begin: string, text: string): void {
+  const readme = new URL("README.md", here);
+  const [before, rest = ""] = readFileSync(readme, "utf8").split(begin);
+  const end = rest.indexOf(END);
+  const after = end < 0 ? "\n" : rest.slice(end + END.length);
+  writeFileSync(readme, `${before}${begin}\n\n${text}\n\n${END}${after}`);
 }
 
 /** The results with medians and quartiles instead of every round. */

@@ -36,23 +36,13 @@ export async function bundle(name: string, config: string, main?: string): Promi
   return file;
 }
 
-/** Starts workerd with a driver and these Workers. */
+/** Starts workerd with these Workers and a driver. */
 export async function start(inhabitants: Inhabitant[]) {
   const databases = ["thousand", "million"];
   const common = { compatibility_date: rawConfig.compatibility_date, no_bundle: true, find_additional_modules: true };
   const server = createTestHarness({
     root,
     workers: [
-      {
-        config: {
-          ...common,
-          name: "driver",
-          main: join(root, "bench/driver/worker.js"),
-          services: inhabitants.map(({ name }) => ({ binding: name, service: name })),
-          d1_databases: databases.map((name) => ({ binding: name, database_name: name, database_id: name })),
-        },
-      },
-      { config: { ...common, name: "limiter", main: join(root, "bench/limiter/worker.js") } },
       ...inhabitants.map(({ name, main, database, vars }) => ({
         config: {
           ...common,
@@ -64,9 +54,19 @@ export async function start(inhabitants: Inhabitant[]) {
           d1_databases: database ? [{ binding: "DB", database_name: database, database_id: database }] : [],
         } as never,
       })),
+      {
+        config: {
+          ...common,
+          name: "driver",
+          main: join(root, "bench/driver/worker.js"),
+          services: inhabitants.map(({ name }) => ({ binding: name, service: name })),
+          d1_databases: databases.map((name) => ({ binding: name, database_name: name, database_id: name })),
+        },
+      },
+      { config: { ...common, name: "limiter", main: join(root, "bench/limiter/worker.js") } },
     ],
   });
-  await server.listen();
+  const { url } = await server.listen();
 
   async function order<T>(what: string, details: object): Promise<T> {
     const response = await server.getWorker("driver").fetch("/", {
@@ -79,6 +79,8 @@ export async function start(inhabitants: Inhabitant[]) {
   }
 
   return {
+    /** Where the first Worker listens. */
+    url: url.origin,
     close: () => server.close(),
     plan: (name: string, requests: Request[]) => order<null>("plan", { name, requests }),
     run: (worker: string, name: string, count: number, offset: number, status: number) =>

@@ -17,7 +17,15 @@ const ADVICE: [printed: RegExp, advice: string][] = [
     "This Rust lacks its wasm32-unknown-unknown target, rustfmt or clippy: install the packages of your system for " +
       "them, or install Rust from https://rustup.rs.",
   ],
-  [/requires rustc|not supported by the following package/, "Rust is too old: run `rustup update stable`."],
+  [
+    /toolchain '.+' is not installed/,
+    "This folder uses the Rust that rust-toolchain.toml names, and rustup may not install it by itself here. Run " +
+      "`rustup toolchain install` in this folder: it installs that Rust with the wasm32 target, rustfmt and clippy.",
+  ],
+  [
+    /requires rustc|not supported by the following package/,
+    "Rust is too old: install a newer one from your system, or from https://rustup.rs.",
+  ],
   [
     /linker `cc` not found|failed to find tool "cc"/,
     "A C compiler is missing: install `build-essential` (Debian, Ubuntu), `gcc` and `libc-dev` (others), or run " +

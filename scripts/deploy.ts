@@ -1,29 +1,60 @@
 // `npm run deploy`: deploys this folder to Cloudflare, the first time and every later time. The database gets its
-// migrations before the new code uses them.
-import { readFileSync } from "node:fs";
+// migrations before the new code uses them. Before, it writes down how to go back; afterwards, it checks the result.
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { command, options } from "./cli.ts";
-import { migrate, wrangler } from "./d1.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { command, misuse, options } from "./cli.ts";
+import { migrate, query, wrangler } from "./d1.ts";
 import { Failure, root, run, step } from "./shared.ts";
+import { createToken, hashOf, revokeToken } from "./tokens.ts";
 
-const USAGE = `Usage: npm run deploy
+const USAGE = `Usage: npm run deploy [-- --wait 60]
 
 Signs in to Cloudflare if necessary, creates the D1 database if there is none, applies the migrations, and deploys the
-Worker. Instead of signing in you can set CLOUDFLARE_API_TOKEN, and CLOUDFLARE_ACCOUNT_ID for one of several accounts.`;
+Worker. Instead of signing in you can set CLOUDFLARE_API_TOKEN, and CLOUDFLARE_ACCOUNT_ID for one of several accounts.
+Then it sends requests to the deployed Worker, and prints how to go back.
+
+  --wait SECONDS    how long to wait until the deployed Worker answers (default: 60)`;
+
+/** Git ignores it. One line of JSON for each deployment. */
+const LOG = join(root, ".wrangler", "deployments.log");
+const TRY_MILLISECONDS = 500;
+/** The account of the tokens with which this command checks the deployed Worker. */
+const CHECK_ACCOUNT = "deploy-check";
+const CHECK_TOKEN_SECONDS = 300;
+
+/** What was deployed before. Null the first time. */
+type Before = { version: string | null; bookmark: string | null };
 
 await command(USAGE, async (args) => {
-  options(args, {});
+  const { values } = options(args, { wait: { type: "string", default: "60" } });
+  if (!/^\d{1,4}$/.test(values.wait)) misuse(`--wait is '${values.wait}', it must be a number of seconds`);
   await signIn();
   // `wrangler deploy` finds a database without an id in wrangler.toml by its name. It is created here beforehand, so
   // that its tables exist before the first request.
-  const name = databaseName();
+  const name = setting("database_name");
   const databases: { name: string }[] = JSON.parse(await step("Databases", () => wrangler("d1", "list", "--json")));
-  if (!databases.some((database) => database.name === name)) {
+  const isNew = !databases.some((database) => database.name === name);
+  if (isNew) {
     await step(`Create the database "${name}"`, () => wrangler("d1", "create", name, "--update-config=false"));
   }
-  await step("Migrations", () => migrate({ remote: true }));
-  await interactive("deploy");
+  const before: Before = await step("Write down how to go back", async () => ({
+    version: await currentVersion(),
+    bookmark: isNew ? null : await bookmark(),
+  }));
+  await record(before);
+  console.error(`Before this deployment: version ${before.version ?? "none"}, bookmark ${before.bookmark ?? "none"}`);
+
+  try {
+    await step("Migrations", () => migrate({ remote: true }));
+    const url = await deploy();
+    await step(`Check ${url}`, () => check(url, 1000 * Number(values.wait)));
+  } catch (error) {
+    throw new Failure(`${(error as Error).message}\n\nThe deployment failed. ${wayBack(before)}`);
+  }
   console.error(`
+The deployed Worker answers. ${wayBack(before)}
+
 Next, create a token for the URL above:
   npm run --silent token -- create --account NAME --remote`);
 });
@@ -42,13 +73,139 @@ async function signIn() {
 }
 
 /** Runs a wrangler command that may ask questions. */
-async function interactive(action: string) {
-  const { failed } = await run("wrangler", [action], { stdio: "inherit", all: false, reject: false });
+async function interactive(action: string, env: Record<string, string> = {}) {
+  const terminal = { stdin: "inherit", stdout: "inherit", stderr: "inherit", all: false } as const;
+  const { failed } = await run("wrangler", [action], { ...terminal, reject: false, env });
   if (failed) throw new Failure(`wrangler ${action} failed, see above.`);
 }
 
-function databaseName(): string {
-  const name = /^database_name = "(.+)"/m.exec(readFileSync(join(root, "wrangler.toml"), "utf8"))?.[1];
-  if (!name) throw new Failure('wrangler.toml needs a line database_name = "...".');
-  return name;
+/** A text in wrangler.toml. */
+function setting(key: string): string {
+  const value = new RegExp(`^${key} = "(.+)"`, "m").exec(readFileSync(join(root, "wrangler.toml"), "utf8"))?.[1];
+  if (!value) throw new Failure(`wrangler.toml needs a line ${key} = "...".`);
+  return value;
+}
+
+/** The version that gets the most requests. Null if the Worker was never deployed. */
+async function currentVersion(): Promise<string | null> {
+  const { stdout, all, failed } = await run("wrangler", ["deployments", "status", "--json"], { reject: false });
+  if (failed) {
+    if (/\[code: 10007\]|has no deployments/.test(all)) return null;
+    throw new Failure(`The version that is deployed now is unknown, so nothing was changed:\n${all}`);
+  }
+  const { versions }: { versions: { version_id: string; percentage: number }[] } = JSON.parse(stdout);
+  return versions.toSorted((a, b) => b.percentage - a.percentage)[0]?.version_id ?? null;
+}
+
+/** The database's state now, for Time Travel. */
+async function bookmark(): Promise<string> {
+  return JSON.parse(await wrangler("d1", "time-travel", "info", "DB", "--json")).bookmark;
+}
+
+async function record(before: Before) {
+  const { stdout, failed } = await run("git", ["describe", "--always", "--dirty", "--abbrev=40"], { reject: false });
+  const line = { time: new Date().toISOString(), ...before, commit: failed ? null : stdout };
+  mkdirSync(join(LOG, ".."), { recursive: true });
+  appendFileSync(LOG, `${JSON.stringify(line)}\n`);
+}
+
+/** Deploys the Worker and returns its URL. */
+async function deploy(): Promise<string> {
+  const output = join(root, ".wrangler", "deploy-output.jsonl");
+  rmSync(output, { force: true });
+  await interactive("deploy", { WRANGLER_OUTPUT_FILE_PATH: output });
+  const entries: { type: string; targets?: string[] }[] = readFileSync(output, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const targets = entries.find(({ type }) => type === "deploy")?.targets ?? [];
+  // A target is a URL, a domain, a route such as "example.com/*", or something else, such as a schedule.
+  for (const target of targets) {
+    const [, scheme = "https", host] = /^(?:(https?):\/\/)?((?:[\w-]+\.)+[\w-]+(?::\d+)?)(?=[/ ]|$)/.exec(target) ?? [];
+    if (host !== undefined) return `${scheme}://${host}`;
+  }
+  throw new Failure(`The Worker has no address to check: ${targets.join(", ") || "none"}. See wrangler.toml.`);
+}
+
+/** Checks that the Worker and its database answer, that it refuses a caller without a token, and that it lists the
+ * conversations of a caller with one. */
+async function check(url: string, milliseconds: number) {
+  await answering(`${url}/health`, milliseconds);
+  const list = `${url}/v1/conversations?limit=1`;
+  await expected(list, undefined, 401, ({ code }) => code === "token_missing");
+
+  const remote = { remote: true } as const;
+  const secret = await createToken(remote, {
+    account: CHECK_ACCOUNT,
+    name: "npm run deploy",
+    scopes: ["conversations:read"],
+    expiresAt: Math.floor(Date.now() / 1000) + CHECK_TOKEN_SECONDS,
+  });
+  try {
+    await expected(list, secret, 200, ({ data }) => Array.isArray(data));
+  } finally {
+    const [[row]] = await query(remote, `SELECT id FROM tokens WHERE hash = '${hashOf(secret)}'`);
+    await revokeToken(remote, String(row.id));
+  }
+}
+
+/** Waits until the health check succeeds: Cloudflare needs some seconds to deploy a version everywhere, and longer for
+ * a new address. */
+async function answering(url: string, milliseconds: number) {
+  for (const end = Date.now() + milliseconds; ; await delay(TRY_MILLISECONDS)) {
+    try {
+      return await expected(url, undefined, 200, ({ status }) => status === "ok");
+    } catch (error) {
+      if (Date.now() >= end) throw error;
+    }
+  }
+}
+
+/** Sends a GET request. Fails if the response is another one than the expected one. */
+async function expected(
+  url: string,
+  token: string | undefined,
+  status: number,
+  fits: (body: Record<string, unknown>) => boolean,
+) {
+  const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const what = `GET ${url} ${token === undefined ? "without" : "with"} a token`;
+  let response: Response;
+  try {
+    response = await fetch(url, { headers });
+  } catch (error) {
+    throw new Failure(`${what}: no response (${String((error as Error).cause ?? error)}).`);
+  }
+  const id = response.headers.get("X-Request-Id");
+  const text = await response.text();
+  if (response.status !== status || id === null || !fits(parsed(text))) {
+    throw new Failure(
+      `${what}: expected ${status}, got ${response.status} (X-Request-Id: ${id}):\n${text.slice(0, 1000)}`,
+    );
+  }
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
+
+/** How to undo a deployment, and what is lost. */
+function wayBack({ version, bookmark }: Before): string {
+  if (version === null && bookmark === null) return "It is the first one: there is nothing to go back to.";
+  const code = version
+    ? `
+  npx wrangler rollback ${version}
+      restores the code. The tables stay as they are now, and no data is lost.`
+    : "";
+  const data = bookmark
+    ? `
+  npx wrangler d1 time-travel restore DB --bookmark=${bookmark}
+      restores the tables and the data. Every change since this deployment began is lost.
+      Possible for 30 days (7 on the Free plan).`
+    : "";
+  return `To go back, see docs/OPERATIONS.md ("Go back"), then:${code}${data}`;
 }

@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const LOCK = ".tools/npm-ci.lock";
 const INSTALLED = "node_modules/.installed-package-lock.json";
+const NODE = "node_modules/.bin/node";
 
 try {
   if (Number.parseInt(process.versions.node, 10) < 20) {
@@ -36,14 +37,32 @@ function install() {
   console.error("Installing the npm packages (about half a minute)");
   // npm must not run on the Node in node_modules, which it is about to replace.
   const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => !folder.endsWith("node_modules/.bin"));
-  const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+  // The scripts of esbuild and workerd only save the start of a second process, and could download a program that the
+  // lock file does not pin. .npmrc turns scripts off too, but an npm before 11 does not know that setting.
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const { status, error } = spawnSync("npm", ["ci", ...options], {
     env: { ...process.env, PATH: path.join(delimiter) },
     // stdout belongs to the command that runs afterwards.
     stdio: ["ignore", process.stderr, process.stderr],
   });
   if (status !== 0)
     throw new Error(`npm ci failed${error ? `: ${error.message}` : ""}. Check the network and the disk.`);
+  checkNode();
   copyFileSync("package-lock.json", INSTALLED);
+}
+
+/** npm reports nothing when it skips an optional package: there is none for this machine, or it could not be fetched. */
+function checkNode() {
+  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+  const names = Object.keys(packages[""].optionalDependencies);
+  const pinned = names.map((name) => `v${packages[`node_modules/${name}`].version}`);
+  const { stdout } = spawnSync(NODE, ["--version"], { encoding: "utf8" });
+  if (!pinned.includes(stdout?.trim())) {
+    throw new Error(
+      `npm did not install Node ${pinned[0]}. This machine is ${process.platform} ${process.arch}, and there are ` +
+        `${names.join(", ")}. If one of them is for this machine, check the network and run the command again.`,
+    );
+  }
 }
 
 /** Takes the lock unless a running process holds it. proper-lockfile, which the build uses, is not installed yet. */

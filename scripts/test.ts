@@ -28,7 +28,7 @@ const MAX_SECONDS_ONLINE = 20;
 const WASM = ["--target", "wasm32-unknown-unknown"];
 const CARGO_DENY: [RegExp, string] = [
   /no such command: `deny`/,
-  "cargo-deny is not installed: cargo install --locked cargo-deny",
+  "cargo-deny is not installed: cargo install --locked cargo-deny@0.20.2",
 ];
 const scratch = mkdtempSync(join(tmpdir(), "conversations-test-"));
 

@@ -39,23 +39,22 @@ const OVERLOAD = [
   "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.",
   "a message that is not documented",
 ];
-const FAULT = [
-  "D1_ERROR: no such table: tokens: SQLITE_ERROR",
-  "D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'",
-  "D1_COLUMN_NOTFOUND",
-];
+/** The Worker and the tables are of different versions. */
+const MISMATCH = ["D1_ERROR: no such column: is_removed at offset 7: SQLITE_ERROR"];
+const FAULT = ["D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'", "D1_COLUMN_NOTFOUND"];
 /** Another process was writing to the local database, so the transaction did nothing. */
 const LOCKED = "D1_ERROR: database is locked: SQLITE_BUSY";
-const MESSAGES_OF_D1 = [...PASSING, ...OVERLOAD, ...FAULT];
+const MESSAGES_OF_D1 = [...PASSING, ...OVERLOAD, ...MISMATCH, ...FAULT];
 
 /** The caller learns what D1's message means, but not the message. */
 function assertFailed(answer: Answer, message: string, repeatable: boolean): void {
   if (FAULT.includes(message)) assertError(answer, 500, "internal_error");
   else assertError(answer, 503, "database_unavailable");
-  const again = PASSING.includes(message) ? "1" : OVERLOAD.includes(message) ? "5" : undefined;
+  const again = PASSING.includes(message) ? "1" : FAULT.includes(message) ? undefined : "5";
   assert.equal(answer.headers["retry-after"], again, message);
   assert.equal(answer.cost.calls, repeatable && PASSING.includes(message) ? 3 : 1, message);
   assert.equal(answer.log.cause, message);
+  assert.equal(answer.json.message.startsWith("The service is being updated."), MISMATCH.includes(message), message);
   assert.doesNotMatch(answer.json.message, /D1|SQL|undefined|object|isolate|documented/);
 }
 
@@ -333,6 +332,23 @@ test("without a response of D1 an unknown token and a wrong request are a 503, t
     "x-test-d1-failures": "2",
   });
   assertError(answer, 401, "token_invalid");
+});
+
+test("while the Worker is newer than the tables, requests are a 503 that change nothing", async () => {
+  const here = await prepared();
+  const before = await here.account.everything();
+  await sql("ALTER TABLE tokens RENAME COLUMN scopes TO later");
+  try {
+    for (const { send } of [...READS, ...KEYED, ...WRITES]) {
+      const answer = await send(here, {});
+      assertError(answer, 503, "database_unavailable");
+      assert.match(answer.json.message, /^The service is being updated\. No change was made\./);
+      assert.match(answer.log.cause, /no such column: .*scopes|has no column named scopes/);
+    }
+  } finally {
+    await sql("ALTER TABLE tokens RENAME COLUMN later TO scopes");
+  }
+  assert.deepEqual(await here.account.everything(), before);
 });
 
 test("without a database every request is a 500, and only the log says what is missing", async () => {

@@ -9,6 +9,7 @@ import { api, FORM, JSON_TYPE, keyed, raw, send, textOf } from "./support/http.t
 import { KINDS } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
 import { REQUESTS, send as sendRequest, world } from "./support/requests.ts";
+import { config } from "./support/server.ts";
 import { newToken } from "./support/tokens.ts";
 
 const FIELDS = [
@@ -23,7 +24,7 @@ const FIELDS = [
   "rows_read",
   "rows_written",
 ];
-const FAULT = "D1_ERROR: no such table: tokens: SQLITE_ERROR";
+const FAULT = "D1_ERROR: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT";
 
 test("a line has the account, the route, the status and the cost", async () => {
   const alice = await account();
@@ -183,4 +184,8 @@ test("an unknown method is cut to 16 characters", async () => {
   const answer = await raw(textOf("X".repeat(200), "/v1/nothing")).catch(() => undefined);
   // The platform may refuse such a method by itself.
   if (answer !== undefined) assert.equal(answer.log.method, "X".repeat(16));
+});
+
+test("Cloudflare adds no lines of its own, which would have the URL", () => {
+  assert.equal(config.observability?.logs?.invocation_logs, false);
 });

@@ -17,6 +17,9 @@ pub enum Failure {
     Locked(String),
     /// Too much at once: calling again at once makes it worse.
     Overload(String),
+    /// A statement names a table or a column that is not there: the Worker and the tables are of different versions, as
+    /// between the two steps of a deployment. SQLite rejects such a statement, so its transaction did nothing.
+    Mismatch(String),
     /// A mistake in this service or its set-up: calling again fails again.
     Fault(String),
 }
@@ -33,6 +36,7 @@ impl Failure {
             "client disconnected",
         ];
         const LOCKED: &[&str] = &["SQLITE_BUSY"];
+        const MISMATCH: &[&str] = &["no such table", "no such column", "has no column named", "no such index"];
         const FAULT: &[&str] = &["SQLITE_", "D1_TYPE_ERROR", "D1_COLUMN_NOTFOUND", "Wrong number of parameter"];
         let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
         // An object that was reset because it exceeded a limit says both.
@@ -42,6 +46,8 @@ impl Failure {
             Self::Passing(message)
         } else if says(LOCKED) {
             Self::Locked(message)
+        } else if says(MISMATCH) {
+            Self::Mismatch(message)
         } else if says(FAULT) {
             Self::Fault(message)
         } else {
@@ -72,6 +78,8 @@ impl Failure {
                                  be retried safely.";
         const LOCKED: &str = "Another process is writing to the database. Wait the number of seconds in the \
                               Retry-After header, then retry. Any request can be retried safely.";
+        const MISMATCH: &str = "The service is being updated. No change was made. Wait the number of seconds in the \
+                                Retry-After header, then retry. Any request can be retried safely.";
         let unavailable = |message, seconds, cause| {
             Error::new(Code::DatabaseUnavailable, message).with_header("retry-after", seconds).with_cause(cause)
         };
@@ -79,6 +87,7 @@ impl Failure {
             Self::Passing(cause) => unavailable(NO_ANSWER, "1", cause),
             Self::Locked(cause) => unavailable(LOCKED, "1", cause),
             Self::Overload(cause) => unavailable(NO_ANSWER, "5", cause),
+            Self::Mismatch(cause) => unavailable(MISMATCH, "5", cause),
             Self::Fault(cause) => Error::internal(cause),
         }
     }
@@ -114,6 +123,14 @@ mod tests {
         }
         for message in [
             "D1_ERROR: no such table: tokens: SQLITE_ERROR",
+            "D1_ERROR: no such column: is_removed at offset 7: SQLITE_ERROR",
+            "D1_ERROR: table tokens has no column named successor_id at offset 20: SQLITE_ERROR",
+            "D1_ERROR: no such index: conversations_by_id: SQLITE_ERROR",
+        ] {
+            assert_eq!(Failure::classify(message.to_owned()), Failure::Mismatch(message.to_owned()));
+        }
+        for message in [
+            "D1_ERROR: UNIQUE constraint failed: tokens.hash: SQLITE_CONSTRAINT",
             "D1_TYPE_ERROR: Type 'undefined' not supported for value 'undefined'",
             "D1_COLUMN_NOTFOUND",
         ] {
@@ -141,6 +158,7 @@ mod tests {
         for repeatable in [true, false] {
             within(delays(Failure::Locked(String::new()), repeatable), &[25, 50, 100, 200, 400, 800]);
             within(delays(Failure::Overload(String::new()), repeatable), &[]);
+            within(delays(Failure::Mismatch(String::new()), repeatable), &[]);
             within(delays(Failure::Fault(String::new()), repeatable), &[]);
         }
     }
