@@ -17,10 +17,11 @@ mod platform;
 pub mod query;
 pub mod request;
 pub mod routes;
+pub mod sweep;
 pub mod tokens;
 
 use worker::{
-    Context, Env, event,
+    Context, Date, Env, ScheduleContext, ScheduledEvent, console_error, console_log, event,
     wasm_bindgen::{self, JsValue, prelude::wasm_bindgen},
     web_sys,
 };
@@ -65,6 +66,17 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
         .unwrap_or_else(Query::refusal);
     let rows = request.run(&caller, &query).await?;
     (query.render)(rows.authorize(&caller)?)
+}
+
+/// The minute is over: the sweep, and its line in the log.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let record = sweep::sweep(Date::now().as_millis() as i64, async |statements| platform::run(&env, statements).await);
+    let record = record.await;
+    match record.cause {
+        None => console_log!("{}", record.line()),
+        Some(_) => console_error!("{}", record.line()),
+    }
 }
 
 /// The response to a request that ended in a trap, made by a new instance. `src/entry.js` asks for it.

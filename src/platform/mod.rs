@@ -25,7 +25,7 @@ use crate::{
     id::Id,
     limits::{self, By, Limit},
     platform::failure::Failure,
-    query::{Query, Rows},
+    query::{Query, Rows, Statement},
 };
 
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -211,18 +211,11 @@ impl Incoming {
     }
 
     async fn batch(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Failure> {
-        let Some(database) = self.env.unchecked_ref::<Bindings>().database() else {
-            return Err(Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned()));
-        };
         // The text is gone before the wait: kilobytes of each waiting request would fill the memory of the wasm.
-        let found = JsFuture::from(batch(&database, &query.to_json(caller)));
+        let found = call(&self.env, &query.to_json(caller))?;
         let found = found.await.map_err(|thrown| Failure::classify(message(&thrown)))?;
         let found: &Found = self.found.insert(found.unchecked_into());
-        self.record.cost = Cost {
-            duration: found.duration().round() as u64,
-            rows_read: found.rows_read() as u64,
-            rows_written: found.rows_written() as u64,
-        };
+        self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
         self.record.account = account.map(i64::unsigned_abs);
         Ok(Rows {
@@ -284,6 +277,33 @@ impl Incoming {
             _ => respond(status, &fields, None).map_err(|_| REFUSED),
         }
     }
+}
+
+impl Found {
+    fn cost(&self) -> Cost {
+        Cost {
+            duration: self.duration().round() as u64,
+            rows_read: self.rows_read() as u64,
+            rows_written: self.rows_written() as u64,
+        }
+    }
+}
+
+/// Begins a call to D1 with the statements of `Query::to_json`.
+fn call(env: &Env, statements: &str) -> Result<JsFuture, Failure> {
+    match env.unchecked_ref::<Bindings>().database() {
+        Some(database) => Ok(JsFuture::from(batch(&database, statements))),
+        None => Err(Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned())),
+    }
+}
+
+/// Runs statements that have no caller in one call to D1. Returns the account that they name, and the cost.
+pub async fn run(env: &Env, statements: Vec<Statement>) -> Result<(Option<i64>, Cost), Failure> {
+    // Numbers and strings have no way to fail to serialize.
+    let statements = serde_json::to_string(&statements).unwrap_or_default();
+    let found = call(env, &[r#"{"caller":[],"limit":0,"statements":"#, &statements, "}"].concat())?;
+    let found: Found = found.await.map_err(|thrown| Failure::classify(message(&thrown)))?.unchecked_into();
+    Ok((found.account().map(|account| account as i64), found.cost()))
 }
 
 /// Headers as a JSON object: the platform takes a list of pairs at twice the cost.
