@@ -33,6 +33,7 @@ use crate::{
     query::Query,
     request::Request,
     routes::Destination,
+    sweep::Sweep,
 };
 
 /// A request arrives. Every response, an error's included, leaves through [`Incoming::finish`].
@@ -71,12 +72,11 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
 /// The minute is over: the sweep, and its line in the log.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    let record = sweep::sweep(Date::now().as_millis() as i64, async |statements| platform::run(&env, statements).await);
-    let record = record.await;
-    match record.cause {
-        None => console_log!("{}", record.line()),
-        Some(_) => console_error!("{}", record.line()),
+    let mut sweep = Sweep { account: Date::now().as_millis() as f64, ..Sweep::default() };
+    while let Some(step) = sweep.step() {
+        sweep.note(platform::run(&env, step, sweep.account).await);
     }
+    console_log!("{}", sweep.record.line("", "", 200));
 }
 
 /// The response to a request that ended in a trap, made by a new instance. `src/entry.js` asks for it.

@@ -72,6 +72,12 @@ export async function batch(database, json) {
   };
 }
 
+/** Runs the statements of a step of the sweep as one call. */
+export function sweep(database, step, account) {
+  const statements = step.split(";").map((sql) => ({ sql, parameters: sql.includes("?1") ? [account] : [] }));
+  return batch(database, JSON.stringify({ caller: [], statements, limit: 0 }));
+}
+
 /** A response. `headers` is a JSON object. */
 export function respond(status, headers, body) {
   return new Response(body, { status, headers: JSON.parse(headers) });

@@ -36,6 +36,7 @@ extern "C" {
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
     fn batch(database: &Database, statements: &str) -> Promise;
+    fn sweep(database: &Database, step: &str, account: f64) -> Promise;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
@@ -213,8 +214,7 @@ impl Incoming {
     async fn batch(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Failure> {
         // The text is gone before the wait: kilobytes of each waiting request would fill the memory of the wasm.
         let found = call(&self.env, &query.to_json(caller))?;
-        let found = found.await.map_err(|thrown| Failure::classify(message(&thrown)))?;
-        let found: &Found = self.found.insert(found.unchecked_into());
+        let found: &Found = self.found.insert(answered(found.await)?);
         self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
         self.record.account = account.map(i64::unsigned_abs);
@@ -290,6 +290,7 @@ impl Found {
 }
 
 /// Begins a call to D1 with the statements of `Query::to_json`.
+#[inline(never)]
 fn call(env: &Env, statements: &str) -> Result<JsFuture, Failure> {
     match env.unchecked_ref::<Bindings>().database() {
         Some(database) => Ok(JsFuture::from(batch(&database, statements))),
@@ -297,13 +298,19 @@ fn call(env: &Env, statements: &str) -> Result<JsFuture, Failure> {
     }
 }
 
-/// Runs statements that have no caller in one call to D1. Returns the account that they name, and the cost.
-pub async fn run(env: &Env, statements: Vec<Statement>) -> Result<(Option<i64>, Cost), Failure> {
-    // Numbers and strings have no way to fail to serialize.
-    let statements = serde_json::to_string(&statements).unwrap_or_default();
-    let found = call(env, &[r#"{"caller":[],"limit":0,"statements":"#, &statements, "}"].concat())?;
-    let found: Found = found.await.map_err(|thrown| Failure::classify(message(&thrown)))?.unchecked_into();
-    Ok((found.account().map(|account| account as i64), found.cost()))
+/// What the call found, or why it failed.
+#[inline(never)]
+fn answered(result: Result<JsValue, JsValue>) -> Result<Found, Failure> {
+    result.map(JsCast::unchecked_into).map_err(|thrown| Failure::classify(message(&thrown)))
+}
+
+/// Runs a step of the sweep in one call to D1. Returns the account that it names, and the cost.
+pub async fn run(env: &Env, step: &str, account: f64) -> Result<(Option<f64>, Cost), Error> {
+    let Some(database) = env.unchecked_ref::<Bindings>().database() else {
+        return Err(Error::internal("wrangler.toml binds no D1 database as DB"));
+    };
+    let found = answered(JsFuture::from(sweep(&database, step, account)).await).map_err(Failure::into_error)?;
+    Ok((found.account(), found.cost()))
 }
 
 /// Headers as a JSON object: the platform takes a list of pairs at twice the cost.

@@ -1,8 +1,6 @@
 //! The SQL of the sweep. No caller asks for it: the statements choose the accounts themselves, with bounds on each step
 //! that keep requests from waiting more than 50 ms.
 
-use crate::query::Statement;
-
 /// The removed conversations that a step takes: the first 100 that match `$which`. It follows a `WITH`.
 macro_rules! removed {
     ($which:expr) => {
@@ -88,25 +86,20 @@ WITH next (account_id) AS (
     };
 }
 
-/// One step of a deletion.
-pub fn remove(after: i64) -> Vec<Statement> {
-    const NEXT: &str = in_turn!("\nSELECT account_id AS account FROM next");
-    const MESSAGES: &str = in_turn!(remove_messages!("account_id = (SELECT account_id FROM next)"));
-    const CONVERSATIONS: &str = in_turn!(remove_conversations!("account_id = (SELECT account_id FROM next)"));
-    [NEXT, MESSAGES, CONVERSATIONS].map(|sql| Statement::new(sql, [after.into()])).into()
-}
+/// A step of the deletions. The first statement names the account.
+pub const REMOVE: &str = concat!(
+    in_turn!("\nSELECT account_id AS account FROM next"), ";",
+    in_turn!(remove_messages!("account_id = (SELECT account_id FROM next)")), ";",
+    in_turn!(remove_conversations!("account_id = (SELECT account_id FROM next)")));
 
 /// Deletes idempotency keys that have expired, the oldest first.
-pub fn expire() -> Vec<Statement> {
-    const EXPIRE: &str = "\
+pub const EXPIRE: &str = "\
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)
 WHERE (account_id, key) IN (
   SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
   WHERE expires_at <= unixepoch()
   ORDER BY expires_at LIMIT 1000
 )";
-    vec![Statement::new(EXPIRE, [])]
-}
 
 /// Counts conversations and messages of the account, from the ids in the columns `$from` on, as many of each as `share`
 /// allows: how many, how many bytes of text, up to which ids, and whether these were the last.
@@ -156,8 +149,7 @@ macro_rules! count {
 /// new, and as many again where the count from the start is under way. Where more is left, the account is due again,
 /// behind the others. Otherwise it is due for its next count from the start: after a week, or a day while it is full.
 /// Writes two rows for each account.
-pub fn count() -> Vec<Statement> {
-    const COUNT: &str = concat!(
+pub const COUNT: &str = concat!(
         "\
 WITH due (id) AS MATERIALIZED (
   SELECT id FROM accounts INDEXED BY accounts_by_count_at
@@ -208,5 +200,3 @@ SET (
 )
 WHERE id IN (SELECT id FROM due)"
     );
-    vec![Statement::new(COUNT, [])]
-}
