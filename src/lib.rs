@@ -21,7 +21,7 @@ pub mod sweep;
 pub mod tokens;
 
 use worker::{
-    Context, Date, Env, ScheduleContext, ScheduledEvent, console_error, console_log, event,
+    Context, Date, Env, ScheduleContext, ScheduledEvent, event,
     wasm_bindgen::{self, JsValue, prelude::wasm_bindgen},
     web_sys,
 };
@@ -29,6 +29,7 @@ use worker::{
 use crate::{
     auth::caller::Caller,
     http::{cors, error::Error, response::Response},
+    id::Id,
     platform::{Fatal, Incoming},
     query::Query,
     request::Request,
@@ -69,14 +70,17 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     (query.render)(rows.authorize(&caller)?)
 }
 
-/// The minute is over: the sweep, and its line in the log.
+/// A minute is over: the sweep, and its line in the log.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    let mut sweep = Sweep { account: Date::now().as_millis() as f64, ..Sweep::default() };
-    while let Some(step) = sweep.step() {
-        sweep.note(platform::run(&env, step, sweep.account).await);
+    let now = Date::now().as_millis();
+    let mut sweep = Sweep::new(now as f64);
+    while let Some((statements, account)) = sweep.step() {
+        sweep.note(platform::run(&env, statements, account).await);
     }
-    console_log!("{}", sweep.record.line("", "", 200));
+    if let Ok(id) = Id::new(now) {
+        platform::log(sweep.end(&id));
+    }
 }
 
 /// The response to a request that ended in a trap, made by a new instance. `src/entry.js` asks for it.

@@ -72,9 +72,9 @@ export async function batch(database, json) {
   };
 }
 
-/** Runs the statements of a step of the sweep as one call. */
-export function sweep(database, step, account) {
-  const statements = step.split(";").map((sql) => ({ sql, parameters: sql.includes("?1") ? [account] : [] }));
+/** Runs statements that have no caller, separated by semicolons, as one call. */
+export function batchWithoutCaller(database, text, parameter) {
+  const statements = text.split(";").map((sql) => ({ sql, parameters: sql.includes("?1") ? [parameter] : [] }));
   return batch(database, JSON.stringify({ caller: [], statements, limit: 0 }));
 }
 

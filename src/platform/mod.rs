@@ -25,7 +25,7 @@ use crate::{
     id::Id,
     limits::{self, By, Limit},
     platform::failure::Failure,
-    query::{Query, Rows, Statement},
+    query::{Query, Rows},
 };
 
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -36,7 +36,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
     fn batch(database: &Database, statements: &str) -> Promise;
-    fn sweep(database: &Database, step: &str, account: f64) -> Promise;
+    #[wasm_bindgen(js_name = batchWithoutCaller)]
+    fn batch_without_caller(database: &Database, statements: &str, parameter: f64) -> Promise;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
@@ -212,8 +213,9 @@ impl Incoming {
     }
 
     async fn batch(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Failure> {
+        let database = database(&self.env)?;
         // The text is gone before the wait: kilobytes of each waiting request would fill the memory of the wasm.
-        let found = call(&self.env, &query.to_json(caller))?;
+        let found = JsFuture::from(batch(&database, &query.to_json(caller)));
         let found: &Found = self.found.insert(answered(found.await)?);
         self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
@@ -249,11 +251,7 @@ impl Incoming {
             error.into_response(&self.head.url.origin, request_id)
         });
         let line = self.record.line(request_id, &self.head.method, response.status);
-        if response.status < 500 {
-            console_log!("{line}")
-        } else {
-            console_error!("{line}")
-        }
+        log((response.status, line));
 
         let timing = self.record.cost.server_timing();
         let mut headers = vec![("x-request-id", request_id), ("server-timing", &timing)];
@@ -289,28 +287,27 @@ impl Found {
     }
 }
 
-/// Begins a call to D1 with the statements of `Query::to_json`.
-#[inline(never)]
-fn call(env: &Env, statements: &str) -> Result<JsFuture, Failure> {
-    match env.unchecked_ref::<Bindings>().database() {
-        Some(database) => Ok(JsFuture::from(batch(&database, statements))),
-        None => Err(Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned())),
-    }
+fn database(env: &Env) -> Result<Database, Failure> {
+    let bound = env.unchecked_ref::<Bindings>().database();
+    bound.ok_or_else(|| Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned()))
 }
 
-/// What the call found, or why it failed.
-#[inline(never)]
+/// What a call to D1 found, or why it failed.
 fn answered(result: Result<JsValue, JsValue>) -> Result<Found, Failure> {
     result.map(JsCast::unchecked_into).map_err(|thrown| Failure::classify(message(&thrown)))
 }
 
-/// Runs a step of the sweep in one call to D1. Returns the account that it names, and the cost.
-pub async fn run(env: &Env, step: &str, account: f64) -> Result<(Option<f64>, Cost), Error> {
-    let Some(database) = env.unchecked_ref::<Bindings>().database() else {
-        return Err(Error::internal("wrangler.toml binds no D1 database as DB"));
-    };
-    let found = answered(JsFuture::from(sweep(&database, step, account)).await).map_err(Failure::into_error)?;
+/// Runs statements that have no caller, separated by semicolons, in one call to D1. `parameter` is the `?1` of those that
+/// have one. Returns the account that they name, and the cost.
+pub async fn run(env: &Env, statements: &str, parameter: f64) -> Result<(Option<f64>, Cost), Failure> {
+    let found = JsFuture::from(batch_without_caller(&database(env)?, statements, parameter));
+    let found = answered(found.await)?;
     Ok((found.account(), found.cost()))
+}
+
+/// Writes a line to the log, as an error if the status is one of the server's.
+pub fn log((status, line): (u16, String)) {
+    if status < 500 { console_log!("{line}") } else { console_error!("{line}") }
 }
 
 /// Headers as a JSON object: the platform takes a list of pairs at twice the cost.

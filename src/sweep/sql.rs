@@ -88,9 +88,12 @@ WITH next (account_id) AS (
 
 /// A step of the deletions. The first statement names the account.
 pub const REMOVE: &str = concat!(
-    in_turn!("\nSELECT account_id AS account FROM next"), ";",
-    in_turn!(remove_messages!("account_id = (SELECT account_id FROM next)")), ";",
-    in_turn!(remove_conversations!("account_id = (SELECT account_id FROM next)")));
+    in_turn!("\nSELECT account_id AS account FROM next"),
+    ";",
+    in_turn!(remove_messages!("account_id = (SELECT account_id FROM next)")),
+    ";",
+    in_turn!(remove_conversations!("account_id = (SELECT account_id FROM next)"))
+);
 
 /// Deletes idempotency keys that have expired, the oldest first.
 pub const EXPIRE: &str = "\
@@ -150,7 +153,7 @@ macro_rules! count {
 /// behind the others. Otherwise it is due for its next count from the start: after a week, or a day while it is full.
 /// Writes two rows for each account.
 pub const COUNT: &str = concat!(
-        "\
+    "\
 WITH due (id) AS MATERIALIZED (
   SELECT id FROM accounts INDEXED BY accounts_by_count_at
   WHERE count_at <= unixepoch()
@@ -179,8 +182,8 @@ SET (
       ELSE max(unixepoch(), accounts.recount_at)
     END
   FROM ",
-        count!("counted", "TRUE", "TRUE"),
-        " AS new
+    count!("counted", "TRUE", "TRUE"),
+    " AS new
   JOIN (
     SELECT
       accounts.recounted_objects + objects AS total,
@@ -190,13 +193,13 @@ SET (
       is_done AND accounts.recount_at <= unixepoch() AS is_done,
       unixepoch() + iif(accounts.is_full, 86400, 604800) AS next_at
     FROM ",
-        count!(
-            "recounted",
-            "id <= accounts.counted_conversation_id AND accounts.recount_at <= unixepoch()",
-            "id <= accounts.counted_message_id AND accounts.recount_at <= unixepoch()"
-        ),
-        "
+    count!(
+        "recounted",
+        "id <= accounts.counted_conversation_id AND accounts.recount_at <= unixepoch()",
+        "id <= accounts.counted_message_id AND accounts.recount_at <= unixepoch()"
+    ),
+    "
   ) AS again
 )
 WHERE id IN (SELECT id FROM due)"
-    );
+);

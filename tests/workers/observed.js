@@ -16,18 +16,20 @@
 //                       there are none: "absent"
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
 //   x-test-trap         the wasm traps, as TRAPS below says
+//   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
 import { initSync, respondAfterTrap } from "../../build/index.js";
 import worker from "../../src/entry.js";
 
-/** What was logged, line by line, by the id of the request. A panic's own message has none. */
+/** What was logged, line by line, by the id of the request, or as "sweep". A panic's own message has neither. */
 const logged = new Map();
 for (const name of ["log", "error"]) {
   console[name] = (line) => {
     if (!line.startsWith("{")) return;
-    const { request_id } = JSON.parse(line);
-    logged.set(request_id, [...(logged.get(request_id) ?? []), { stream: name, line }]);
+    const { request_id, route } = JSON.parse(line);
+    const id = route === "sweep" ? route : request_id;
+    logged.set(id, [...(logged.get(id) ?? []), { stream: name, line }]);
   };
 }
 
@@ -44,7 +46,9 @@ export default {
     const [limiters, limited] = observeLimits(env, request.headers);
     const observedEnv = { ...env, ...limiters, DB };
     TRAPS[request.headers.get("x-test-trap")]?.(observedEnv, request);
-    const response = await worker.fetch(request, observedEnv, ctx);
+    const response = request.headers.has("x-test-sweep")
+      ? await sweep(observedEnv, ctx)
+      : await worker.fetch(request, observedEnv, ctx);
     const observed = new Response(response.body, response);
     observed.headers.set("x-test-d1-calls", seen.calls);
     observed.headers.set("x-test-d1-rows-read", seen.rowsRead);
@@ -60,6 +64,12 @@ export default {
     return observed;
   },
 };
+
+/** One minute is over. */
+async function sweep(env, ctx) {
+  await worker.scheduled({ cron: "* * * * *", scheduledTime: Date.now() }, env, ctx);
+  return new Response(null, { status: 204, headers: { "x-request-id": "sweep" } });
+}
 
 /** What happens to each call to D1 before it does anything, and afterwards. */
 function faults(headers) {
