@@ -7,6 +7,7 @@
 //   x-test-d1-failure   calls to D1 fail with this text (percent-encoded), before anything was done
 //   x-test-d1-lost      the same, after everything was done
 //   x-test-d1-failures  only so many calls fail, the first ones
+//   x-test-d1-failures-from  the first that fails is this one, counted from 1
 //   x-test-no-d1        there is no database
 //   x-test-gate         calls to D1 wait before they do anything, until the gate of this name is opened
 //   x-test-gate-after   the same, after everything was done
@@ -74,6 +75,7 @@ async function sweep(env, ctx) {
 /** What happens to each call to D1 before it does anything, and afterwards. */
 function faults(headers) {
   let left = Number(headers.get("x-test-d1-failures") ?? Infinity);
+  let before = Number(headers.get("x-test-d1-failures-from") ?? 1) - 1;
   const fault = (failing, text, name) => async () => {
     if (name !== null) {
       happen(`reached ${name}`);
@@ -82,7 +84,7 @@ function faults(headers) {
     if (failing && text !== null) throw new Error(decodeURIComponent(text));
   };
   return () => {
-    const failing = left-- > 0;
+    const failing = before-- <= 0 && left-- > 0;
     return {
       before: fault(failing, headers.get("x-test-d1-failure"), headers.get("x-test-gate")),
       after: fault(failing, headers.get("x-test-d1-lost"), headers.get("x-test-gate-after")),
