@@ -27,25 +27,81 @@ ALTER TABLE tokens ADD COLUMN successor_id TEXT;
 -- Whether the account is beyond its quota, which the sweep finds out: a write learns it from the row of its token.
 ALTER TABLE tokens ADD COLUMN is_full INTEGER NOT NULL DEFAULT 0 CHECK (is_full IN (0, 1));
 
--- The quota: valid tokens, objects (conversations and messages), and bytes of the messages' texts. The operator
+-- The quota: valid tokens, objects (conversations and messages), and bytes of the messages' texts in UTF-8. The operator
 -- changes it with `npm run accounts`.
 ALTER TABLE accounts ADD COLUMN max_tokens INTEGER NOT NULL DEFAULT 100 CHECK (max_tokens >= 0);
 ALTER TABLE accounts ADD COLUMN max_objects INTEGER NOT NULL DEFAULT 2000000 CHECK (max_objects >= 0);
 ALTER TABLE accounts ADD COLUMN max_bytes INTEGER NOT NULL DEFAULT 1000000000 CHECK (max_bytes >= 0);
 
--- What the account uses, as the sweep counted it: everything up to these ids.
+-- What the account uses, as the sweep counted it (src/sweep/): everything up to these ids. New ids come after them.
 ALTER TABLE accounts ADD COLUMN objects INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN counted_conversation_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE accounts ADD COLUMN counted_message_id TEXT NOT NULL DEFAULT '';
 
--- A second count from the start, which sees what was deleted, and takes the place of the first when it has caught up.
+-- A second count, from the start up to these ids, which sees what was deleted or updated. When it is done, it takes the
+-- place of the first.
 ALTER TABLE accounts ADD COLUMN recounted_objects INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN recounted_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN recounted_conversation_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE accounts ADD COLUMN recounted_message_id TEXT NOT NULL DEFAULT '';
 
--- When the next step of each is due.
+-- When the sweep counts the account next, and from when on it also counts it from the start.
 ALTER TABLE accounts ADD COLUMN count_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE accounts ADD COLUMN recount_at INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX accounts_by_count_at ON accounts (count_at);
+
+-- While this is true, creations are refused.
+ALTER TABLE accounts ADD COLUMN is_full INTEGER GENERATED ALWAYS AS (
+  objects >= max_objects OR bytes >= max_bytes
+) VIRTUAL;
+
+-- The account's tokens follow, no matter which statement changes the use or the quota. A recount repairs those that
+-- differ.
+CREATE TRIGGER accounts_counted AFTER UPDATE OF objects, bytes, max_objects, max_bytes ON accounts
+WHEN NEW.is_full <> OLD.is_full OR NEW.recount_at <> OLD.recount_at
+BEGIN
+  UPDATE tokens SET is_full = NEW.is_full WHERE account_id = NEW.id AND is_full <> NEW.is_full;
+END;
+
+-- An account that becomes full is counted from the start at once: what was deleted since then may make room.
+CREATE TRIGGER accounts_full AFTER UPDATE OF objects, bytes, max_objects, max_bytes ON accounts
+WHEN NEW.is_full > OLD.is_full
+BEGIN
+  UPDATE accounts SET count_at = unixepoch(), recount_at = 0 WHERE id = NEW.id;
+END;
+
+-- One creation in 62 makes the next count due, chosen by the last, random character of its id. So the sweep finds an
+-- account that grows, and an account that does not costs nothing.
+CREATE TRIGGER conversations_due AFTER INSERT ON conversations
+WHEN (SELECT count_at > unixepoch() AND substr(NEW.id, 16) = '0' FROM accounts WHERE id = NEW.account_id)
+BEGIN
+  UPDATE accounts SET count_at = unixepoch() WHERE id = NEW.account_id;
+END;
+
+CREATE TRIGGER messages_due AFTER INSERT ON messages
+WHEN (SELECT count_at > unixepoch() AND substr(NEW.id, 16) = '0' FROM accounts WHERE id = NEW.account_id)
+BEGIN
+  UPDATE accounts SET count_at = unixepoch() WHERE id = NEW.account_id;
+END;
+
+-- While an account is full, what is deleted makes room at once, also in a count that is under way.
+CREATE TRIGGER conversations_uncounted AFTER DELETE ON conversations
+WHEN (SELECT is_full AND OLD.id <= counted_conversation_id FROM accounts WHERE id = OLD.account_id)
+BEGIN
+  UPDATE accounts
+  SET objects = objects - 1, recounted_objects = recounted_objects - (OLD.id <= recounted_conversation_id)
+  WHERE id = OLD.account_id;
+END;
+
+CREATE TRIGGER messages_uncounted AFTER DELETE ON messages
+WHEN (SELECT is_full AND OLD.id <= counted_message_id FROM accounts WHERE id = OLD.account_id)
+BEGIN
+  UPDATE accounts
+  SET
+    objects = objects - 1,
+    bytes = bytes - octet_length(OLD.message),
+    recounted_objects = recounted_objects - (OLD.id <= recounted_message_id),
+    recounted_bytes = recounted_bytes - iif(OLD.id <= recounted_message_id, octet_length(OLD.message), 0)
+  WHERE id = OLD.account_id;
+END;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { command, misuse, options, stopSignal } from "./cli.ts";
 import { type Database, localDatabase, migrate } from "./d1.ts";
+import { ringSweep } from "./ring.ts";
 import { Failure, run, step } from "./shared.ts";
 import { createToken, SCOPES } from "./tokens.ts";
 
@@ -34,6 +35,7 @@ await command(USAGE, async (args) => {
     const address = `http://127.0.0.1:${port}`;
     const token = await ready(address, database, ended.signal);
     if (token !== undefined) greet(address, token, await newestId(address, token));
+    void ringSweep(address, ended.signal);
     const { failed, exitCode } = await server;
     if (failed && !stop.aborted) throw new Failure(`The server ended with exit code ${exitCode}, see above.`);
   } finally {

@@ -2,6 +2,7 @@
 import { command, misuse, options } from "./cli.ts";
 import { type Database, localDatabase, migrate } from "./d1.ts";
 import { Failure } from "./shared.ts";
+import { printTable } from "./table.ts";
 import { createToken, listTokens, revokeToken, SCOPES, type Token } from "./tokens.ts";
 
 const USAGE = `Usage: npm run --silent token -- COMMAND [options]
@@ -144,16 +145,4 @@ function stateOf({ state, expires_at, revoked_at }: Token): string {
 
 function time(seconds: number | null): string {
   return seconds === null ? "-" : new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
-}
-
-function printTable(rows: Record<string, string>[]) {
-  const lines = [Object.keys(rows[0]!), ...rows.map((row) => Object.values(row))];
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
-  for (const line of lines)
-    console.log(
-      line
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join("  ")
-        .trimEnd(),
-    );
 }

@@ -1,6 +1,12 @@
 // The Worker's module. It instantiates the wasm once an isolate, and again after a trap: a trapped instance can't go
-// on, so every request under way in it ends with a 500.
-import { fetch as handle, initSync, __wbg_reset_state as instantiateAgain, respondAfterTrap } from "../build/index.js";
+// on, so every request under way in it ends with a 500, and a sweep with an error in the log.
+import {
+  fetch as handle,
+  initSync,
+  __wbg_reset_state as instantiateAgain,
+  respondAfterTrap,
+  scheduled as sweep,
+} from "../build/index.js";
 import module from "../build/index_bg.wasm";
 
 // Rust's futures go on in a microtask. The runtime's own queueMicrotask costs some 20 µs a call, a promise next to
@@ -10,7 +16,7 @@ globalThis.queueMicrotask = (task) => void settled.then(task).catch(trapped);
 
 initSync({ module });
 
-/** How to end each request under way. */
+/** How to end each event under way. */
 const underWay = new Set();
 
 function trapped(error) {
@@ -18,28 +24,44 @@ function trapped(error) {
   for (const reject of underWay) reject(error);
 }
 
+/** Runs the handler of an event. After a trap, in this event or another, `afterTrap` takes the handler's place: here,
+ * and not in `trapped`, because the platform refuses a response that was made on behalf of another request. */
+function run(handler, context, afterTrap) {
+  const { promise, resolve, reject } = Promise.withResolvers();
+  underWay.add(reject);
+  try {
+    handler().then(resolve, reject);
+  } catch (error) {
+    trapped(error);
+  }
+  const result = promise.then(
+    (result) => {
+      underWay.delete(reject);
+      return result;
+    },
+    (error) => {
+      underWay.delete(reject);
+      return afterTrap(String(error?.stack ?? error));
+    },
+  );
+  // To its end even when its caller has gone: half a request would stay in the memory of the wasm.
+  context.waitUntil(result);
+  return result;
+}
+
 export default {
-  fetch(request, env, context) {
-    const { promise, resolve, reject } = Promise.withResolvers();
-    underWay.add(reject);
-    try {
-      handle(request, env, context).then(resolve, reject);
-    } catch (error) {
-      trapped(error);
-    }
-    // Here, and not in `trapped`: the platform refuses a response that was made on behalf of another request.
-    const response = promise.then(
-      (response) => {
-        underWay.delete(reject);
-        return response;
-      },
-      (error) => {
-        underWay.delete(reject);
-        return respondAfterTrap(request, String(error?.stack ?? error));
-      },
-    );
-    // To its end even when its caller has gone: half a request would stay in the memory of the wasm.
-    context.waitUntil(response);
-    return response;
-  },
+  fetch: (request, env, context) =>
+    run(
+      () => handle(request, env, context),
+      context,
+      (cause) => respondAfterTrap(request, cause),
+    ),
+
+  /** The next sweep goes on where this one ends. */
+  scheduled: (event, env, context) =>
+    run(
+      () => sweep(event, env, context),
+      context,
+      (cause) => console.error(JSON.stringify({ route: "sweep", status: 500, cause })),
+    ),
 };

@@ -18,10 +18,11 @@ pub mod query;
 mod removal;
 pub mod request;
 pub mod routes;
+pub mod sweep;
 pub mod tokens;
 
 use worker::{
-    Context, Env, event,
+    Context, Date, Env, ScheduleContext, ScheduledEvent, event,
     wasm_bindgen::{self, JsValue, prelude::wasm_bindgen},
     web_sys,
 };
@@ -29,10 +30,12 @@ use worker::{
 use crate::{
     auth::caller::Caller,
     http::{cors, error::Error, response::Response},
+    id::Id,
     platform::{Fatal, Incoming},
     query::Query,
     request::Request,
     routes::Destination,
+    sweep::Sweep,
 };
 
 /// A request arrives. Every response, an error's included, leaves through [`Incoming::finish`].
@@ -66,6 +69,19 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
         .unwrap_or_else(Query::refusal);
     let rows = request.run(&caller, &mut query).await?;
     (query.render)(rows.authorize(&caller)?)
+}
+
+/// A minute is over: the sweep, and its line in the log.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let now = Date::now().as_millis();
+    let mut sweep = Sweep::new(now as f64);
+    while let Some((statements, account)) = sweep.step() {
+        sweep.note(platform::run(&env, statements, account).await);
+    }
+    if let Ok(id) = Id::new(now) {
+        platform::log(sweep.end(&id));
+    }
 }
 
 /// The response to a request that ended in a trap, made by a new instance. `src/entry.js` asks for it.

@@ -95,6 +95,12 @@ function fitting(rows, max_bytes) {
   return beyond === -1 ? rows : rows.slice(0, beyond);
 }
 
+/** Runs statements that have no caller, separated by semicolons, as one call. */
+export function batchWithoutCaller(database, text, parameter) {
+  const statements = text.split(";").map((sql) => ({ sql, parameters: sql.includes("?1") ? [parameter] : [] }));
+  return batch(database, JSON.stringify({ caller: [], statements, limit: 0 }));
+}
+
 /** A response. `headers` is a JSON object. */
 export function respond(status, headers, body) {
   return new Response(body, { status, headers: JSON.parse(headers) });

@@ -36,6 +36,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
     fn batch(database: &Database, statements: &str, before: Option<&Found>) -> Promise;
+    #[wasm_bindgen(js_name = batchWithoutCaller)]
+    fn batch_without_caller(database: &Database, statements: &str, parameter: f64) -> Promise;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
@@ -224,19 +226,12 @@ impl Incoming {
     }
 
     async fn batch(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Failure> {
-        let Some(database) = self.env.unchecked_ref::<Bindings>().database() else {
-            return Err(Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned()));
-        };
+        let database = database(&self.env)?;
         // The text is gone before the wait: kilobytes of each waiting request would fill the memory of the wasm.
         let found = JsFuture::from(batch(&database, &query.to_json(caller), self.found.as_ref()));
-        let found = found.await.map_err(|thrown| Failure::classify(message(&thrown)))?;
-        let found: &Found = self.found.insert(found.unchecked_into());
+        let found: &Found = self.found.insert(answered(found.await)?);
         self.record.token = found.token();
-        self.record.cost = Cost {
-            duration: found.duration().round() as u64,
-            rows_read: found.rows_read() as u64,
-            rows_written: found.rows_written() as u64,
-        };
+        self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
         self.record.account = account.map(i64::unsigned_abs);
         Ok(Rows {
@@ -272,11 +267,7 @@ impl Incoming {
             error.into_response(&self.head.url.origin, request_id)
         });
         let line = self.record.line(request_id, &self.head.method, response.status);
-        if response.status < 500 {
-            console_log!("{line}")
-        } else {
-            console_error!("{line}")
-        }
+        log((response.status, line));
 
         let timing = self.record.cost.server_timing();
         let mut headers = vec![("x-request-id", request_id), ("server-timing", &timing)];
@@ -300,6 +291,39 @@ impl Incoming {
             _ => respond(status, &fields, None).map_err(|_| REFUSED),
         }
     }
+}
+
+impl Found {
+    fn cost(&self) -> Cost {
+        Cost {
+            duration: self.duration().round() as u64,
+            rows_read: self.rows_read() as u64,
+            rows_written: self.rows_written() as u64,
+        }
+    }
+}
+
+fn database(env: &Env) -> Result<Database, Failure> {
+    let bound = env.unchecked_ref::<Bindings>().database();
+    bound.ok_or_else(|| Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned()))
+}
+
+/// What a call to D1 found, or why it failed.
+fn answered(result: Result<JsValue, JsValue>) -> Result<Found, Failure> {
+    result.map(JsCast::unchecked_into).map_err(|thrown| Failure::classify(message(&thrown)))
+}
+
+/// Runs statements that have no caller, separated by semicolons, in one call to D1. `parameter` is the `?1` of those that
+/// have one. Returns the account that they name, and the cost.
+pub async fn run(env: &Env, statements: &str, parameter: f64) -> Result<(Option<f64>, Cost), Failure> {
+    let found = JsFuture::from(batch_without_caller(&database(env)?, statements, parameter));
+    let found = answered(found.await)?;
+    Ok((found.account(), found.cost()))
+}
+
+/// Writes a line to the log, as an error if the status is one of the server's.
+pub fn log((status, line): (u16, String)) {
+    if status < 500 { console_log!("{line}") } else { console_error!("{line}") }
 }
 
 /// Headers as a JSON object: the platform takes a list of pairs at twice the cost.

@@ -7,6 +7,7 @@
 //   x-test-d1-failure   calls to D1 fail with this text (percent-encoded), before anything was done
 //   x-test-d1-lost      the same, after everything was done
 //   x-test-d1-failures  only so many calls fail, the first ones
+//   x-test-d1-failures-from  the first that fails is this one, counted from 1
 //   x-test-no-d1        there is no database
 //   x-test-gate         calls to D1 wait before they do anything, until the gate of this name is opened
 //   x-test-gate-after   the same, after everything was done
@@ -16,19 +17,21 @@
 //                       there are none: "absent"
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
 //   x-test-trap         the wasm traps, as TRAPS below says
+//   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
 import { initSync, respondAfterTrap } from "../../build/index.js";
 import worker from "../../src/entry.js";
 import { excessOfResult, excessOfStatement, LIMITS } from "./d1_limits.js";
 
-/** What was logged, line by line, by the id of the request. A panic's own message has none. */
+/** What was logged, line by line, by the id of the request, or as "sweep". A panic's own message has neither. */
 const logged = new Map();
 for (const name of ["log", "error"]) {
   console[name] = (line) => {
     if (!line.startsWith("{")) return;
-    const { request_id } = JSON.parse(line);
-    logged.set(request_id, [...(logged.get(request_id) ?? []), { stream: name, line }]);
+    const { request_id, route } = JSON.parse(line);
+    const id = route === "sweep" ? route : request_id;
+    logged.set(id, [...(logged.get(id) ?? []), { stream: name, line }]);
   };
 }
 
@@ -45,7 +48,9 @@ export default {
     const [limiters, limited] = observeLimits(env, request.headers);
     const observedEnv = { ...env, ...limiters, DB };
     TRAPS[request.headers.get("x-test-trap")]?.(observedEnv, request);
-    const response = await worker.fetch(request, observedEnv, ctx);
+    const response = request.headers.has("x-test-sweep")
+      ? await sweep(observedEnv, ctx)
+      : await worker.fetch(request, observedEnv, ctx);
     const observed = new Response(response.body, response);
     observed.headers.set("x-test-d1-calls", seen.calls);
     observed.headers.set("x-test-d1-rows-read", seen.rowsRead);
@@ -63,9 +68,16 @@ export default {
   },
 };
 
+/** One minute is over. */
+async function sweep(env, ctx) {
+  await worker.scheduled({ cron: "* * * * *", scheduledTime: Date.now() }, env, ctx);
+  return new Response(null, { status: 204, headers: { "x-request-id": "sweep" } });
+}
+
 /** What happens to each call to D1 before it does anything, and afterwards. */
 function faults(headers) {
   let left = Number(headers.get("x-test-d1-failures") ?? Infinity);
+  let before = Number(headers.get("x-test-d1-failures-from") ?? 1) - 1;
   const fault = (failing, text, name) => async () => {
     if (name !== null) {
       happen(`reached ${name}`);
@@ -74,7 +86,7 @@ function faults(headers) {
     if (failing && text !== null) throw new Error(decodeURIComponent(text));
   };
   return () => {
-    const failing = left-- > 0;
+    const failing = before-- <= 0 && left-- > 0;
     return {
       before: fault(failing, headers.get("x-test-d1-failure"), headers.get("x-test-gate")),
       after: fault(failing, headers.get("x-test-d1-lost"), headers.get("x-test-gate-after")),

@@ -1,0 +1,148 @@
+// `npm run accounts`: what accounts use, and their quotas. stdout has only the result, so that it can be piped.
+import { command, misuse, options } from "./cli.ts";
+import { type Database, localDatabase, migrate, query, type Row, text } from "./d1.ts";
+import { Failure } from "./shared.ts";
+import { printTable } from "./table.ts";
+
+const USAGE = `Usage: npm run --silent accounts -- COMMAND [options]
+
+  list                     list the accounts: what they use, and their quotas
+      --json               print JSON
+  set NAME                 set quotas of an account, effective from the next request
+      --all                of all accounts, in place of NAME
+      --max-tokens N       how many valid tokens it may have
+      --max-objects N      how many conversations and messages
+      --max-bytes N        how many bytes of text its messages may have in all, such as 500MB or 2GB
+
+      --remote             use the deployed database instead of the local one of npm start
+      --persist-to DIR     use the local database in another state folder
+
+A quota of 0 refuses every creation.`;
+
+const WHERE = { remote: { type: "boolean" }, "persist-to": { type: "string" } } as const;
+/** The quotas, by their options. */
+const QUOTAS = { "max-tokens": "max_tokens", "max-objects": "max_objects", "max-bytes": "max_bytes" } as const;
+const UNITS: Record<string, number> = { "": 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+
+/** How many objects are counted here that the sweep has not counted yet, of each kind and account. */
+const MAX_UNCOUNTED = 10_000;
+
+/** What the sweep has counted, and what was created since. */
+const LIST = `
+SELECT
+  name AS account,
+  (
+    SELECT count(*) FROM tokens WHERE account_id = accounts.id AND valid_until > unixepoch()
+  ) AS tokens,
+  max_tokens,
+  objects + (
+    SELECT count(*) FROM (
+      SELECT 1 FROM conversations WHERE account_id = accounts.id AND id > counted_conversation_id LIMIT ${MAX_UNCOUNTED}
+    )
+  ) + (
+    SELECT count(*) FROM (
+      SELECT 1 FROM messages INDEXED BY messages_by_id WHERE account_id = accounts.id AND id > counted_message_id
+      LIMIT ${MAX_UNCOUNTED}
+    )
+  ) AS objects,
+  max_objects,
+  bytes + (
+    SELECT coalesce(sum(bytes), 0) FROM (
+      SELECT octet_length(message) AS bytes FROM messages INDEXED BY messages_by_id
+      WHERE account_id = accounts.id AND id > counted_message_id LIMIT ${MAX_UNCOUNTED}
+    )
+  ) AS bytes,
+  max_bytes,
+  is_full,
+  (
+    SELECT count(*) FROM conversations INDEXED BY conversations_removed WHERE is_removed AND account_id = accounts.id
+  ) AS removing
+FROM accounts ORDER BY name`;
+
+await command(USAGE, async ([action = "", ...args]) => {
+  switch (action) {
+    case "list": {
+      const { values } = options(args, { ...WHERE, json: { type: "boolean" } });
+      const [accounts] = await query(await open(values), LIST);
+      if (values.json) console.log(JSON.stringify(accounts.map(toJson), null, 2));
+      else if (accounts.length === 0) console.error("No accounts.");
+      else printTable(accounts.map(toCells));
+      return;
+    }
+    case "set": {
+      const known = {
+        ...WHERE,
+        all: { type: "boolean" },
+        "max-tokens": { type: "string" },
+        "max-objects": { type: "string" },
+        "max-bytes": { type: "string" },
+      } as const;
+      const all = args.includes("--all");
+      const { values, positionals } = options(args, known, ...(all ? [] : ["NAME"]));
+      const changes = Object.entries(QUOTAS).flatMap(([option, column]) => {
+        const value = values[option as keyof typeof QUOTAS];
+        return value === undefined ? [] : [`${column} = ${quota(option, value)}`];
+      });
+      if (changes.length === 0) misuse("A quota is missing: --max-tokens, --max-objects or --max-bytes");
+      const where = all ? "" : `WHERE name = ${text(positionals[0]!)}`;
+      const [changed] = await query(
+        await open(values),
+        `UPDATE accounts SET ${changes.join(", ")} ${where} RETURNING id`,
+      );
+      if (changed.length === 0) {
+        throw new Failure(
+          all ? "There are no accounts." : `There is no account '${positionals[0]}'. See \`npm run accounts -- list\`.`,
+        );
+      }
+      console.error(`${changed.length === 1 ? "1 account is" : `${changed.length} accounts are`} changed.`);
+      return;
+    }
+    default:
+      misuse(action ? `Unknown command '${action}'` : "The command is missing");
+  }
+});
+
+/** The database that the options name. Only the local one is migrated here: `npm run deploy` migrates the other. */
+async function open(values: { remote?: boolean; "persist-to"?: string }): Promise<Database> {
+  if (values.remote) {
+    if (values["persist-to"] !== undefined) misuse("--persist-to and --remote exclude each other");
+    return { remote: true };
+  }
+  const database = localDatabase(values["persist-to"]);
+  await migrate(database);
+  return database;
+}
+
+function quota(option: string, value: string): number {
+  const [, number = "", unit = ""] = /^(\d{1,16})([kMGT]?B)?$/.exec(value) ?? [];
+  const quota = Number(number) * UNITS[unit]!;
+  const isCount = option !== "max-bytes";
+  if (number === "" || (isCount && unit !== "") || !Number.isSafeInteger(quota)) {
+    const valid = isCount ? "a whole number" : "a whole number, with or without kB, MB or GB";
+    throw new Failure(`--${option} is '${value}', it must be ${valid}.`);
+  }
+  return quota;
+}
+
+function toJson({ is_full, ...account }: Row) {
+  return { ...account, is_full: is_full === 1 };
+}
+
+function toCells({ account, tokens, max_tokens, objects, max_objects, bytes, max_bytes, is_full, removing }: Row) {
+  const of = (used: unknown, most: unknown, shown: (n: number) => string) =>
+    `${shown(Number(used))} of ${shown(Number(most))}`;
+  return {
+    account: String(account),
+    tokens: of(tokens, max_tokens, String),
+    objects: of(objects, max_objects, (n) => n.toLocaleString("en")),
+    bytes: of(bytes, max_bytes, size),
+    full: is_full === 1 ? "yes" : "no",
+    "being removed": removing === 0 ? "-" : `${removing} conversations`,
+  };
+}
+
+/** Bytes with three digits, such as 1.25 GB. */
+function size(bytes: number): string {
+  const unit = (["TB", "GB", "MB", "kB"] as const).find((unit) => bytes >= UNITS[unit]!);
+  return unit === undefined ? `${bytes} B` : `${Number((bytes / UNITS[unit]!).toPrecision(3))} ${unit}`;
+}

@@ -1,0 +1,137 @@
+//! The sweep: what requests leave for later, in steps. It removes what was deleted and idempotency keys that have
+//! expired, and counts what accounts use. It runs every minute (`[triggers]` in wrangler.toml).
+//!
+//! A step is one call to D1, so one transaction. Only the database remembers where the work stands: a sweep that ends
+//! early is continued by the next one, and two at once do no harm.
+
+pub mod sql;
+
+use crate::{
+    http::log::{Cost, Record},
+    id::Id,
+    platform::failure::Failure,
+};
+
+/// Workers on the Free plan allow 50 calls.
+const MAX_D1_CALLS: usize = 40;
+
+/// The kinds of steps, which take turns.
+const STEPS: [&str; 3] = [sql::REMOVE, sql::EXPIRE, sql::COUNT];
+
+/// What the steps of a sweep did so far.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    /// The deletions go on with the account after this one.
+    account: f64,
+    /// How many steps, one after another, found nothing to do.
+    idle: usize,
+    record: Record,
+}
+
+impl Sweep {
+    /// A sweep begins. `seed` is any number, another one for each sweep: the deletions begin at different accounts.
+    pub fn new(seed: f64) -> Self {
+        Self { account: seed, record: Record { route: Some("sweep"), ..Record::default() }, ..Self::default() }
+    }
+
+    /// The statements of the next step and their parameter. None when nothing is left to do, or the calls are used up,
+    /// or a step has failed.
+    pub fn step(&self) -> Option<(&'static str, f64)> {
+        let ends = self.idle == STEPS.len() || self.record.d1_calls == MAX_D1_CALLS || self.record.code.is_some();
+        let step = STEPS.get(self.record.d1_calls % STEPS.len()).filter(|_| !ends)?;
+        Some((step, self.account))
+    }
+
+    /// Notes what a step did, and the account that it names, if it names one.
+    pub fn note(&mut self, result: Result<(Option<f64>, Cost), Failure>) {
+        let Record { cost: total, d1_calls, .. } = &mut self.record;
+        *d1_calls += 1;
+        match result {
+            Ok((account, cost)) => {
+                self.account = account.unwrap_or(self.account);
+                self.idle = if cost.rows_written > 0 { 0 } else { self.idle + 1 };
+                total.duration += cost.duration;
+                total.rows_read += cost.rows_read;
+                total.rows_written += cost.rows_written;
+            }
+            Err(failure) => self.record.failed(&mut failure.into_error()),
+        }
+    }
+
+    /// The status and the line for the log, in the form that requests have.
+    pub fn end(&self, id: &Id) -> (u16, String) {
+        let status = self.record.code.map_or(200, |code| code.status());
+        (status, self.record.line(id.as_str(), "SCHEDULED", status))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn did(account: Option<f64>, rows_written: u64) -> Result<(Option<f64>, Cost), Failure> {
+        Ok((account, Cost { duration: 1500, rows_read: 3, rows_written }))
+    }
+
+    fn line(sweep: &Sweep) -> (u16, String) {
+        sweep.end(&Id::parse("xgQQXg3hrtjh7AvZ").unwrap())
+    }
+
+    #[test]
+    fn without_work_each_kind_of_step_runs_once() {
+        let mut sweep = Sweep::new(7.0);
+        for step in STEPS {
+            assert_eq!(sweep.step(), Some((step, 7.0)));
+            sweep.note(did(None, 0));
+        }
+        assert_eq!(sweep.step(), None);
+        let expected = concat!(
+            r#"{"request_id":"xgQQXg3hrtjh7AvZ","method":"SCHEDULED","route":"sweep","status":200,"account":null,"#,
+            r#""d1_calls":3,"d1_ms":4.500,"rows_read":9,"rows_written":0}"#
+        );
+        assert_eq!(line(&sweep), (200, expected.to_owned()));
+    }
+
+    #[test]
+    fn steps_take_turns_until_none_finds_work() {
+        let mut sweep = Sweep::new(0.0);
+        sweep.note(did(None, 0));
+        sweep.note(did(None, 5));
+        for expected in [sql::COUNT, sql::REMOVE, sql::EXPIRE] {
+            assert_eq!(sweep.step(), Some((expected, 0.0)));
+            sweep.note(did(None, 0));
+        }
+        assert_eq!(sweep.step(), None);
+    }
+
+    #[test]
+    fn the_deletions_go_on_with_the_next_account() {
+        let mut sweep = Sweep::new(1e12);
+        for (named, expected) in [(Some(3.0), 3.0), (None, 3.0), (None, 3.0), (Some(4.0), 4.0)] {
+            sweep.note(did(named, 1));
+            assert_eq!(sweep.step().unwrap().1, expected);
+        }
+    }
+
+    #[test]
+    fn a_sweep_has_a_bound() {
+        let mut sweep = Sweep::new(0.0);
+        let mut calls = 0;
+        while sweep.step().is_some() {
+            calls += 1;
+            sweep.note(did(None, 1));
+        }
+        assert_eq!(calls, MAX_D1_CALLS);
+    }
+
+    #[test]
+    fn a_failure_ends_the_sweep() {
+        let mut sweep = Sweep::new(0.0);
+        sweep.note(did(None, 1));
+        sweep.note(Err(Failure::Overload("D1 DB is overloaded".to_owned())));
+        assert_eq!(sweep.step(), None);
+        let (status, line) = line(&sweep);
+        assert_eq!(status, 503);
+        assert!(line.contains(r#""status":503"#) && line.contains(r#""cause":"D1 DB is overloaded""#), "{line}");
+    }
+}
