@@ -30,7 +30,7 @@ async function used({ id }: Account) {
   return row!;
 }
 
-async function assertCounted(holder: Account, message?: string) {
+async function assertCounted(holder: Account, message = "what is counted is what there is") {
   const { objects, bytes } = await counted(holder);
   assert.deepEqual({ objects, bytes }, await used(holder), message);
 }
