@@ -189,7 +189,7 @@ WHERE rotated.valid_until > unixepoch()
     unless_replayed!("moment.account_id"),
     "
   AND NOT ",
-    at_quota!("moment.account_id")
+    at_quota!("rotated.account_id")
 ));
 
 /// The token that takes the other's place, or why none does. `?7` the other's id.
