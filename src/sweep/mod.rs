@@ -69,6 +69,14 @@ impl Sweep {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_semicolon_stands_between_statements_and_nowhere_else() {
+        for (step, statements) in [(sql::REMOVE, 3), (sql::EXPIRE, 1), (sql::COUNT, 1)] {
+            let starts = step.split(';').filter(|sql| sql.starts_with("WITH ") || sql.starts_with("DELETE "));
+            assert_eq!((starts.count(), step.split(';').count()), (statements, statements));
+        }
+    }
+
     fn did(account: Option<f64>, rows_written: u64) -> Result<(Option<f64>, Cost), Failure> {
         Ok((account, Cost { duration: 1500, rows_read: 3, rows_written }))
     }

@@ -42,7 +42,6 @@ WHERE (account_id, conversation_id, id) IN (
         )
     };
 }
-pub(crate) use remove_messages;
 
 /// Deletes the [`removed!`] conversations that have no messages left.
 macro_rules! remove_conversations {
@@ -61,7 +60,6 @@ WHERE (account_id, id) IN (
         )
     };
 }
-pub(crate) use remove_conversations;
 
 /// A statement for the next account with a removed conversation after `?1`, and after the last the first again: so one
 /// that has millions of messages to delete holds up no other. `?1` may be any number: one beyond the last account starts
