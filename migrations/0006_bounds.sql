@@ -71,20 +71,6 @@ BEGIN
   UPDATE accounts SET count_at = unixepoch(), recount_at = 0 WHERE id = NEW.id;
 END;
 
--- One creation in 62 makes the next count due, chosen by the last, random character of its id. So the sweep finds an
--- account that grows, and an account that does not costs nothing.
-CREATE TRIGGER conversations_due AFTER INSERT ON conversations
-WHEN (SELECT count_at > unixepoch() AND substr(NEW.id, 16) = '0' FROM accounts WHERE id = NEW.account_id)
-BEGIN
-  UPDATE accounts SET count_at = unixepoch() WHERE id = NEW.account_id;
-END;
-
-CREATE TRIGGER messages_due AFTER INSERT ON messages
-WHEN (SELECT count_at > unixepoch() AND substr(NEW.id, 16) = '0' FROM accounts WHERE id = NEW.account_id)
-BEGIN
-  UPDATE accounts SET count_at = unixepoch() WHERE id = NEW.account_id;
-END;
-
 -- While an account is full, what is deleted makes room at once, also in a count that is under way.
 CREATE TRIGGER conversations_uncounted AFTER DELETE ON conversations
 WHEN (SELECT is_full AND OLD.id <= counted_conversation_id FROM accounts WHERE id = OLD.account_id)

@@ -126,7 +126,7 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
   [
     "delete a conversation without messages",
     async ({ like }) => alice.delete(item((await alice.post(COLLECTION, like)).json.id)),
-    16,
+    17,
     2,
     2,
   ],
@@ -137,7 +137,7 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
       await fillMessages(alice, id, 1000, 1_000_000);
       return alice.delete(item(id));
     },
-    5016,
+    6017,
     1003,
     1003,
   ],
@@ -160,14 +160,14 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
   ],
   ["update a message", ({ message }) => alice.put(messageItem(message), "message=Hi&read_at=705103200"), 4, 1, 1],
   ["update a message, without attributes", ({ message }) => alice.put(messageItem(message)), 2, 0, 0],
-  ["delete a message", ({ message }) => alice.delete(messageItem(message)), 8, 1, 1],
+  ["delete a message", ({ message }) => alice.delete(messageItem(message)), 9, 1, 1],
   [
     "delete a pinned message",
     async ({ conversation, message }) => {
       await alice.put(item(conversation), `pinned_message_id=${message}`);
       return alice.delete(messageItem(message));
     },
-    8,
+    9,
     2,
     2,
   ],

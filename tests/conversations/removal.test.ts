@@ -49,7 +49,7 @@ test("the first step costs the same, whatever the conversation has", async () =>
     costs.push(cost);
   }
   assert.deepEqual(costs, Array(3).fill(costs[0]));
-  assert.ok(costs[0]!.rowsRead < 10_100 && costs[0]!.rowsWritten < 1100, JSON.stringify(costs[0]));
+  assert.ok(costs[0]!.rowsRead < 11_100 && costs[0]!.rowsWritten < 1100, JSON.stringify(costs[0]));
 });
 
 test("up to a thousand messages are deleted with their conversation, in the one transaction", async () => {

@@ -8,7 +8,7 @@ import { sql } from "../support/database.ts";
 import { fillMessages } from "../support/large.ts";
 import { item, messageItem } from "../support/paths.ts";
 import { sweep, sweepAll } from "../support/sweep.ts";
-import { base62, hashOf } from "../support/tokens.ts";
+import { hashOf } from "../support/tokens.ts";
 
 const WEEK = 604_800;
 
@@ -35,8 +35,6 @@ async function assertCounted(holder: Account, message = "what is counted is what
   assert.deepEqual({ objects, bytes }, await used(holder), message);
 }
 
-const due = async ({ id }: Account) =>
-  (await sql("SELECT count_at <= unixepoch() AS due FROM accounts WHERE id = ?", id))[0]!.due === 1;
 const setDue = ({ id }: Account) => sql("UPDATE accounts SET count_at = 0 WHERE id = ?", id);
 const setRecountDue = ({ id }: Account) => sql("UPDATE accounts SET count_at = 0, recount_at = 0 WHERE id = ?", id);
 const setQuota = ({ id }: Account, objects: number, bytes: number) =>
@@ -127,20 +125,21 @@ test("an account that nothing changes is counted once a week, with two rows writ
   assert.ok(rowsRead <= 400, `${rowsRead} rows read`);
 });
 
-test("one creation in 62 makes the count due, and no other", async () => {
-  const alice = await account();
+test("a sweep counts what is new, and writes nothing of an account without", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const conversation = await alice.insert();
   await sweepAll();
-  const conversation = await alice.insert({ id: `${base62(1, 15)}x` });
-  await alice.insertMessage(conversation, { id: `${base62(1, 15)}x` });
-  assert.equal(await due(alice), false);
-  await alice.insertMessage(conversation, { id: `${base62(2, 15)}0` });
-  assert.equal(await due(alice), true);
-  await sweepAll();
-  assert.equal(await due(alice), false);
-  await alice.insert({ id: `${base62(3, 15)}0` });
-  assert.equal(await due(alice), true);
-  await sweepAll();
-  await assertCounted(alice);
+  const row = async ({ id }: Account) => (await sql("SELECT * FROM accounts WHERE id = ?", id))[0];
+  const before = await row(bob);
+  for (const create of [
+    () => alice.say(conversation),
+    () => alice.client.conversations.create({ contact_id: "bob" }),
+  ]) {
+    await create();
+    await sweep();
+    await assertCounted(alice);
+  }
+  assert.deepEqual(await row(bob), before);
 });
 
 test("accounts that are due take turns, the one that has waited longest first", async () => {
