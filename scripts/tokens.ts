@@ -61,7 +61,7 @@ export async function createToken(
     `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, unixepoch()) ON CONFLICT (name) DO NOTHING`,
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
      SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bits}, unixepoch(), ${expiresAt ?? "NULL"},
-       coalesce((SELECT max(is_full) FROM tokens WHERE tokens.account_id = accounts.id), 0)
+       accounts.is_full
      FROM accounts WHERE name = ${text(account)}`,
   );
   return secret;

@@ -4,13 +4,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account, grant } from "./support/accounts.ts";
+import { sql } from "./support/database.ts";
 import { assertError } from "./support/expectations.ts";
 import { api, FORM, JSON_TYPE, keyed, raw, send, textOf } from "./support/http.ts";
+import { mistakesOf, sendMistake } from "./support/mistakes.ts";
 import { KINDS } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
-import { REQUESTS, send as sendRequest, world } from "./support/requests.ts";
+import { canBeKeyed, REQUESTS, send as sendRequest, world } from "./support/requests.ts";
 import { config } from "./support/server.ts";
-import { newToken } from "./support/tokens.ts";
+import { ALL, hashOf, newToken, SCOPES } from "./support/tokens.ts";
 
 const FIELDS = [
   "request_id",
@@ -26,6 +28,8 @@ const FIELDS = [
 ];
 const FAULT = "D1_ERROR: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT";
 
+const tokenId = async (token: string) => (await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]!.id;
+
 test("a line has the account, the route, the status and the cost", async () => {
   const alice = await account();
   const id = await alice.insert();
@@ -38,6 +42,7 @@ test("a line has the account, the route, the status and the cost", async () => {
     route: "/v1/conversations/:id",
     status: 200,
     account: alice.id,
+    token: await tokenId(alice.token),
     d1_calls: 1,
     rows_read: answer.cost.rowsRead,
     rows_written: answer.cost.rowsWritten,
@@ -47,6 +52,31 @@ test("a line has the account, the route, the status and the cost", async () => {
     answer.headers["server-timing"],
     `d1;dur=${d1_ms.toFixed(3)};desc="${rest.rows_read} rows read, ${rest.rows_written} written"`,
   );
+});
+
+test("a line has the id of the token, of every request, also of one that is refused", async () => {
+  for (const request of REQUESTS) {
+    const here = await world();
+    const other = api(await grant(here.account.id));
+    const narrow = api(await grant(here.account.id, { scopes: ALL & ~SCOPES[request.operation.scope]! }));
+    const keys = canBeKeyed(request) ? [keyed("a"), keyed("a")] : [];
+    for (const caller of [here.account, other, narrow]) {
+      const id = await tokenId(caller.token);
+      for (const headers of [{}, ...keys])
+        assert.equal((await sendRequest(here, request, headers, caller)).log.token, id, request.name);
+    }
+    for (const mistake of mistakesOf(request.operation).slice(0, 1))
+      assert.equal((await sendMistake(here, mistake, {}, other)).log.token, await tokenId(other.token), mistake.name);
+  }
+});
+
+test("without a valid token a line has no token and no account", async () => {
+  const alice = await account();
+  const revoked = await grant(alice.id, { revoked_at: 1 });
+  for (const token of [newToken(), revoked, "x"]) {
+    const { log } = await api(token).get(COLLECTION);
+    assert.deepEqual([log.status, log.account, log.token], [401, null, null]);
+  }
 });
 
 test("a line has the pattern of the path, and neither the path, the query nor the body", async () => {
