@@ -131,7 +131,7 @@ test("the operator can create more tokens than the quota allows, and a new one i
   const ofAccount = "account_id = (SELECT id FROM accounts WHERE name = 'Full')";
   await rows("UPDATE accounts SET max_tokens = 0 WHERE name = 'Full'");
   for (const is_full of [1, 0]) {
-    await rows(`UPDATE tokens SET is_full = ${is_full} WHERE ${ofAccount}`);
+    await rows(`UPDATE accounts SET max_objects = ${is_full === 1 ? 0 : 1} WHERE name = 'Full'`);
     assert.equal((await token("create", "--account", "Full", ...here)).code, 0);
     assert.deepEqual(await rows(`SELECT DISTINCT is_full FROM tokens WHERE ${ofAccount}`), [{ is_full }]);
   }
