@@ -20,6 +20,8 @@ pub enum Code {
     ParameterDuplicate,
     /// The attribute exists but can't be set here.
     ParameterImmutable,
+    /// More attributes than a query or a body can have.
+    ParametersTooMany,
     /// The body is not what its content type says.
     BodyMalformed,
     /// No bearer token.
@@ -28,6 +30,8 @@ pub enum Code {
     TokenInvalid,
     /// A valid token without the scope that the endpoint needs.
     ScopeInsufficient,
+    /// Plain HTTP, which the network between can read.
+    HttpsRequired,
     /// The id names no object of this account.
     ResourceMissing,
     /// No endpoint has this path.
@@ -59,10 +63,12 @@ impl Code {
             Self::ParameterInvalid => ("parameter_invalid", 400),
             Self::ParameterDuplicate => ("parameter_duplicate", 400),
             Self::ParameterImmutable => ("parameter_immutable", 400),
+            Self::ParametersTooMany => ("parameters_too_many", 400),
             Self::BodyMalformed => ("body_malformed", 400),
             Self::TokenMissing => ("token_missing", 401),
             Self::TokenInvalid => ("token_invalid", 401),
             Self::ScopeInsufficient => ("scope_insufficient", 403),
+            Self::HttpsRequired => ("https_required", 403),
             Self::ResourceMissing => ("resource_missing", 404),
             Self::PathUnknown => ("path_unknown", 404),
             Self::MethodNotAllowed => ("method_not_allowed", 405),
