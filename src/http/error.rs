@@ -176,12 +176,17 @@ impl Error {
     /// The response. `origin` is the scheme and host that the request was sent to.
     pub fn into_response(self, origin: &str, request_id: &str) -> Response {
         let (code, status) = self.code.name_and_status();
+        // A link that would be refused again helps no caller.
+        let (scheme, rest) = match origin.strip_prefix("http:") {
+            Some(rest) if self.code == Code::HttpsRequired => ("https:", rest),
+            _ => ("", origin),
+        };
         let envelope = Envelope {
             r#type: if status < 500 { "invalid_request" } else { "api_error" },
             code,
             message: &self.message,
             param: self.param.as_deref(),
-            documentation_url: &[origin, "/#", code].concat(),
+            documentation_url: &[scheme, rest, "/#", code].concat(),
             request_id,
         };
         // Strings have no way to fail to serialize.
@@ -215,6 +220,13 @@ mod tests {
                 r#""documentation_url":"https://api.self.chat/#parameter_invalid","request_id":"r1"}"#
             )
         );
+    }
+
+    #[test]
+    fn the_link_of_a_refusal_of_plain_http_is_https() {
+        let error = Error::new(Code::HttpsRequired, "no");
+        let body = body(error.into_response("http://api.self.chat", "r1"));
+        assert!(body.contains(r#""https://api.self.chat/#https_required""#), "{body}");
     }
 
     #[test]

@@ -199,7 +199,7 @@ mod tests {
     fn nesting_has_no_limit_but_the_size_of_the_body() {
         let nested = format!("{{\"a\":{}{}}}", "[".repeat(60_000), "]".repeat(60_000));
         assert!(json(&nested).is_ok());
-        assert!(json(&nested[..60_000]).is_err_and(|error| error.code == Code::BodyMalformed));
+        assert!(json(nested.trim_end_matches('}')).is_err_and(|error| error.code == Code::BodyMalformed));
     }
 
     #[test]
