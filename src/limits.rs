@@ -4,7 +4,7 @@
 //! An isolate remembers which account a token belongs to, and which networks are over their limit. It may forget, and
 //! it ends at any time, so only limits depend on it.
 
-use std::{cell::Cell, thread::LocalKey};
+use std::cell::Cell;
 
 use crate::http::error::{Code, Error};
 
@@ -44,24 +44,27 @@ pub fn exceeded(by: By, Limit { limit, period }: Limit, key: &str, now: u64) -> 
 
 thread_local! {
     /// The accounts of tokens that were valid, by the token's hash.
-    static ACCOUNTS: Cell<Recent> = const { Cell::new(Recent::new()) };
+    static ACCOUNTS: Recent = const { Recent::new() };
     /// Until when networks are over their limit, in milliseconds.
-    static BLOCKED: Cell<Recent> = const { Cell::new(Recent::new()) };
+    static BLOCKED: Recent = const { Recent::new() };
 }
 
 /// The account of a token that was valid when this isolate last saw it.
 pub fn account_of(token_hash: &str) -> Option<u64> {
-    with(&ACCOUNTS, |accounts| accounts.get(token_hash))
+    ACCOUNTS.with(|accounts| accounts.get(token_hash))
 }
 
 /// Remembers what the database said of a token: its account, or that the token is not valid.
 pub fn remember(token_hash: &str, account: Option<u64>) {
-    with(&ACCOUNTS, |accounts| accounts.set(token_hash, account));
+    ACCOUNTS.with(|accounts| match account {
+        Some(account) => accounts.put(token_hash, account),
+        None => accounts.remove(token_hash),
+    });
 }
 
 /// For how many more seconds a network is over its limit. None when it is not.
 pub fn seconds_blocked(network: &str, now: u64) -> Option<u64> {
-    let until = with(&BLOCKED, |blocked| blocked.get(network))?;
+    let until = BLOCKED.with(|blocked| blocked.get(network))?;
     until.checked_sub(now).filter(|left| *left > 0).map(|left| left.div_ceil(1000))
 }
 
@@ -69,58 +72,52 @@ pub fn seconds_blocked(network: &str, now: u64) -> Option<u64> {
 fn block(network: &str, now: u64, period: u32) -> u64 {
     seconds_blocked(network, now).unwrap_or_else(|| {
         let period = u64::from(period);
-        with(&BLOCKED, |blocked| blocked.set(network, Some(now + 1000 * period)));
+        BLOCKED.with(|blocked| blocked.put(network, now + 1000 * period));
         period
     })
 }
 
-fn with<T>(memory: &'static LocalKey<Cell<Recent>>, work: impl FnOnce(&mut Recent) -> T) -> T {
-    let mut recent = memory.take();
-    let result = work(&mut recent);
-    memory.set(recent);
-    result
-}
-
-/// Numbers by key: [`SETS`] times [`WAYS`] at most, so that no caller can fill the isolate's memory. A key's hash chooses
-/// its set, in which a new key takes the place of another one.
-#[derive(Default)]
-struct Recent {
-    entries: Vec<(String, Option<u64>)>,
-    /// How many keys were new, which chooses the place that the next one takes.
-    new: usize,
-}
+/// Numbers by a text, of which it has a hash. It has room for [`SETS`] times [`WAYS`], so no caller can make it grow.
+/// The hash chooses the set. What is new comes first in it, and the last falls out.
+struct Recent([Cell<(u64, u64)>; SETS * WAYS]);
 
 const SETS: usize = 256;
 const WAYS: usize = 4;
 
 impl Recent {
     const fn new() -> Self {
-        Self { entries: Vec::new(), new: 0 }
+        Self([const { Cell::new((0, 0)) }; SETS * WAYS])
     }
 
-    /// The key's entry, or the one whose place it would take.
-    fn entry(&mut self, key: &str) -> Option<&mut (String, Option<u64>)> {
-        self.entries.resize(SETS * WAYS, (String::new(), None));
-        // FNV-1a. Who makes keys of one set makes this memory forget, and nothing worse.
-        let hash = key.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-        let set = self.entries.chunks_mut(WAYS).nth(hash as usize % SETS)?;
-        let way = set.iter().position(|(known, _)| known == key).unwrap_or(self.new % WAYS);
-        set.get_mut(way)
+    fn get(&self, text: &str) -> Option<u64> {
+        let (hash, set) = self.set(text);
+        set.iter().map(Cell::get).find(|(known, _)| *known == hash).map(|(_, number)| number)
     }
 
-    fn get(&mut self, key: &str) -> Option<u64> {
-        self.entry(key).filter(|(known, _)| known == key)?.1
-    }
-
-    /// None forgets the key.
-    fn set(&mut self, key: &str, value: Option<u64>) {
-        let Some(entry) = self.entry(key) else { return };
-        if entry.0 == key {
-            entry.1 = value;
-        } else if value.is_some() {
-            *entry = (key.to_owned(), value);
-            self.new += 1;
+    fn put(&self, text: &str, number: u64) {
+        let (hash, set) = self.set(text);
+        let mut next = (hash, number);
+        for entry in set {
+            next = entry.replace(next);
+            if next.0 == hash {
+                return;
+            }
         }
+    }
+
+    fn remove(&self, text: &str) {
+        let (hash, set) = self.set(text);
+        for entry in set.iter().filter(|entry| entry.get().0 == hash) {
+            entry.take();
+        }
+    }
+
+    fn set(&self, text: &str) -> (u64, &[Cell<(u64, u64)>]) {
+        // FNV-1a of 64 bits.
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        (hash, self.0.chunks(WAYS).nth(hash as usize % SETS).unwrap_or_default())
     }
 }
 
@@ -171,14 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn an_isolate_remembers_a_bounded_number_and_the_newest() {
-        let mut recent = Recent::default();
+    fn what_is_new_takes_the_place_of_what_is_old() {
+        let recent = Recent::new();
         for number in 0..100_000 {
-            recent.set(&number.to_string(), Some(number));
+            recent.put(&number.to_string(), number);
+            recent.put("used often", 7);
             assert_eq!(recent.get(&number.to_string()), Some(number));
         }
-        assert_eq!(recent.entries.len(), SETS * WAYS);
-        assert_eq!(recent.get("0"), None);
+        assert_eq!((recent.get("used often"), recent.get("0")), (Some(7), None));
     }
 
     #[test]

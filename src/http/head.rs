@@ -82,10 +82,10 @@ impl Url {
         const MESSAGE: &str = "Plain HTTP is not supported. Send the request to the same URL with https. If it had a \
                                token, revoke or rotate that token: it was sent without encryption.";
         let Some(host) = self.origin.strip_prefix("http://") else { return Ok(()) };
-        let name = host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(host, |(name, _)| name);
         // The platform writes each address in one way, and lets no name end with a number.
+        let name = host.split_once(':').map_or(host, |(name, _)| name);
         let v4 = name.starts_with("127.") && name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let local = v4 || name == "[::1]" || name == "localhost" || name.ends_with(".localhost");
+        let local = v4 || host.starts_with("[::1]") || name == "localhost" || name.ends_with(".localhost");
         if local { Ok(()) } else { Err(Error::new(Code::HttpsRequired, MESSAGE)) }
     }
 

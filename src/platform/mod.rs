@@ -26,6 +26,7 @@ use crate::{
     limits::{self, By, Limit},
     platform::failure::Failure,
     query::{Query, Rows},
+    routes,
 };
 
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -266,12 +267,6 @@ impl Incoming {
         Ok(Some(Response::file(self.file.insert(file).status_code())))
     }
 
-    /// Whether no cache may store the response, a browser's own included.
-    fn is_secret(&self, status: u16) -> bool {
-        let secret = |route: &str| route.starts_with("/v1/messages") || route.starts_with("/v1/tokens");
-        status >= 400 || self.record.route.is_some_and(secret)
-    }
-
     /// The platform's response, and the request's line in the log.
     pub fn finish(mut self, answered: Result<Response, Error>) -> Result<web_sys::Response, Fatal> {
         let request_id = self.id.as_str();
@@ -287,8 +282,9 @@ impl Incoming {
         }
 
         let timing = self.record.cost.server_timing();
-        let mut headers = vec![("x-request-id", request_id), ("x-content-type-options", "nosniff")];
-        headers.push(("cache-control", if self.is_secret(response.status) { NO_STORE } else { NO_CACHE }));
+        let no_store = response.status >= 400 || self.record.route.is_some_and(routes::is_private);
+        let cache = if no_store { "private, no-store" } else { "private, no-cache" };
+        let mut headers = vec![("x-request-id", request_id), ("cache-control", cache), NO_SNIFFING];
         if self.head.url.is_https() {
             // Not `includeSubDomains`: other hosts below this one are not this Worker's.
             headers.push(("strict-transport-security", "max-age=63072000"));
@@ -316,8 +312,8 @@ impl Incoming {
     }
 }
 
-const NO_STORE: &str = "private, no-store";
-const NO_CACHE: &str = "private, no-cache";
+/// Browsers must use the type in `Content-Type`.
+const NO_SNIFFING: (&str, &str) = ("x-content-type-options", "nosniff");
 
 /// Headers as a JSON object: the platform takes a list of pairs at twice the cost.
 struct Fields<'a>(&'a [(&'a str, &'a str)]);
