@@ -67,12 +67,18 @@ fn agrees(input: &[u8], value: impl Fn(String) -> Value, parse: impl Fn(&[u8]) -
 fn model(input: &[u8]) -> Result<Pairs, Code> {
     let mut pairs = Pairs::new();
     for pair in input.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        if pairs.len() == 64 {
+            return Err(Code::ParametersTooMany);
+        }
         let hexadecimal = |digits: &[u8]| digits.iter().take(2).filter(|digit| digit.is_ascii_hexdigit()).count() == 2;
         let mut escapes = pair.split(|byte| *byte == b'%').skip(1);
         if !escapes.all(hexadecimal) || percent_encoding::percent_decode(pair).decode_utf8().is_err() {
             return Err(Code::ParameterInvalid);
         }
         let (name, word) = form_urlencoded::parse(pair).into_owned().next().expect("a pair is there");
+        if name.len() > 64 {
+            return Err(Code::ParameterUnknown);
+        }
         if pairs.iter().any(|(known, _)| *known == name) {
             return Err(Code::ParameterDuplicate);
         }
