@@ -88,7 +88,6 @@ impl<'de> Visitor<'de> for Members<'_> {
             }
             let fault = match () {
                 () if too_many => Code::ParametersTooMany,
-                () if name.len() > 64 => Code::ParameterUnknown,
                 () if self.names.contains(&name) => Code::ParameterDuplicate,
                 () => {
                     self.names.push(name);

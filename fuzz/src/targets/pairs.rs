@@ -76,9 +76,6 @@ fn model(input: &[u8]) -> Result<Pairs, Code> {
             return Err(Code::ParameterInvalid);
         }
         let (name, word) = form_urlencoded::parse(pair).into_owned().next().expect("a pair is there");
-        if name.len() > 64 {
-            return Err(Code::ParameterUnknown);
-        }
         if pairs.iter().any(|(known, _)| *known == name) {
             return Err(Code::ParameterDuplicate);
         }
