@@ -50,7 +50,7 @@ export async function start(inhabitants: Inhabitant[]) {
           main,
           base_dir: join(main, ".."),
           vars: { ...rawConfig.vars, ...vars },
-          services: ["TOKEN_LIMIT", "ADDRESS_LIMIT"].map((binding) => ({ binding, service: "limiter" })),
+          services: ["ACCOUNT_LIMIT", "ADDRESS_LIMIT"].map((binding) => ({ binding, service: "limiter" })),
           d1_databases: database ? [{ binding: "DB", database_name: database, database_id: database }] : [],
         } as never,
       })),

@@ -43,8 +43,8 @@ use crate::{
 async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<web_sys::Response, Fatal> {
     let mut request = Incoming::new(request, env)?;
     let answered = match respond(&mut request).await {
-        // A failure to authenticate counts against the caller's address.
-        Err(error) if error.code.status() == 401 => Err(request.limit_address().await.err().unwrap_or(error)),
+        // A failure to authenticate counts against the caller's network.
+        Err(error) if error.code.status() == 401 => Err(request.limit_network().await.err().unwrap_or(error)),
         answered => answered,
     };
     request.finish(answered)
@@ -52,6 +52,7 @@ async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result
 
 /// The journey.
 async fn respond(request: &mut Incoming) -> Result<Response, Error> {
+    request.head.url.require_https()?;
     let endpoint = match routes::find(&request.head)? {
         Destination::Endpoint(endpoint) => endpoint,
         Destination::File => return request.file().await?.ok_or_else(routes::path_unknown),
@@ -60,7 +61,7 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     };
     request.record.route = Some(endpoint.route);
     let caller = Caller::authenticate(request.head.authorization.as_deref(), endpoint.scope)?;
-    request.limit_token(&caller).await?;
+    request.limit(&caller).await?;
     let body = request.body(endpoint.max_body).await;
     // Only a caller with a valid token learns what is wrong with its request: so even a refusal asks D1.
     let mut query = body

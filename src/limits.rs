@@ -1,18 +1,23 @@
 //! Rate limits: what is counted, and what a caller learns who exceeds one. The platform counts, `wrangler.toml` sets
 //! the limits.
+//!
+//! An isolate remembers which account a token belongs to, and which networks are over their limit. It may forget, and
+//! it ends at any time, so only limits depend on it.
+
+use std::cell::Cell;
 
 use crate::http::error::{Code, Error};
 
 /// What requests are counted by.
 #[derive(Clone, Copy, Debug)]
 pub enum By {
-    /// One token: all its requests.
-    Token,
+    /// One account: all its requests, with whichever of its tokens.
+    Account,
     /// One address: its requests without a valid token.
     Address,
 }
 
-/// How many requests one token or one address may make.
+/// How many requests one account or one address may make.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     /// So many requests,
@@ -21,19 +26,99 @@ pub struct Limit {
     pub period: u32,
 }
 
-/// 429 (RFC 6585, section 4), with headers as in the IETF's RateLimit draft.
-pub fn exceeded(by: By, Limit { limit, period }: Limit) -> Error {
-    let (name, what) = match by {
-        By::Token => ("token", "requests with this token"),
-        By::Address => ("address", "requests without a valid token from this address"),
+/// 429 (RFC 6585, section 4), with headers as in the IETF's RateLimit draft. A network is blocked to the end of the
+/// period, which begins now unless it is blocked already.
+pub fn exceeded(by: By, Limit { limit, period }: Limit, key: &str, now: u64) -> Error {
+    let (name, what, seconds) = match by {
+        By::Account => ("account", "requests of this account", period.into()),
+        By::Address => ("address", "requests without a valid token from this address", block(key, now, period)),
     };
     let message = format!(
         "Too many {what}: the limit is {limit} in {period} seconds. Wait the number of seconds in the Retry-After \
          header."
     );
     Error::new(Code::RateLimited, message)
-        .with_header("retry-after", period.to_string())
+        .with_header("retry-after", seconds.to_string())
         .with_header("ratelimit-policy", format!(r#""{name}";q={limit};w={period}"#))
+}
+
+thread_local! {
+    /// The accounts of tokens that were valid, by the token's hash.
+    static ACCOUNTS: Recent = const { Recent::new() };
+    /// Until when networks are over their limit, in milliseconds.
+    static BLOCKED: Recent = const { Recent::new() };
+}
+
+/// The account of a token that was valid when this isolate last saw it.
+pub fn account_of(token_hash: &str) -> Option<u64> {
+    ACCOUNTS.with(|accounts| accounts.get(token_hash))
+}
+
+/// Remembers what the database said of a token: its account, or that the token is not valid.
+pub fn remember(token_hash: &str, account: Option<u64>) {
+    ACCOUNTS.with(|accounts| match account {
+        Some(account) => accounts.put(token_hash, account),
+        None => accounts.remove(token_hash),
+    });
+}
+
+/// For how many more seconds a network is over its limit. None when it is not.
+pub fn seconds_blocked(network: &str, now: u64) -> Option<u64> {
+    let until = BLOCKED.with(|blocked| blocked.get(network))?;
+    until.checked_sub(now).filter(|left| *left > 0).map(|left| left.div_ceil(1000))
+}
+
+/// Blocks a network for a period, unless it is blocked already. Returns for how many seconds it is blocked now.
+fn block(network: &str, now: u64, period: u32) -> u64 {
+    seconds_blocked(network, now).unwrap_or_else(|| {
+        let period = u64::from(period);
+        BLOCKED.with(|blocked| blocked.put(network, now + 1000 * period));
+        period
+    })
+}
+
+/// Numbers by a text, of which it has a hash. It has room for [`SETS`] times [`WAYS`], so no caller can make it grow.
+/// The hash chooses the set. What is new comes first in it, and the last falls out.
+struct Recent([Cell<(u64, u64)>; SETS * WAYS]);
+
+const SETS: usize = 256;
+const WAYS: usize = 4;
+
+impl Recent {
+    const fn new() -> Self {
+        Self([const { Cell::new((0, 0)) }; SETS * WAYS])
+    }
+
+    fn get(&self, text: &str) -> Option<u64> {
+        let (hash, set) = self.set(text);
+        set.iter().map(Cell::get).find(|(known, _)| *known == hash).map(|(_, number)| number)
+    }
+
+    fn put(&self, text: &str, number: u64) {
+        let (hash, set) = self.set(text);
+        let mut next = (hash, number);
+        for entry in set {
+            next = entry.replace(next);
+            if next.0 == hash {
+                return;
+            }
+        }
+    }
+
+    fn remove(&self, text: &str) {
+        let (hash, set) = self.set(text);
+        for entry in set.iter().filter(|entry| entry.get().0 == hash) {
+            entry.take();
+        }
+    }
+
+    fn set(&self, text: &str) -> (u64, &[Cell<(u64, u64)>]) {
+        // FNV-1a of 64 bits.
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        (hash, self.0.chunks(WAYS).nth(hash as usize % SETS).unwrap_or_default())
+    }
 }
 
 /// The network that an address is counted by: the address itself, of IPv6 the /64 that one subscriber has.
@@ -51,12 +136,46 @@ mod tests {
 
     #[test]
     fn a_limited_caller_learns_the_limit_and_when_to_come_back() {
-        let response = exceeded(By::Token, Limit { limit: 100, period: 10 }).into_response("https://h", "r1");
+        let limit = Limit { limit: 100, period: 10 };
+        let response = exceeded(By::Account, limit, "7", 0).into_response("https://h", "r1");
         assert_eq!(response.status, 429);
         assert_eq!(
             response.headers,
-            [("retry-after", "10".into()), ("ratelimit-policy", r#""token";q=100;w=10"#.into())]
+            [("retry-after", "10".into()), ("ratelimit-policy", r#""account";q=100;w=10"#.into())]
         );
+    }
+
+    #[test]
+    fn a_token_has_an_account_until_it_is_not_valid() {
+        assert_eq!(account_of("a"), None);
+        remember("a", Some(7));
+        remember("b", Some(8));
+        assert_eq!((account_of("a"), account_of("b")), (Some(7), Some(8)));
+        remember("a", None);
+        remember("c", None);
+        assert_eq!((account_of("a"), account_of("b"), account_of("c")), (None, Some(8), None));
+    }
+
+    #[test]
+    fn a_network_is_blocked_to_the_end_of_the_period() {
+        assert_eq!(seconds_blocked("n", 0), None);
+        assert_eq!(block("n", 0, 60), 60);
+        assert_eq!(block("n", 1500, 60), 59, "the period began before");
+        for (now, expected) in [(0, Some(60)), (500, Some(60)), (59_999, Some(1)), (60_000, None), (90_000, None)] {
+            assert_eq!(seconds_blocked("n", now), expected, "{now}");
+        }
+        assert_eq!(seconds_blocked("m", 0), None);
+    }
+
+    #[test]
+    fn what_is_new_takes_the_place_of_what_is_old() {
+        let recent = Recent::new();
+        for number in 0..100_000 {
+            recent.put(&number.to_string(), number);
+            recent.put("used often", 7);
+            assert_eq!(recent.get(&number.to_string()), Some(number));
+        }
+        assert_eq!((recent.get("used often"), recent.get("0")), (Some(7), None));
     }
 
     #[test]

@@ -137,6 +137,11 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
+/// Whether no cache may store what the route answers with, a browser's own included: messages and tokens.
+pub fn is_private(route: &str) -> bool {
+    route.starts_with("/v1/messages") || route.starts_with("/v1/tokens")
+}
+
 fn options_or_refusal(method: &str, methods: &[&str]) -> Result<Destination, Error> {
     let mut allow = methods.join(", ").replace("GET", "GET, HEAD");
     allow.push_str(", OPTIONS");

@@ -25,6 +25,8 @@ test("every error code comes with its status", async () => {
   assertError(await alice.get(`${COLLECTION}?limit=0`), 400, "parameter_invalid", "limit");
   assertError(await alice.get(`${COLLECTION}?limit=1&limit=1`), 400, "parameter_duplicate", "limit");
   assertError(await alice.put(item(id), "contact_id=bob"), 400, "parameter_immutable", "contact_id");
+  const many = Array.from({ length: 65 }, (_, n) => `a${n}`).join("&");
+  assertError(await alice.get(`${COLLECTION}?${many}`), 400, "parameters_too_many");
   assertError(await alice.send("PUT", item(id), { "Content-Type": JSON_TYPE }, "["), 400, "body_malformed");
   assertError(await send("GET", COLLECTION), 401, "token_missing");
   assertError(await api(newToken()).get(COLLECTION), 401, "token_invalid");

@@ -6,7 +6,7 @@ export function bare(worker) {
   let bound;
   return {
     fetch(request, env, ctx) {
-      bound ??= { ...env, TOKEN_LIMIT: limiter, ADDRESS_LIMIT: limiter };
+      bound ??= { ...env, ACCOUNT_LIMIT: limiter, ADDRESS_LIMIT: limiter };
       return worker.fetch(request, bound, ctx);
     },
   };

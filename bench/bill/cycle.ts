@@ -63,7 +63,7 @@ export async function start() {
   const { rawConfig } = experimental_readRawConfig({ config: `${root}/wrangler.toml` });
   const { compatibility_date, vars } = rawConfig;
   // The limit allows fewer requests than fill the account, and wrangler's own limiter takes longer than a request.
-  const services = ["TOKEN_LIMIT", "ADDRESS_LIMIT"].map((binding) => ({ binding, service: "limiter" }));
+  const services = ["ACCOUNT_LIMIT", "ADDRESS_LIMIT"].map((binding) => ({ binding, service: "limiter" }));
   const d1 = { binding: "DB", database_name: "peer", database_id: "peer" };
   const server = createTestHarness({
     root,

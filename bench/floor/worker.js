@@ -20,7 +20,7 @@ export default {
       written: 0,
     };
     if (!request.headers.get("authorization").endsWith(env.TOKEN_END)) return unauthorized(exchange, request, env, url);
-    if (!(await env.TOKEN_LIMIT.limit({ key: TOKEN_HASH })).success) return answer(exchange, 429, "{}", {});
+    if (!(await env.ACCOUNT_LIMIT.limit({ key: TOKEN_HASH })).success) return answer(exchange, 429, "{}", {});
     /** Runs all statements of a case in one call. Returns the rows of the one that answers. */
     const send = async (name, scope, ...parameters) => {
       const statements = STATEMENTS[name].map((sql, at) =>

@@ -20,6 +20,8 @@ pub enum Code {
     ParameterDuplicate,
     /// The attribute exists but can't be set here.
     ParameterImmutable,
+    /// More attributes than a query or a body can have.
+    ParametersTooMany,
     /// The body is not what its content type says.
     BodyMalformed,
     /// No bearer token.
@@ -30,6 +32,8 @@ pub enum Code {
     ScopeInsufficient,
     /// The account has as much as its quota allows.
     QuotaExceeded,
+    /// Plain HTTP, which the network between can read.
+    HttpsRequired,
     /// The id names no object of this account.
     ResourceMissing,
     /// No endpoint has this path.
@@ -63,11 +67,13 @@ impl Code {
             Self::ParameterInvalid => ("parameter_invalid", 400),
             Self::ParameterDuplicate => ("parameter_duplicate", 400),
             Self::ParameterImmutable => ("parameter_immutable", 400),
+            Self::ParametersTooMany => ("parameters_too_many", 400),
             Self::BodyMalformed => ("body_malformed", 400),
             Self::TokenMissing => ("token_missing", 401),
             Self::TokenInvalid => ("token_invalid", 401),
             Self::ScopeInsufficient => ("scope_insufficient", 403),
             Self::QuotaExceeded => ("quota_exceeded", 403),
+            Self::HttpsRequired => ("https_required", 403),
             Self::ResourceMissing => ("resource_missing", 404),
             Self::PathUnknown => ("path_unknown", 404),
             Self::MethodNotAllowed => ("method_not_allowed", 405),
@@ -176,12 +182,17 @@ impl Error {
     /// The response. `origin` is the scheme and host that the request was sent to.
     pub fn into_response(self, origin: &str, request_id: &str) -> Response {
         let (code, status) = self.code.name_and_status();
+        // A link that would be refused again helps no caller.
+        let (scheme, rest) = match origin.strip_prefix("http:") {
+            Some(rest) if self.code == Code::HttpsRequired => ("https:", rest),
+            _ => ("", origin),
+        };
         let envelope = Envelope {
             r#type: if status < 500 { "invalid_request" } else { "api_error" },
             code,
             message: &self.message,
             param: self.param.as_deref(),
-            documentation_url: &[origin, "/#", code].concat(),
+            documentation_url: &[scheme, rest, "/#", code].concat(),
             request_id,
         };
         // Strings have no way to fail to serialize.
@@ -215,6 +226,13 @@ mod tests {
                 r#""documentation_url":"https://api.self.chat/#parameter_invalid","request_id":"r1"}"#
             )
         );
+    }
+
+    #[test]
+    fn the_link_of_a_refusal_of_plain_http_is_https() {
+        let error = Error::new(Code::HttpsRequired, "no");
+        let body = body(error.into_response("http://api.self.chat", "r1"));
+        assert!(body.contains(r#""https://api.self.chat/#https_required""#), "{body}");
     }
 
     #[test]

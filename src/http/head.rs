@@ -1,5 +1,7 @@
 //! The head of a request: what it says before its body.
 
+use crate::http::error::{Code, Error};
+
 /// Method, URL and the headers that matter to this API. It holds a secret, so it has no `Debug`.
 #[derive(Default)]
 pub struct Head {
@@ -70,6 +72,23 @@ pub struct Url {
 }
 
 impl Url {
+    /// Whether the request was encrypted on its way.
+    pub fn is_https(&self) -> bool {
+        self.origin.starts_with("https://")
+    }
+
+    /// Errors when the request was not encrypted, unless it never left its machine.
+    pub fn require_https(&self) -> Result<(), Error> {
+        const MESSAGE: &str = "Plain HTTP is not supported. Send the request to the same URL with https. If it had a \
+                               token, revoke or rotate that token: it was sent without encryption.";
+        let Some(host) = self.origin.strip_prefix("http://") else { return Ok(()) };
+        // The platform writes each address in one way, and lets no name end with a number.
+        let name = host.split_once(':').map_or(host, |(name, _)| name);
+        let v4 = name.starts_with("127.") && name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let local = v4 || host.starts_with("[::1]") || name == "localhost" || name.ends_with(".localhost");
+        if local { Ok(()) } else { Err(Error::new(Code::HttpsRequired, MESSAGE)) }
+    }
+
     fn split(url: &str) -> Self {
         let (url, query) = url.split_once('?').unwrap_or((url, ""));
         let host = url.find("://").map_or(0, |scheme| scheme + 3);
@@ -93,6 +112,37 @@ mod tests {
         ] {
             let expected = Url { origin: origin.to_owned(), path: path.to_owned(), query: query.to_owned() };
             assert_eq!(Url::split(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        let allowed = |origin: &str| Url { origin: origin.to_owned(), ..Url::default() }.require_https().is_ok();
+        for origin in [
+            "https://api.self.chat",
+            "http://localhost",
+            "http://localhost:8787",
+            "http://api.localhost:8787",
+            "http://127.0.0.1:8787",
+            "http://127.255.255.254",
+            "http://[::1]",
+            "http://[::1]:8787",
+        ] {
+            assert!(allowed(origin), "{origin}");
+        }
+        for origin in [
+            "http://api.self.chat",
+            "http://api.self.chat:8787",
+            "http://localhost.self.chat",
+            "http://notlocalhost",
+            "http://127.0.0.1.self.chat",
+            "http://128.0.0.1",
+            "http://0.0.0.0:8787",
+            "http://10.0.0.1",
+            "http://[::2]:1",
+            "http://[2001:db8::1]",
+        ] {
+            assert!(!allowed(origin), "{origin}");
         }
     }
 

@@ -155,24 +155,29 @@ impl Input for Nothing {
     }
 }
 
-/// The attributes of one query or one body, in the order sent, each name once.
+/// The attributes of one query or one body, in the order sent, each name once. They are few: callers without
+/// a valid token get here too, so the time must be in proportion to what was sent, in spite of the search for names.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Attributes(Vec<(String, Value)>);
 
 impl Attributes {
+    /// How many there can be.
+    pub const MAX: usize = 64;
+
     /// A query string, without its `?`. An empty value is a value there: nothing to clear.
     pub fn of_query(query: &str) -> Result<Self, Error> {
-        Self::of_pairs(query.as_bytes(), Value::Word)
+        Self::of_pairs("query", query.as_bytes(), Value::Word)
     }
 
     /// A body of type `application/x-www-form-urlencoded` (URL standard, section 5.1). An empty value is `null`.
     pub fn of_form(body: &[u8]) -> Result<Self, Error> {
-        Self::of_pairs(body, |word| if word.is_empty() { Value::Null } else { Value::Word(word) })
+        Self::of_pairs("body", body, |word| if word.is_empty() { Value::Null } else { Value::Word(word) })
     }
 
-    fn of_pairs(bytes: &[u8], value: impl Fn(String) -> Value) -> Result<Self, Error> {
+    fn of_pairs(place: &str, bytes: &[u8], value: impl Fn(String) -> Value) -> Result<Self, Error> {
         let mut attributes = Self::default();
         for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            attributes.one_more(place)?;
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let raw_name = halves.next().unwrap_or_default();
             let raw_value = halves.next().unwrap_or_default();
@@ -187,6 +192,15 @@ impl Attributes {
     /// The names and values of a query, in the order sent.
     pub fn words(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_text()?)))
+    }
+
+    /// Checks that one more may be added. Errors when there are as many as a query or a body can have.
+    pub fn one_more(&self, place: &str) -> Result<(), Error> {
+        if self.0.len() < Self::MAX {
+            return Ok(());
+        }
+        let message = ["The ", place, " must have at most 64 parameters."].concat();
+        Err(Error::new(Code::ParametersTooMany, message))
     }
 
     /// Adds an attribute. Errors when it is there already.
@@ -294,6 +308,17 @@ mod tests {
         for bad in ["limit=%", "limit=%2", "limit=%zz", "limit=%ff", "limit=%+1"] {
             let error = Attributes::of_query(bad).unwrap_err();
             assert_eq!(error.code, Code::ParameterInvalid, "{bad}");
+        }
+    }
+
+    #[test]
+    fn there_are_at_most_64_and_the_65th_is_not_decoded() {
+        let names: Vec<_> = (0..65).map(|number| format!("a{number}")).collect();
+        let (most, more) = (names[..64].join("&&"), names.join("&"));
+        assert!(Attributes::of_query(&most).is_ok());
+        for bad in [&more, &[&most, "&a0"].concat(), &[&most, "&%zz"].concat()] {
+            let error = Attributes::of_form(bad.as_bytes()).unwrap_err();
+            assert_eq!(error.code, Code::ParametersTooMany, "{bad}");
         }
     }
 

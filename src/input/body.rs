@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -56,20 +56,22 @@ fn media_type(head: &Head) -> Result<MediaType, Error> {
 }
 
 fn of_json(bytes: &[u8]) -> Result<Attributes, Error> {
-    let Object(members) = serde_json::from_slice(bytes).map_err(|error| {
-        let message = if error.is_data() {
-            "The body must be a JSON object, for example {\"name\": \"value\"}.".to_owned()
-        } else {
-            let (line, column) = (error.line().to_string(), error.column().to_string());
-            ["The body is not valid JSON in UTF-8 at line ", &line, ", column ", &column, "."].concat()
-        };
-        Error::new(Code::BodyMalformed, message)
-    })?;
     let mut attributes = Attributes::default();
-    for (name, value) in members {
-        attributes.insert(name, json_value(value.get()))?;
+    let mut refused = None;
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let parsed = json.deserialize_map(Members { attributes: &mut attributes, refused: &mut refused });
+    match parsed.and_then(|()| json.end()) {
+        Ok(()) => Ok(attributes),
+        Err(error) => Err(refused.unwrap_or_else(|| {
+            let message = if error.is_data() {
+                "The body must be a JSON object, for example {\"name\": \"value\"}.".to_owned()
+            } else {
+                let (line, column) = (error.line().to_string(), error.column().to_string());
+                ["The body is not valid JSON in UTF-8 at line ", &line, ", column ", &column, "."].concat()
+            };
+            Error::new(Code::BodyMalformed, message)
+        })),
     }
-    Ok(attributes)
 }
 
 /// A JSON value by its text, so that a number is judged by how it was written: `1.0`, `1e3` and `1e400` are not whole.
@@ -85,30 +87,33 @@ fn json_value(text: &str) -> Value {
     }
 }
 
-/// A JSON object's members in order, duplicates included: serde's own maps would silently drop one of two.
-struct Object<'a>(Vec<(String, &'a RawValue)>);
+/// Takes a JSON object's members one by one, up to the first that is refused: serde's own maps would silently drop one
+/// of two with the same name.
+struct Members<'a> {
+    attributes: &'a mut Attributes,
+    /// Why a member is refused. The parser's error does not say it.
+    refused: &'a mut Option<Error>,
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Object(members))
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { attributes, refused } = self;
+        let mut refuse = |error| {
+            *refused = Some(error);
+            A::Error::custom("")
+        };
+        while let Some(name) = map.next_key()? {
+            attributes.one_more("body").map_err(&mut refuse)?;
+            let value: &RawValue = map.next_value()?;
+            attributes.insert(name, json_value(value.get())).map_err(&mut refuse)?;
         }
-
-        deserializer.deserialize_map(Members)
+        Ok(())
     }
 }
 
@@ -178,6 +183,23 @@ mod tests {
             assert!(json(bad).is_err_and(|error| error.code == Code::BodyMalformed), "{bad}");
         }
         assert!(of_json(b"{\"a\":\"\xff\"}").is_err_and(|error| error.code == Code::BodyMalformed));
+    }
+
+    #[test]
+    fn there_are_at_most_64_members_and_the_65th_value_is_not_read() {
+        let member = |number| format!("\"a{number}\":0,");
+        let most: String = (0..64).map(member).collect();
+        assert!(json(&format!("{{{}}}", most.trim_end_matches(','))).is_ok());
+        for bad in [format!("{{{most}\"b\":0}}"), format!("{{{most}\"a0\":0}}"), format!("{{{most}\"b\":!")] {
+            assert!(json(&bad).is_err_and(|error| error.code == Code::ParametersTooMany), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nesting_has_no_limit_but_the_size_of_the_body() {
+        let nested = format!("{{\"a\":{}{}}}", "[".repeat(60_000), "]".repeat(60_000));
+        assert!(json(&nested).is_ok());
+        assert!(json(nested.trim_end_matches('}')).is_err_and(|error| error.code == Code::BodyMalformed));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::{
     limits::{self, By, Limit},
     platform::failure::Failure,
     query::{Query, Rows},
+    routes,
 };
 
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -58,8 +59,8 @@ extern "C" {
     type Bindings;
     #[wasm_bindgen(method, getter, js_name = DB)]
     fn database(this: &Bindings) -> Option<Database>;
-    #[wasm_bindgen(method, getter, js_name = TOKEN_LIMIT)]
-    fn token_limit(this: &Bindings) -> Option<Limiter>;
+    #[wasm_bindgen(method, getter, js_name = ACCOUNT_LIMIT)]
+    fn account_limit(this: &Bindings) -> Option<Limiter>;
     #[wasm_bindgen(method, getter, js_name = ADDRESS_LIMIT)]
     fn address_limit(this: &Bindings) -> Option<Limiter>;
     /// The variable `LIMITS`: what the limiters are set to.
@@ -71,7 +72,7 @@ extern "C" {
 
     type LimitsVariable;
     #[wasm_bindgen(method, getter)]
-    fn token(this: &LimitsVariable) -> Option<LimitVariable>;
+    fn account(this: &LimitsVariable) -> Option<LimitVariable>;
     #[wasm_bindgen(method, getter)]
     fn address(this: &LimitsVariable) -> Option<LimitVariable>;
     type LimitVariable;
@@ -161,45 +162,62 @@ impl Incoming {
         Ok(bytes.unchecked_into::<Uint8Array>().to_vec())
     }
 
-    /// Counts the request by its token, or by its address where it has none. Errors: 429.
-    pub async fn limit_token(&self, caller: &Caller) -> Result<(), Error> {
-        match &caller.token {
-            Some(_) => self.limit(By::Token, caller.hash.as_str()).await,
-            None => self.limit(By::Token, &self.network()).await,
+    /// Counts the request before anything is done for it: by its account, by its token while this isolate does not know
+    /// the account, or by its network where it has no token. Errors: 429.
+    pub async fn limit(&self, caller: &Caller) -> Result<(), Error> {
+        let hash = caller.hash.as_str();
+        if let Some(account) = limits::account_of(hash) {
+            return self.count(By::Account, &account.to_string()).await;
         }
+        let network = self.network();
+        self.refuse_blocked(&network)?;
+        self.count(By::Account, if caller.token.is_some() { hash } else { &network }).await
     }
 
-    /// Counts a failure to authenticate by the request's address. Errors: 429.
-    pub async fn limit_address(&self) -> Result<(), Error> {
-        self.limit(By::Address, &self.network()).await
+    /// Counts a failure to authenticate by the request's network. Errors: 429.
+    pub async fn limit_network(&self) -> Result<(), Error> {
+        let network = self.network();
+        self.refuse_blocked(&network)?;
+        self.count(By::Address, &network).await
     }
 
     fn network(&self) -> String {
         limits::network(self.head.cf_connecting_ip.as_deref().unwrap_or_default())
     }
 
+    fn refuse_blocked(&self, network: &str) -> Result<(), Error> {
+        match limits::seconds_blocked(network, Date::now().as_millis()) {
+            Some(_) => Err(self.exceeded(By::Address, network)),
+            None => Ok(()),
+        }
+    }
+
     /// A limiter that fails, or that is not bound, limits nothing.
-    async fn limit(&self, by: By, key: &str) -> Result<(), Error> {
+    async fn count(&self, by: By, key: &str) -> Result<(), Error> {
         let bindings: &Bindings = self.env.unchecked_ref();
         let limiter = match by {
-            By::Token => bindings.token_limit(),
+            By::Account => bindings.account_limit(),
             By::Address => bindings.address_limit(),
         };
         let Some(limiter) = limiter else { return Ok(()) };
         match allows(&limiter, key).await {
-            Ok(allowed) if allowed.is_falsy() => {
-                let limit = bindings.limits().and_then(|limits| match by {
-                    By::Token => limits.token(),
-                    By::Address => limits.address(),
-                });
-                Err(match limit {
-                    Some(limit) => limits::exceeded(by, Limit { limit: limit.limit(), period: limit.period() }),
-                    None => {
-                        Error::internal("wrangler.toml has no variable LIMITS that says what the limiters are set to")
-                    }
-                })
-            }
+            Ok(allowed) if allowed.is_falsy() => Err(self.exceeded(by, key)),
             _ => Ok(()),
+        }
+    }
+
+    /// The error of a limit. A network that exceeds its limit is blocked to the end of the period.
+    fn exceeded(&self, by: By, key: &str) -> Error {
+        let limit = self.env.unchecked_ref::<Bindings>().limits().and_then(|limits| match by {
+            By::Account => limits.account(),
+            By::Address => limits.address(),
+        });
+        match limit {
+            Some(limit) => {
+                let limit = Limit { limit: limit.limit(), period: limit.period() };
+                limits::exceeded(by, limit, key, Date::now().as_millis())
+            }
+            None => Error::internal("wrangler.toml has no variable LIMITS that says what the limiters are set to"),
         }
     }
 
@@ -234,6 +252,7 @@ impl Incoming {
         self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
         self.record.account = account.map(i64::unsigned_abs);
+        limits::remember(caller.hash.as_str(), self.record.account);
         Ok(Rows {
             account,
             scopes: Scopes::of_bits(found.scopes().unwrap_or_default() as i64),
@@ -270,12 +289,19 @@ impl Incoming {
         log((response.status, line));
 
         let timing = self.record.cost.server_timing();
-        let mut headers = vec![("x-request-id", request_id), ("server-timing", &timing)];
+        let no_store = response.status >= 400 || self.record.route.is_some_and(routes::is_private);
+        let cache = if no_store { "private, no-store" } else { "private, no-cache" };
+        let mut headers = vec![("x-request-id", request_id), ("cache-control", cache), NO_SNIFFING];
+        if self.head.url.is_https() {
+            // Not `includeSubDomains`: other hosts below this one are not this Worker's.
+            headers.push(("strict-transport-security", "max-age=63072000"));
+        }
+        // The rows that were read would tell a token that was revoked from one that never existed.
+        if !matches!(response.status, 401 | 429) {
+            headers.push(("server-timing", &timing));
+        }
         headers.extend(cors::HEADERS);
         headers.extend(response.headers.iter().map(|(name, value)| (*name, &**value)));
-        if !headers.iter().any(|(name, _)| *name == "cache-control") {
-            headers.push(("cache-control", "private, no-cache"));
-        }
         if matches!(response.body, Body::Json(_) | Body::Objects(_)) {
             headers.push(("content-type", "application/json; charset=utf-8"));
         }
@@ -325,6 +351,8 @@ pub async fn run(env: &Env, statements: &str, parameter: f64) -> Result<(Option<
 pub fn log((status, line): (u16, String)) {
     if status < 500 { console_log!("{line}") } else { console_error!("{line}") }
 }
+/// Browsers must use the type in `Content-Type`.
+const NO_SNIFFING: (&str, &str) = ("x-content-type-options", "nosniff");
 
 /// Headers as a JSON object: the platform takes a list of pairs at twice the cost.
 struct Fields<'a>(&'a [(&'a str, &'a str)]);

@@ -105,8 +105,7 @@ fn created(token: &Token, rows: &Rows) -> Result<Response, Error> {
             let id = rows.first.as_deref().ok_or_else(missing)?;
             Ok(Response::objects(201, object)
                 .with_tag(rows.tag(missing)?)
-                .with("location", ["/v1/tokens/", id].concat())
-                .with("cache-control", "no-store"))
+                .with("location", ["/v1/tokens/", id].concat()))
         }
     }
 }

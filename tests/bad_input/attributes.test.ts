@@ -1,16 +1,19 @@
 // Wrong attributes in forms and in JSON: a 400 that names the attribute, on every operation.
 
-import { describe } from "node:test";
+import assert from "node:assert/strict";
+import test, { describe } from "node:test";
+import { account } from "../support/accounts.ts";
+import { assertError } from "../support/expectations.ts";
 import { FORM, JSON_TYPE } from "../support/http.ts";
 import { type Mistake, mistake, withBody } from "../support/mistakes.ts";
 import { type Attributes, OPERATIONS, type Operation, operation } from "../support/operations.ts";
-import { NO_ID } from "../support/paths.ts";
+import { COLLECTION, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION } from "../support/paths.ts";
 import { refused, shown } from "./refused.ts";
 import { MALFORMED_ENCODING, wrongJson, wrongWords } from "./values.ts";
 
-const form = (operation: Operation, text: string, code: string, param: string): Mistake =>
+const form = (operation: Operation, text: string, code: string, param: string | null): Mistake =>
   mistake(operation, { name: shown(text), ...withBody(FORM, text), code, param });
-const json = (operation: Operation, text: string, code: string, param: string): Mistake =>
+const json = (operation: Operation, text: string, code: string, param: string | null): Mistake =>
   mistake(operation, { name: shown(text), ...withBody(JSON_TYPE, text), code, param });
 
 const formOf = (attributes: Attributes): string =>
@@ -115,6 +118,17 @@ for (const operation of OPERATIONS) {
       json(operation, `{"x":1,"x":1}`, "parameter_duplicate", "x"),
       form(operation, "x=1&x=1", "parameter_duplicate", "x"),
     ]);
+    const most = Array.from({ length: 64 }, (_, n) => `a${n}`);
+    refused("more than 64 attributes, before any other mistake of them is found", [
+      ...["b", "a0", "%zz", "b&a0&%zz"].map((more) =>
+        form(operation, [...most, more].join("&"), "parameters_too_many", null),
+      ),
+      ...['"b":0}', '"a0":0}', '"b":!', '"b"'].map((more) =>
+        json(operation, `{${most.map((name) => `"${name}":0,`).join("")}${more}`, "parameters_too_many", null),
+      ),
+      form(operation, most.join("&"), "parameter_unknown", "a0"),
+      json(operation, `{${most.map((name) => `"${name}":0`).join()}}`, "parameter_unknown", "a0"),
+    ]);
     if (immutable.length > 0)
       refused("attributes of the object that this operation cannot set", [
         ...immutable.flatMap((name) => [
@@ -161,4 +175,64 @@ describe("POST /v1/tokens: expires_at", () => {
       json(create, `{"name":"CI","scopes":"messages:read","expires_at":${time}}`, "parameter_invalid", "expires_at"),
     ]),
   );
+});
+
+test("a message says how many parameters there may be, and where there are too many", async () => {
+  const alice = await account();
+  const many = Array.from({ length: 65 }, (_, n) => `a${n}=1`).join("&");
+  const answers = { query: await alice.get(`${COLLECTION}?${many}`), body: await alice.post(COLLECTION, many) };
+  for (const [place, answer] of Object.entries(answers)) {
+    assertError(answer, 400, "parameters_too_many");
+    assert.match(answer.json.message, new RegExp(`\\b${place}\\b.*\\b64\\b`));
+  }
+});
+
+/** The characters of ranges of code points. */
+const charactersOf = (...ranges: [from: number, to: number][]): string[] =>
+  ranges.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, n) => String.fromCodePoint(from + n)));
+const CONTROLS = charactersOf([0, 0x1f], [0x7f, 0x9f]);
+
+test("a message's text has no control character but tab, line feed and carriage return", async () => {
+  const alice = await account();
+  const conversation_id = await alice.insert();
+  const { id } = await alice.say(conversation_id);
+  for (const character of CONTROLS) {
+    const message = `a${character}b`;
+    const taken = ["\t", "\n", "\r"].includes(character);
+    const [sent, changed] = [
+      await alice.post(MESSAGES, { conversation_id, message }),
+      await alice.put(messageItem(id), { message }),
+    ];
+    assert.deepEqual([sent.status, changed.status], taken ? [201, 200] : [400, 400], JSON.stringify(message));
+    for (const answer of [sent, changed]) {
+      if (taken) assert.equal(answer.json.message, message);
+      else assertError(answer, 400, "parameter_invalid", "message");
+    }
+  }
+  const joined = "👩\u200d💻 \u202b❤\ufe0f";
+  assert.equal((await alice.say(conversation_id, { message: joined })).message, joined);
+  const { message } = (await alice.post(MESSAGES, { conversation_id, message: "\u0007" })).json;
+  assert.match(message, /`message`.*control characters.*tab, line feed and carriage return/);
+});
+
+test("a token's name has no control, no invisible and no direction-changing character", async () => {
+  const alice = await account();
+  const create = (name: string) => alice.post(TOKEN_COLLECTION, { name, scopes: "messages:read" });
+  const hidden = charactersOf(
+    [0xad, 0xad],
+    [0x61c, 0x61c],
+    [0x180e, 0x180e],
+    [0x200b, 0x200f],
+    [0x2028, 0x202e],
+    [0x2060, 0x206f],
+    [0xfe00, 0xfe0f],
+    [0xfeff, 0xfeff],
+    [0xfff9, 0xfffb],
+    [0xe0001, 0xe0001],
+    [0xe0020, 0xe007f],
+    [0xe01ef, 0xe01ef],
+  );
+  for (const character of [...CONTROLS, ...hidden])
+    assertError(await create(`a${character}b`), 400, "parameter_invalid", "name");
+  for (const name of ["Läden 😀", "שלום", "店 2", "e\u0301"]) assert.equal((await create(name)).json.name, name);
 });

@@ -8,7 +8,7 @@ import { NO_ID } from "../support/paths.ts";
 import { refused, shown } from "./refused.ts";
 import { MALFORMED_ENCODING, wrongWords } from "./values.ts";
 
-const wrong = (operation: Operation, query: string, code: string, param: string): Mistake =>
+const wrong = (operation: Operation, query: string, code: string, param: string | null): Mistake =>
   mistake(operation, { name: shown(query), query, code, param });
 
 /** The names of all parameters and attributes of the API. */
@@ -31,6 +31,12 @@ for (const operation of OPERATIONS) {
         wrong(operation, `${name}=${schema.example}&x=1&${encoded}=${schema.example}`, "parameter_duplicate", name),
       ]);
     }
+
+    const most = Array.from({ length: 64 }, (_, n) => `a${n}`);
+    refused("more than 64 parameters, before any other mistake of them is found", [
+      ...["b", "a0", "%zz"].map((more) => wrong(operation, [...most, more].join("&"), "parameters_too_many", null)),
+      wrong(operation, `${most.join("&&")}&`, "parameter_unknown", "a0"),
+    ]);
 
     refused("parameters of other operations", [
       ...[...NAMES]

@@ -79,7 +79,7 @@ const around: Choosable<Around> = fc.record({
 const time = fc.oneof(times, around, fc.constant(null));
 const message = rarely(
   5,
-  fc.constantFrom("x".repeat(10_000), "x".repeat(10_001), "two\nlines\tand\r\n", "\0"),
+  fc.constantFrom("x".repeat(10_000), "x".repeat(10_001), "two\nlines\tand\r\n", "\0", "\u001b[2J"),
   fc.oneof(
     fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }),
     fc.string({ unit: "binary", minLength: 1, maxLength: 6 }),

@@ -243,7 +243,7 @@ const time = whole(0, 253402300799);
 const reference = text(/^[A-Za-z0-9_-]{1,64}$/);
 const id = text(/^[A-Za-z0-9]{16}$/);
 const activity = text(/^[A-Za-z0-9]{23}$/);
-const words = text(/^[^\0]{1,10000}$/u);
+const words = text(/^(\P{Cc}|[\t\n\r]){1,10000}$/u);
 
 // -------------------------------------------------------------------------------------------------------------- errors
 

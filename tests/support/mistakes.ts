@@ -46,6 +46,9 @@ export const CONDITIONS = ["If-Match", "If-None-Match"];
 /** A malformed value of each header that an operation may have. */
 const MALFORMED_HEADERS: Record<string, string> = { "Idempotency-Key": '"', "If-Match": "x", "If-None-Match": "x" };
 
+/** One parameter more than a query may have. */
+const MANY = Array.from({ length: 65 }, (_, n) => `a${n}`).join("&");
+
 export function mistakesOf(operation: Operation): Mistake[] {
   const { path, body, maxBody, headers } = operation;
   const wrong = (mistakes: (Wrong & { query?: string })[]) => mistakes.map((each) => mistake(operation, each));
@@ -53,6 +56,7 @@ export function mistakesOf(operation: Operation): Mistake[] {
     ...wrong([
       { name: "an unknown parameter", query: "x=1", code: "parameter_unknown", param: "x" },
       { name: "a malformed parameter", query: "x=%zz", code: "parameter_invalid", param: "x" },
+      { name: "too many parameters", query: MANY, code: "parameters_too_many" },
       { name: "an unknown attribute", ...withBody(FORM, "x=1"), code: "parameter_unknown", param: "x" },
       { name: "not a JSON object", ...withBody(JSON_TYPE, "["), code: "body_malformed" },
       { name: "another media type", ...withBody("text/plain", "x"), status: 415, code: "media_type_unsupported" },

@@ -12,7 +12,7 @@ import { ALL, hashOf, MESSAGES_READ, READ, randomId, TOKENS, WRITE } from "../su
 const NAMES = ["conversations:read", "conversations:write", "messages:read", "messages:write", "tokens:write"];
 const END = 253402300799;
 
-test("a new token is a 201 with the object, its secret, its Location and Cache-Control: no-store", async () => {
+test("a new token is a 201 with the object, its secret, its Location and Cache-Control: private, no-store", async () => {
   const alice = await account();
   const before = Math.floor(Date.now() / 1000);
   const { status, json, headers } = await alice.post(TOKEN_COLLECTION, {
@@ -31,7 +31,7 @@ test("a new token is a 201 with the object, its secret, its Location and Cache-C
   assert.match(json.token, /^self_[0-9A-Za-z]{36}$/);
   assert.ok(before <= json.created_at && json.created_at <= after);
   assert.equal(headers.location, tokenItem(json.id));
-  assert.equal(headers["cache-control"], "no-store");
+  assert.equal(headers["cache-control"], "private, no-store");
   const { token, ...shown } = json;
   assert.deepEqual((await alice.get(String(headers.location))).json, shown);
 });

@@ -24,7 +24,7 @@ test("rotating makes a token of the same name, scopes and expiry, and both are v
     assert.notEqual(json.id, old.id);
     assert.notEqual(json.token, old.token);
     assert.equal(headers.location, tokenItem(json.id));
-    assert.equal(headers["cache-control"], "no-store");
+    assert.equal(headers["cache-control"], "private, no-store");
     assertToken((await alice.get(tokenItem(old.id))).json, { revoked_at: json.created_at + 3600 });
     assert.deepEqual([await works(old.token), await works(json.token)], [true, true]);
   }

@@ -137,7 +137,7 @@ function observeLimits(env, headers) {
   });
   const limiter = (name) => [name, state === "absent" ? undefined : watch(name)];
   const limits = state === "undocumented" ? undefined : env.LIMITS;
-  return [{ ...Object.fromEntries(["TOKEN_LIMIT", "ADDRESS_LIMIT"].map(limiter)), LIMITS: limits }, asked];
+  return [{ ...Object.fromEntries(["ACCOUNT_LIMIT", "ADDRESS_LIMIT"].map(limiter)), LIMITS: limits }, asked];
 }
 
 /** Ways in which the wasm traps, given the bindings that the Worker gets. */

@@ -15,9 +15,9 @@ type Database = ReturnType<typeof drizzle>;
 export interface App {
   Bindings: {
     DB: Parameters<typeof drizzle>[0];
-    TOKEN_LIMIT: Limiter;
+    ACCOUNT_LIMIT: Limiter;
     ADDRESS_LIMIT: Limiter;
-    LIMITS: { token: Limit; address: Limit };
+    LIMITS: { account: Limit; address: Limit };
   };
   Variables: { db: Database; accountId: number; requestId: string };
 }

@@ -18,8 +18,8 @@ export const authenticate = (scope: keyof typeof SCOPES) =>
     }
     if (!wellFormed(token)) throw invalid();
     const hash = await sha256(token);
-    const { success } = await c.env.TOKEN_LIMIT.limit({ key: hash });
-    if (!success) throw limited("token", "requests with this token", c.env.LIMITS.token);
+    const { success } = await c.env.ACCOUNT_LIMIT.limit({ key: hash });
+    if (!success) throw limited("account", "requests of this account", c.env.LIMITS.account);
     const caller = await c.get("db").select().from(tokens).where(eq(tokens.hash, hash)).get();
     const now = Math.floor(Date.now() / 1000);
     if (!caller || (caller.expiresAt ?? Infinity) <= now || (caller.revokedAt ?? Infinity) <= now) throw invalid();

@@ -1,13 +1,13 @@
 //! JSON bodies, compared with `serde_json::Value`: the same documents are accepted, and every value is the same.
 
-use std::{collections::HashSet, fmt};
+use std::fmt;
 
 use conversations::{
     http::error::Code,
     input::attributes::{Attributes, Nothing, Value},
 };
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value as Json;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::{Value as Json, value::RawValue};
 
 use super::{JSON, Raw, attributes, refusal};
 
@@ -17,11 +17,10 @@ pub fn json(input: &[u8]) {
     }
     let parsed = attributes(JSON, input);
     let document = serde_json::from_slice::<Json>(input);
-    let names = serde_json::from_slice::<Names>(input).map(|Names(names)| names).ok();
-    let each_once = |names: &[String]| names.iter().collect::<HashSet<_>>().len() == names.len();
+    let names = names(input);
     match (parsed, document) {
         (Ok(parsed), Ok(Json::Object(members))) => {
-            assert!(names.is_some_and(|names| each_once(&names)));
+            assert!(names.is_ok());
             agrees(parsed, &members);
             // Serialized again, without whitespace and with the usual escapes, it means the same.
             let again = serde_json::to_vec(&members).expect("is JSON");
@@ -34,11 +33,11 @@ pub fn json(input: &[u8]) {
             let names = names.expect("is an object");
             assert!(names.iter().any(|name| parsed.take(name).ok() == Some(Raw(Value::Other))));
         }
-        (Err(error), document) => match refusal(error) {
-            Code::ParameterDuplicate => assert!(names.is_some_and(|names| !each_once(&names))),
-            Code::BodyMalformed => assert!(!matches!(document, Ok(Json::Object(_))), "refused for no reason"),
-            code => panic!("a body does not cause {code:?}"),
-        },
+        (Err(error), document) => {
+            let code = refusal(error);
+            assert_eq!(names, Err(code));
+            assert!(code != Code::BodyMalformed || !matches!(document, Ok(Json::Object(_))), "refused for no reason");
+        }
         (Ok(_), Ok(document)) => panic!("accepted, but no object: {document}"),
     }
 }
@@ -58,29 +57,46 @@ fn agrees(mut parsed: Attributes, members: &serde_json::Map<String, Json>) {
     assert!(parsed.parse::<Nothing>().is_ok(), "an attribute that is no member");
 }
 
-/// The names of an object's members, with duplicates.
-struct Names(Vec<String>);
+/// The names of an object's members, or the code of the first fault.
+fn names(input: &[u8]) -> Result<Vec<String>, Code> {
+    let (mut names, mut fault) = (Vec::new(), Code::BodyMalformed);
+    let mut document = serde_json::Deserializer::from_slice(input);
+    let members = Members { names: &mut names, fault: &mut fault };
+    match document.deserialize_map(members).and_then(|()| document.end()) {
+        Ok(()) => Ok(names),
+        Err(_) => Err(fault),
+    }
+}
 
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+struct Members<'a> {
+    names: &'a mut Vec<String>,
+    fault: &'a mut Code,
+}
 
-        impl<'de> Visitor<'de> for Members {
-            type Value = Names;
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<String>()? {
+            let too_many = self.names.len() == 64;
+            if !too_many {
+                map.next_value::<&RawValue>()?;
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
-                let mut names = Vec::new();
-                while let Some((name, IgnoredAny)) = map.next_entry()? {
-                    names.push(name);
+            let fault = match () {
+                () if too_many => Code::ParametersTooMany,
+                () if self.names.contains(&name) => Code::ParameterDuplicate,
+                () => {
+                    self.names.push(name);
+                    continue;
                 }
-                Ok(Names(names))
-            }
+            };
+            *self.fault = fault;
+            return Err(A::Error::custom("the first fault"));
         }
-
-        deserializer.deserialize_map(Members)
+        Ok(())
     }
 }

@@ -67,6 +67,9 @@ fn agrees(input: &[u8], value: impl Fn(String) -> Value, parse: impl Fn(&[u8]) -
 fn model(input: &[u8]) -> Result<Pairs, Code> {
     let mut pairs = Pairs::new();
     for pair in input.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        if pairs.len() == 64 {
+            return Err(Code::ParametersTooMany);
+        }
         let hexadecimal = |digits: &[u8]| digits.iter().take(2).filter(|digit| digit.is_ascii_hexdigit()).count() == 2;
         let mut escapes = pair.split(|byte| *byte == b'%').skip(1);
         if !escapes.all(hexadecimal) || percent_encoding::percent_decode(pair).decode_utf8().is_err() {

@@ -78,11 +78,13 @@ fn types(value: &Value) {
     exact::<Id>(value, text, |text| text.len() == 16 && text.bytes().all(alphanumeric));
     let url_safe = |byte: u8| alphanumeric(byte) || byte == b'_' || byte == b'-';
     exact::<Reference>(value, text, |text| (1..=64).contains(&text.len()) && text.bytes().all(url_safe));
-    exact::<Text>(value, text, |text| (1..=10_000).contains(&text.chars().count()) && !text.contains('\0'));
+    exact::<Text>(value, text, |text| {
+        let lays_out = |c: char| ['\t', '\n', '\r'].contains(&c);
+        (1..=10_000).contains(&text.chars().count()) && text.chars().all(|c| !c.is_control() || lays_out(c))
+    });
     exact::<Name>(value, text, |text| {
-        let breaks = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
         let blank = text.chars().all(char::is_whitespace);
-        text.chars().count() <= 64 && !text.chars().any(breaks) && !blank
+        text.chars().count() <= 64 && !text.chars().any(|c| c.is_control() || is_hidden(c)) && !blank
     });
 
     // The order of scopes is free.
@@ -91,6 +93,31 @@ fn types(value: &Value) {
     let (count, bits) = scopes.fold((0, 0), |(count, bits), scope| (count + 1, bits + scope.bit()));
     let parsed = <Scopes as Attribute>::parse(value).map(Scopes::bits);
     assert_eq!(parsed, (count == names.len()).then_some(bits));
+}
+
+/// Of Unicode's data the categories Cf, Zl and Zp but for signs that are visible (Arabic, Syriac, Kaithi and
+/// hieroglyphs), and the property Default_Ignorable_Code_Point.
+fn is_hidden(c: char) -> bool {
+    const RANGES: [(u32, u32); 17] = [
+        (0xad, 0xad),
+        (0x34f, 0x34f),
+        (0x61c, 0x61c),
+        (0x115f, 0x1160),
+        (0x17b4, 0x17b5),
+        (0x180b, 0x180f),
+        (0x200b, 0x200f),
+        (0x2028, 0x202e),
+        (0x2060, 0x206f),
+        (0x3164, 0x3164),
+        (0xfe00, 0xfe0f),
+        (0xfeff, 0xfeff),
+        (0xffa0, 0xffa0),
+        (0xfff0, 0xfffb),
+        (0x1bca0, 0x1bca3),
+        (0x1d173, 0x1d17a),
+        (0xe0000, 0xe0fff),
+    ];
+    RANGES.iter().any(|(from, to)| (*from..=*to).contains(&u32::from(c)))
 }
 
 /// Accepted if the value was written as `text` and the grammar accepts that. Then it shows itself as that text.
