@@ -8,7 +8,7 @@ import test from "node:test";
 import { account, grant } from "./support/accounts.ts";
 import { gate, sql } from "./support/database.ts";
 import { assertError } from "./support/expectations.ts";
-import { api, FORM, type Headers, keyed, raw, send, textOf } from "./support/http.ts";
+import { api, FORM, type Headers, keyed, send, textOf } from "./support/http.ts";
 import { mistakesOf, sendMistake } from "./support/mistakes.ts";
 import { OPERATIONS } from "./support/operations.ts";
 import { COLLECTION, item, NO_ID } from "./support/paths.ts";
@@ -80,7 +80,7 @@ test("an address that fails to authenticate too often gets a 429 with Retry-Afte
   assert.equal((await send("GET", COLLECTION, { "CF-Connecting-IP": "192.0.2.2" })).status, 401);
 });
 
-test("beyond its limit an address gets no further: no limiter is asked, no D1, and no body is read", async () => {
+test("beyond its limit an address gets no further: neither a limiter nor D1 is asked", async () => {
   const from = { "CF-Connecting-IP": "192.0.2.10" };
   const [used, unused] = [await account(), await account()];
   await used.get(COLLECTION);
@@ -105,10 +105,6 @@ test("beyond its limit an address gets no further: no limiter is asked, no D1, a
   }
   const { log } = await unused.head(COLLECTION, undefined, from);
   assert.deepEqual([log.route, log.status, log.code], [COLLECTION, 429, "rate_limited"]);
-  // The body never comes.
-  const head = textOf("POST", COLLECTION, { ...form, "Content-Length": "100000" });
-  assertError(await raw(head), 429, "rate_limited");
-
   assert.equal((await used.get(COLLECTION, undefined, from)).status, 200, "a token that was seen valid");
   assert.equal((await unused.get(COLLECTION)).status, 200, "the same token from elsewhere");
   for (const [method, path, status] of [
@@ -132,7 +128,7 @@ test("a connection goes on after a request that got no further, also one with a 
       `${head(`${headers}Transfer-Encoding: chunked\r\n`)}${size.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
     ]) {
       const text = await conversation(request + last);
-      assert.deepEqual(text.match(/^HTTP\/1\.1 \d+/gm), ["HTTP/1.1 429", "HTTP/1.1 429"], `${size} bytes`);
+      assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 429", "HTTP/1.1 429"], `${size} bytes`);
     }
   }
 });
