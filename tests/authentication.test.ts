@@ -360,3 +360,28 @@ test("an unknown path, another method and a preflight need neither a token nor a
     }
   }
 });
+
+test("nothing tells an unknown token from one that is revoked or has expired", async () => {
+  const { id } = await account();
+  const tokens = {
+    revoked: await grant(id, { revoked_at: 1 }),
+    expired: await grant(id, { expires_at: 1 }),
+    both: await grant(id, { revoked_at: 1, expires_at: 1 }),
+  };
+  const shown = async (token: string, method: string, target: string) => {
+    const { status, headers, json, text } = await api(token).send(method, target);
+    const own = Object.entries(headers).filter(([name]) => !/^(x-test-.+|x-request-id|date)$/.test(name));
+    return {
+      status,
+      headers: Object.fromEntries(own),
+      error: json && { ...json, request_id: "" },
+      length: text.length,
+    };
+  };
+  for (const { method, target, name } of TARGETS) {
+    const unknown = await shown(newToken(), method, target);
+    assert.deepEqual([unknown.status, "server-timing" in unknown.headers], [401, false], name);
+    for (const [state, token] of Object.entries(tokens))
+      assert.deepEqual(await shown(token, method, target), unknown, `${name}: ${state}`);
+  }
+});

@@ -27,5 +27,9 @@ after(() => server.close());
 const { url } = await server.listen();
 await server.getWorker().applyD1Migrations("DB");
 
+/** A request to any URL, which reaches the Worker as it is. */
+export const dispatch = (input: string, init?: RequestInit): Promise<Response> =>
+  server.getWorker().fetch(input, init as never) as never;
+
 /** Where the Worker listens, as a caller names it: `http://127.0.0.1:PORT`. */
 export const { origin, host, hostname, port } = url;
