@@ -94,9 +94,7 @@ async function build(tools: string) {
     const root = { name: "glue", root: true, reaches: used };
     writeFileSync(graph, JSON.stringify([root, ...used.map((name) => ({ name, export: name }))]));
     await run("wasm-metadce", [...FEATURES, "--graph-file", graph, module, "-o", module]);
-    // Twice, and after a rewrite of the control flow: 1.2 kB less, gzipped.
-    const passes = ["--strip-producers", "--flatten", "--rereloop", "-Oz", "-Oz", "--reorder-functions"];
-    await run("wasm-opt", [...passes, ...FEATURES, module, "-o", module]);
+    await run("wasm-opt", ["-Oz", ...FEATURES, module, "-o", module]);
   });
   await step("Make the pages", async () => {
     const { makePages } = await import("./site.ts");

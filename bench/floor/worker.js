@@ -14,6 +14,7 @@ export default {
       method: request.method,
       route: single ? "/v1/conversations/:id" : path,
       account: null,
+      token: null,
       calls: 0,
       milliseconds: 0,
       read: 0,
@@ -35,6 +36,7 @@ export default {
       exchange.calls = 1;
       const rows = results.find(({ results }) => results.length > 0).results;
       exchange.account = rows[0].account;
+      exchange.token = rows[0].token;
       return rows;
     };
 
@@ -108,7 +110,7 @@ async function unauthorized(exchange, request, env, url) {
 
 /** The response, and the request's line in the log. */
 function answer(exchange, status, body, headers, code) {
-  const { id, method, route, account, calls, milliseconds, read, written } = exchange;
+  const { id, method, route, account, token, calls, milliseconds, read, written } = exchange;
   console.log(
     JSON.stringify({
       request_id: id,
@@ -116,6 +118,7 @@ function answer(exchange, status, body, headers, code) {
       route,
       status,
       account,
+      token,
       d1_calls: calls,
       d1_ms: milliseconds,
       rows_read: read,
@@ -130,7 +133,8 @@ function answer(exchange, status, body, headers, code) {
       "access-control-expose-headers":
         "Allow, ETag, Idempotent-Replayed, Link, Location, RateLimit-Policy, Retry-After, Server-Timing, " +
         "WWW-Authenticate, X-Request-Id",
-      "cache-control": "private, no-cache",
+      "cache-control": status >= 400 || route === "/v1/messages" ? "private, no-store" : "private, no-cache",
+      "x-content-type-options": "nosniff",
       "x-request-id": id,
       "server-timing": `d1;dur=${milliseconds.toFixed(3)};desc="${read} rows read, ${written} written"`,
       "content-type": "application/json; charset=utf-8",

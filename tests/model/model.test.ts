@@ -20,6 +20,7 @@ import {
   type Answer,
   answers,
   type Conversation,
+  isReader,
   type Message,
   msOf,
   NEW_CONVERSATION,
@@ -115,6 +116,15 @@ function told(collection: string, answer: RealAnswer): Answer {
   };
 }
 
+/** The object that an answer hides from a caller without the read scope, as another caller sees it. */
+async function asReader(world: World, { authorizations }: Service, request: Request, answer: RealAnswer) {
+  const id = answer.json?.id ?? request.id;
+  if (answer.status >= 300 || id === undefined) return undefined;
+  const reader = world.tokens.find(({ account }) => account === request.token.account)!;
+  const path = `/v1/${request.collection}/${id}`;
+  return (await send("GET", path, { Authorization: authorizations.get(reader) })).json;
+}
+
 async function compare(world: World, service: Service, request: Request): Promise<void> {
   const sent = ask(service, request);
   const before = Date.now();
@@ -125,11 +135,12 @@ async function compare(world: World, service: Service, request: Request): Promis
   const asked = `token ${world.tokens.indexOf(request.token)}: ${method} ${path} ${body} ${JSON.stringify(headers)}`;
   service.log.push(`${asked} -> ${answer.status} ${actual.tag ?? ""} ${answer.text}`.slice(0, 1000));
 
+  const seen = isReader(request) ? answer.json : await asReader(world, service, request, answer);
   const chosen = {
     request: String(answer.headers["x-request-id"]),
     id: answer.json?.id ?? "",
-    now: answer.json?.updated_at ?? answer.json?.created_at ?? 0,
-    opened: answer.json?.last_opened_at ?? null,
+    now: seen?.updated_at ?? seen?.created_at ?? 0,
+    opened: seen?.last_opened_at ?? null,
     sent: before,
     responded: after,
     ...(actual.tag === undefined ? {} : { tag: actual.tag }),

@@ -317,16 +317,33 @@ function beside(position: string, step: 1n | -1n): string {
   return position.slice(0, -16) + digits.join("");
 }
 
+const bytesOf = (object: object): number => new TextEncoder().encode(JSON.stringify(show(object))).length;
+
+/** The first of the rows, one at least, that have a megabyte together. */
+function fitting<Row extends object>(rows: Row[]): Row[] {
+  let bytes = 0;
+  return rows.filter((row, index) => {
+    bytes += bytesOf(row);
+    return index === 0 || bytes <= 1_000_000;
+  });
+}
+
 /** A page of a list, and the links to its neighbours. */
-function page<Row>(collection: string, rows: Row[], at: (row: Row) => string, values: Record<string, any>): Answer {
+function page<Row extends object>(
+  collection: string,
+  rows: Row[],
+  at: (row: Row) => string,
+  values: Record<string, any>,
+): Answer {
   const { starting_after: after, ending_before: before, ...kept } = values;
   const limit = kept.limit ?? 10;
   const list = rows.sort((a, b) => (at(a) < at(b) ? 1 : -1));
   const beyond = list.filter((row) =>
     before === undefined ? after === undefined || at(row) < after : at(row) > before,
   );
-  const data = before === undefined ? beyond.slice(0, limit) : beyond.slice(-limit);
-  const has_more = beyond.length > limit;
+  const data =
+    before === undefined ? fitting(beyond.slice(0, limit)) : fitting(beyond.slice(-limit).reverse()).reverse();
+  const has_more = beyond.length > data.length;
 
   const links: Record<string, string> = {};
   const [first, last] = [data[0], data.at(-1)];
@@ -550,9 +567,19 @@ const VERBS = { GET: "retrieve", HEAD: "retrieve", PUT: "update", PATCH: "update
 const showAll = (body: object): object =>
   "data" in body ? { ...body, data: (body.data as object[]).map(show) } : show(body);
 
+/** Whether the caller may read what the request is about. */
+export const isReader = ({ collection, token }: Request): boolean =>
+  (token.scopes & SCOPES[`${collection}:read`]) !== 0;
+
+/** The answer to a caller who may write but not read: of an object only the id that the service chose. */
+function unread({ method }: Request, { body, ...head }: Answer): Answer {
+  if (head.status >= 300 || body === undefined) return { ...head, ...(body && { body }) };
+  return method === "POST" ? { ...head, body: { id: (body as { id: string }).id } } : { ...head, status: 204 };
+}
+
 /** What a request may be answered, and does. That is one answer alone, but where several of its values are wrong. */
 export function answers(request: Request, chosen: Chosen): Answer[] {
-  const given = withBody(request, chosen);
+  const given = withBody(request, chosen).map((answer) => (isReader(request) ? answer : unread(request, answer)));
   return given.map(({ body, ...head }) =>
     body === undefined || request.method === "HEAD" ? head : { ...head, body: showAll(body) },
   );
@@ -595,22 +622,27 @@ function withBody({ method, collection, id: path, query, body, special, token }:
     });
   return [
     verb === "create" && special !== undefined
-      ? once(token.account, special, JSON.stringify([collection, body]), perform)
+      ? once(token.account, special, JSON.stringify([collection, body]), chosen, perform)
       : perform(),
   ];
 }
 
 /** Does what a key stands for the first time; afterwards its answer is what was answered then. */
-function once({ keys }: Account, key: string, content: string, perform: () => Answer): Answer {
+function once(account: Account, key: string, content: string, chosen: Chosen, perform: () => Answer): Answer {
+  const { keys, messages } = account;
   const before = keys.get(key);
   if (before === undefined) {
     const answer = perform();
     keys.set(key, { content, answer: structuredClone(answer) });
     return answer;
   }
-  return before.content === content
-    ? { ...before.answer, replayed: "true" }
-    : error(422, "idempotency_key_reused", "Idempotency-Key");
+  if (before.content !== content) return error(422, "idempotency_key_reused", "Idempotency-Key");
+  const again = { ...before.answer, replayed: "true" };
+  if (before.answer.body === undefined || bytesOf(before.answer.body) <= 2048) return again;
+  // A large message is not stored a second time: it is shown as it is, or by its id when it is gone.
+  const { id } = before.answer.body as Message;
+  const message = messages.get(id);
+  return message === undefined ? { ...again, body: { id } } : tagged(account, id, chosen, { ...again, body: message });
 }
 
 /** When an id was made, in milliseconds: they are in its leading characters. */
