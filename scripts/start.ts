@@ -1,6 +1,6 @@
 // `npm start`: the API on this machine, with the local D1 database and a token.
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -47,12 +47,16 @@ await command(USAGE, async (args) => {
 /** wrangler with the built Worker. Its messages go to stderr. */
 function serve(port: number, folder: string, cancelSignal: AbortSignal) {
   const address = ["--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
+  // What an earlier version stored of the URLs goes too.
+  rmSync(join(folder, "v3", "observability"), { recursive: true, force: true });
   const quiet = ["--show-interactive-dev-session=false", "--log-level", "log"];
   return run("wrangler", ["dev", ...address, "--persist-to", folder, ...quiet], {
     stdout: process.stderr,
     stderr: "inherit",
     all: false,
     reject: false,
+    // No traces, which would store every URL, and no page that shows all data.
+    env: { X_LOCAL_OBSERVABILITY: "false", X_LOCAL_EXPLORER: "false" },
     cancelSignal,
     // Only wrangler itself ends workerd properly.
     forceKillAfterDelay: false,

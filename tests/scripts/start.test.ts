@@ -1,6 +1,6 @@
 // `npm start` in its own state folder. One test, because each part continues with the state of the previous one.
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { globSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { curl, freePort, Server, stateFolder, tokenIn } from "./processes.ts";
@@ -37,8 +37,21 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
       assert.equal(await second.ended(), 1);
       assert.match(second.output.stderr, new RegExp(`Port ${port} is taken.*--port ${port + 1}`));
     });
+    const query = "nowhere=stored-4711";
+    assert.equal((await fetch(`http://127.0.0.1:${port}/v1/conversations?${query}`)).status, 401);
     await server.signal("SIGINT");
     await assertStopped(server);
+    const files = globSync("**", { cwd: state.path, withFileTypes: true }).filter((entry) => entry.isFile());
+    const paths = files.map((entry) => join(entry.parentPath, entry.name));
+    assert.deepEqual(
+      paths.filter((path) => readFileSync(path).includes(query)),
+      [],
+      "a file that has the URL of a request",
+    );
+    assert.ok(
+      paths.some((path) => path.includes("miniflare-D1DatabaseObject")),
+      "the files of the database",
+    );
   });
 
   await t.test("the second start has the same token and the same data", async () => {
