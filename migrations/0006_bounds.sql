@@ -27,8 +27,8 @@ ALTER TABLE tokens ADD COLUMN successor_id TEXT;
 -- Whether the account is beyond its quota, which the sweep finds out: a write learns it from the row of its token.
 ALTER TABLE tokens ADD COLUMN is_full INTEGER NOT NULL DEFAULT 0 CHECK (is_full IN (0, 1));
 
--- The quota: valid tokens, objects (conversations and messages), and bytes of the messages' texts in UTF-8. The operator
--- changes it with `npm run accounts`.
+-- The quota: valid tokens, objects (conversations and messages), and bytes of the messages' texts in UTF-8. The
+-- operator changes it with `npm run accounts`.
 ALTER TABLE accounts ADD COLUMN max_tokens INTEGER NOT NULL DEFAULT 100 CHECK (max_tokens >= 0);
 ALTER TABLE accounts ADD COLUMN max_objects INTEGER NOT NULL DEFAULT 2000000 CHECK (max_objects >= 0);
 ALTER TABLE accounts ADD COLUMN max_bytes INTEGER NOT NULL DEFAULT 1000000000 CHECK (max_bytes >= 0);

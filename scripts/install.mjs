@@ -51,7 +51,7 @@ function install() {
   copyFileSync("package-lock.json", INSTALLED);
 }
 
-/** npm reports nothing when it skips an optional package: there is none for this machine, or it could not be fetched. */
+/** npm says nothing when it skips an optional package: there is none for this machine, or it could not be fetched. */
 function checkNode() {
   const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
   const names = Object.keys(packages[""].optionalDependencies);

@@ -218,9 +218,9 @@ pub const FULL: &str = "full";
 
 /// 403 for a creation that would exceed the account's quota (contract, "Bounds and scopes").
 fn quota_exceeded() -> Error {
-    const MESSAGE: &str = "The account has as many conversations, messages or bytes of text as its quota allows. Delete \
-                           some, wait a few minutes, then send the request again with a new Idempotency-Key. The \
-                           operator can raise the quota.";
+    const MESSAGE: &str = "The account has as many conversations, messages or bytes of text as its quota allows. \
+                           Delete some, wait a few minutes, then send the request again with a new Idempotency-Key. \
+                           The operator can raise the quota.";
     Error::new(Code::QuotaExceeded, MESSAGE)
 }
 

@@ -187,7 +187,7 @@ describe("a conversation of 200,000 messages", () => {
     await fillMessages(carol, large, MANY);
   });
 
-  test("a list of its messages reads at most limit + 8 rows, of all messages 2 * limit + 8, and the right ones", async () => {
+  test("a list of its messages reads at most limit + 8 rows, of all 2 * limit + 8, and the right ones", async () => {
     const page = async (query: string, limit: number, expected: string[], more: boolean) => {
       const answer = await carol.get(`${MESSAGES}?${query}&limit=${limit}`);
       assert.equal(answer.cost.calls, 1);

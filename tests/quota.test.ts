@@ -1,4 +1,4 @@
-// Quotas: an account that has reached one adds nothing more, and everything else goes on. Contract, "Bounds and scopes".
+// Quotas: an account that has reached one adds nothing more, and everything else works. Contract, "Bounds and scopes".
 // What is counted, and when: tests/sweep/. The quota of valid tokens: tests/tokens/.
 
 import assert from "node:assert/strict";
@@ -15,7 +15,7 @@ const setFull = (holder: { id: number }, full: boolean) =>
 
 for (const request of REQUESTS.filter(({ operation }) => !operation.path.startsWith("/v1/tokens"))) {
   const adds = request.operation.method === "POST";
-  test(`${request.name}: ${adds ? "a full account is a 403, and nothing changes" : "works in a full account"}`, async () => {
+  test(`${request.name}: ${adds ? "a full account is a 403 and stays as it is" : "works in a full account"}`, async () => {
     const here = await world();
     await setFull(here.account, true);
     const before = await here.account.everything();

@@ -1,5 +1,5 @@
-// A caller without the scope to read an object never gets it back from a write: an update answers 204, a creation has the
-// id alone. Contract, "Bounds and scopes".
+// A caller without the scope to read an object never gets it back from a write: an update answers 204, a creation has
+// the id alone. Contract, "Bounds and scopes".
 
 import assert from "node:assert/strict";
 import test from "node:test";

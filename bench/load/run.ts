@@ -14,7 +14,7 @@ import { bundle, start } from "../world.ts";
 const { values } = parseArgs({ options: { quick: { type: "boolean" } } });
 const quick = values.quick ?? false;
 const LEVELS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-/** Each Worker gets this time at each level, in two turns: the Workers alternate, and the second round is in reverse. */
+/** Each Worker gets this time at each level, in two turns: the Workers alternate, the second round is in reverse. */
 const TURN_SECONDS = quick ? 1 : 5;
 const ROUNDS = 2;
 const WARM_UP_SECONDS = quick ? 1 : 5;

@@ -114,8 +114,8 @@ mod tests {
         assert_eq!(
             record.line("r1", "GET", 500),
             concat!(
-                r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":500,"account":7,"token":"t1","#,
-                r#""d1_calls":3,"d1_ms":1.500,"rows_read":2,"rows_written":0,"#,
+                r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":500,"account":7,"#,
+                r#""token":"t1","d1_calls":3,"d1_ms":1.500,"rows_read":2,"rows_written":0,"#,
                 r#""code":"internal_error","cause":"line 1\nline \"2\""}"#
             )
         );
@@ -126,8 +126,8 @@ mod tests {
         assert_eq!(
             Record::default().line("r1", "PROPFINDPROPFINDPROPFIND", 404),
             concat!(
-                r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"account":null,"token":null,"#,
-                r#""d1_calls":0,"d1_ms":0.000,"rows_read":0,"rows_written":0}"#
+                r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"account":null,"#,
+                r#""token":null,"d1_calls":0,"d1_ms":0.000,"rows_read":0,"rows_written":0}"#
             )
         );
     }

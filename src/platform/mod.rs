@@ -339,8 +339,8 @@ fn answered(result: Result<JsValue, JsValue>) -> Result<Found, Failure> {
     result.map(JsCast::unchecked_into).map_err(|thrown| Failure::classify(message(&thrown)))
 }
 
-/// Runs statements that have no caller, separated by semicolons, in one call to D1. `parameter` is the `?1` of those that
-/// have one. Returns the account that they name, and the cost.
+/// Runs statements that have no caller, separated by semicolons, in one call to D1. `parameter` is the `?1` of those
+/// that have one. Returns the account that they name, and the cost.
 pub async fn run(env: &Env, statements: &str, parameter: f64) -> Result<(Option<f64>, Cost), Failure> {
     let found = JsFuture::from(batch_without_caller(&database(env)?, statements, parameter));
     let found = answered(found.await)?;

@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(sweep.step(), None);
         let expected = concat!(
             r#"{"request_id":"xgQQXg3hrtjh7AvZ","method":"SCHEDULED","route":"sweep","status":200,"account":null,"#,
-            r#""d1_calls":3,"d1_ms":4.500,"rows_read":9,"rows_written":0}"#
+            r#""token":null,"d1_calls":3,"d1_ms":4.500,"rows_read":9,"rows_written":0}"#
         );
         assert_eq!(line(&sweep), (200, expected.to_owned()));
     }

@@ -21,9 +21,9 @@ WHERE (account_id, id) IN (
     };
 }
 
-/// A statement for the next account with a removed conversation after `?1`, and after the last the first again: so one
-/// that has millions of messages to delete holds up no other. `?1` may be any number: one beyond the last account starts
-/// somewhere between.
+/// A statement for the next account with a removed conversation after `?1`, and after the last the first again: so an
+/// account that has millions of messages to delete holds up no other. `?1` may be any number: one beyond the last
+/// account starts somewhere between.
 macro_rules! in_turn {
     ($sql:expr) => {
         concat!(

@@ -245,8 +245,8 @@ const REPLACE: &str = replace!(revoke!());
 const REPLACE_LATER: &str = replace!("revoked_at = min(coalesce(revoked_at, 253402300799), unixepoch() + ?8)");
 
 /// The statements of a rotation, the last of which runs after the answer. The outcome is `created`, or `stronger`, or
-/// `rotated` and the id of the successor, or `quota` and how many tokens it allows, or null where there is no such token
-/// or it is no longer valid.
+/// `rotated` and the id of the successor, or `quota` and how many tokens it allows, or null where there is no such
+/// token or it is no longer valid.
 pub fn rotate(identity: &Identity, id: &Id, hash: &TokenHash, grace: i64) -> (Statement, Statement, Statement) {
     let (hash, id): (Parameter, Parameter) = (hash.as_str().into(), id.as_str().into());
     let both = || [hash.clone(), id.clone()];

@@ -6,7 +6,7 @@ import { freePort, Server, stateFolder, tokenIn } from "./processes.ts";
 
 const MESSAGES = 2500;
 
-test("kill -9 during deletions leaves each conversation whole, or nothing of it to be seen; the sweep deletes the rest", {
+test("kill -9 during deletions leaves each conversation whole or hides it whole; the sweep deletes the rest", {
   timeout: 240_000,
 }, async () => {
   using state = stateFolder();

@@ -1,4 +1,4 @@
-// What DELETE leaves for the sweep: the messages of removed conversations, and these conversations with the last of them.
+// What DELETE leaves for the sweep: the messages of removed conversations, and the conversations themselves.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -4,7 +4,10 @@
 use std::borrow::Cow;
 
 use conversations::{
-    auth::{caller::Caller, scopes::Scope},
+    auth::{
+        caller::Caller,
+        scopes::{Scope, Scopes},
+    },
     http::{
         error::{Code, Error},
         head::Head,
@@ -142,7 +145,8 @@ fn headers_count_for_their_methods(sent: Sent<'_>, expected: &Outcome) {
 
 /// Whatever the database finds, the response is one that the API documents. The input chooses what it finds.
 fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
-    const OUTCOMES: [&str; 11] = [
+    const OUTCOMES: [&str; 12] = [
+        "full",
         "created",
         "existing",
         "updated",
@@ -163,6 +167,7 @@ fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
         (!text.is_empty()).then(|| text.to_owned())
     };
     let (outcome, replay) = (choose(&OUTCOMES), choose(&REPLAYS));
+    let scopes = if choose(&["reads", ""]).is_some() { Scopes::of_bits(31) } else { Scopes::default() };
     let (tag, first) = (choose(&["V000000000000001", ""]), choose(&["V000000000000001", ""]));
     for key in [None, Some("k".to_owned())] {
         let head = Head { idempotency_key: key, ..sent.head() };
@@ -170,7 +175,8 @@ fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
         let query = query(&head, sent.body).expect("the route is the same").expect("is accepted again");
         let [outcome, replay, tag, first] = [&outcome, &replay, &tag, &first].map(Clone::clone);
         let no_replay = replay.is_none();
-        let rows = Rows { account: Some(1), outcome, replay, tag, last: first.clone(), first, has_more: false };
+        let last = first.clone();
+        let rows = Rows { account: Some(1), scopes, outcome, replay, tag, first, last, ..Rows::default() };
         match (query.render)(rows) {
             Ok(response) => {
                 assert!([200, 201, 204, 304].contains(&response.status));
@@ -248,6 +254,7 @@ fn crosses_whole(query: &Query) {
         "caller": [caller.hash.as_str(), Scope::MessagesRead.bit()],
         "statements": query.statements.iter().map(statement).collect::<Vec<_>>(),
         "limit": query.limit,
+        "max_bytes": 1_000_000,
     });
     assert_eq!(crossed, expected);
 }
