@@ -15,7 +15,8 @@ const setFull = (holder: { id: number }, full: boolean) =>
 
 for (const request of REQUESTS.filter(({ operation }) => !operation.path.startsWith("/v1/tokens"))) {
   const adds = request.operation.method === "POST";
-  test(`${request.name}: ${adds ? "a full account is a 403 and stays as it is" : "works in a full account"}`, async () => {
+  const promise = adds ? "a full account is a 403, and nothing changes" : "works in a full account";
+  test(`${request.name}: ${promise}`, async () => {
     const here = await world();
     await setFull(here.account, true);
     const before = await here.account.everything();
