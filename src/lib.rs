@@ -76,9 +76,9 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     let now = Date::now().as_millis();
-    let mut sweep = Sweep::new(now as f64);
-    while let Some((statements, account)) = sweep.step() {
-        sweep.note(platform::run(&env, statements, account).await);
+    let mut sweep = Sweep::new(now as i64);
+    while let Some(statements) = sweep.step() {
+        sweep.note(platform::run(&env, &statements).await);
     }
     if let Ok(id) = Id::new(now) {
         platform::log(sweep.end(&id));

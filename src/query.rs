@@ -297,23 +297,22 @@ impl Query {
 
     /// The statements as JSON, with the first two parameters that all have.
     pub fn to_json(&self, caller: &Caller) -> String {
-        #[derive(Serialize)]
-        struct Batch<'a> {
-            caller: (&'a str, i64),
-            statements: &'a [Statement],
-            limit: usize,
-            max_bytes: usize,
-        }
         let scope = caller.scope.map_or(0, |scope| scope.bit());
-        let batch = Batch {
-            caller: (caller.hash.as_str(), scope),
-            statements: &self.statements,
-            limit: self.limit,
-            max_bytes: MAX_BYTES,
-        };
-        // Numbers and strings have no way to fail to serialize.
-        serde_json::to_string(&batch).unwrap_or_default()
+        batch_json(&[caller.hash.as_str().into(), scope.into()], &self.statements, self.limit)
     }
+}
+
+/// Statements as JSON, with the first parameters that all of them have, and how many objects the response shows.
+pub fn batch_json(caller: &[Parameter], statements: &[Statement], limit: usize) -> String {
+    #[derive(Serialize)]
+    struct Batch<'a> {
+        caller: &'a [Parameter],
+        statements: &'a [Statement],
+        limit: usize,
+        max_bytes: usize,
+    }
+    // Numbers and strings have no way to fail to serialize.
+    serde_json::to_string(&Batch { caller, statements, limit, max_bytes: MAX_BYTES }).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ export async function allows(limiter, key) {
   return success;
 }
 
-/** Runs the statements of `Query::to_json` as one call. Gives what `Rows` in query.rs holds, and the objects of the
+/** Runs the statements of `batch_json` in query.rs as one call. Gives what `Rows` in query.rs holds, and the objects of the
  * response, which stay here and come after those that were found before. */
 export async function batch(database, json, before) {
   const { caller, statements, limit, max_bytes } = JSON.parse(json);
@@ -93,12 +93,6 @@ function fitting(rows, max_bytes) {
     return index > 0 && bytes > max_bytes;
   });
   return beyond === -1 ? rows : rows.slice(0, beyond);
-}
-
-/** Runs statements that have no caller, separated by semicolons, as one call. */
-export function batchWithoutCaller(database, text, parameter) {
-  const statements = text.split(";").map((sql) => ({ sql, parameters: sql.includes("?1") ? [parameter] : [] }));
-  return batch(database, JSON.stringify({ caller: [], statements, limit: 0 }));
 }
 
 /** A response. `headers` is a JSON object. */

@@ -25,7 +25,7 @@ use crate::{
     id::Id,
     limits::{self, By, Limit},
     platform::failure::Failure,
-    query::{Query, Rows},
+    query::{Query, Rows, Statement, batch_json},
     routes,
 };
 
@@ -37,8 +37,6 @@ extern "C" {
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
     fn batch(database: &Database, statements: &str, before: Option<&Found>) -> Promise;
-    #[wasm_bindgen(js_name = batchWithoutCaller)]
-    fn batch_without_caller(database: &Database, statements: &str, parameter: f64) -> Promise;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
@@ -339,18 +337,18 @@ fn answered(result: Result<JsValue, JsValue>) -> Result<Found, Failure> {
     result.map(JsCast::unchecked_into).map_err(|thrown| Failure::classify(message(&thrown)))
 }
 
-/// Runs statements that have no caller, separated by semicolons, in one call to D1. `parameter` is the `?1` of those
-/// that have one. Returns the account that they name, and the cost.
-pub async fn run(env: &Env, statements: &str, parameter: f64) -> Result<(Option<f64>, Cost), Failure> {
-    let found = JsFuture::from(batch_without_caller(&database(env)?, statements, parameter));
+/// Runs statements that have no caller in one call to D1. Returns the account that they name, and the cost.
+pub async fn run(env: &Env, statements: &[Statement]) -> Result<(Option<i64>, Cost), Failure> {
+    let found = JsFuture::from(batch(&database(env)?, &batch_json(&[], statements, 0), None));
     let found = answered(found.await)?;
-    Ok((found.account(), found.cost()))
+    Ok((found.account().map(|account| account as i64), found.cost()))
 }
 
 /// Writes a line to the log, as an error if the status is one of the server's.
 pub fn log((status, line): (u16, String)) {
     if status < 500 { console_log!("{line}") } else { console_error!("{line}") }
 }
+
 /// Browsers must use the type in `Content-Type`.
 const NO_SNIFFING: (&str, &str) = ("x-content-type-options", "nosniff");
 

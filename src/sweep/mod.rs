@@ -10,19 +10,20 @@ use crate::{
     http::log::{Cost, Record},
     id::Id,
     platform::failure::Failure,
+    query::Statement,
 };
 
 /// Workers on the Free plan allow 50 calls.
 const MAX_D1_CALLS: usize = 40;
 
 /// The kinds of steps, which take turns.
-const STEPS: [&str; 3] = [sql::REMOVE, sql::EXPIRE, sql::COUNT];
+const STEPS: [&[&str]; 3] = [sql::REMOVE, sql::EXPIRE, sql::COUNT];
 
 /// What the steps of a sweep did so far.
 #[derive(Debug, Default)]
 pub struct Sweep {
     /// The deletions go on with the account after this one.
-    account: f64,
+    account: i64,
     /// The next step, in [`STEPS`].
     next: usize,
     /// The kinds of steps that have found nothing to do, a bit each.
@@ -32,20 +33,20 @@ pub struct Sweep {
 
 impl Sweep {
     /// A sweep begins. `seed` is any number, another one for each sweep: the deletions begin at different accounts.
-    pub fn new(seed: f64) -> Self {
+    pub fn new(seed: i64) -> Self {
         Self { account: seed, record: Record { route: Some("sweep"), ..Record::default() }, ..Self::default() }
     }
 
-    /// The statements of the next step and their parameter. None when nothing is left to do, or the calls are used up,
-    /// or a step has failed.
-    pub fn step(&self) -> Option<(&'static str, f64)> {
+    /// The statements of the next step. None when nothing is left to do, or the calls are used up, or a step has failed.
+    pub fn step(&self) -> Option<Vec<Statement>> {
         let ends = self.done == 0b111 || self.record.d1_calls == MAX_D1_CALLS || self.record.code.is_some();
         let step = STEPS.get(self.next).filter(|_| !ends)?;
-        Some((step, self.account))
+        let parameters = |sql: &str| if sql.contains("?1") { vec![self.account.into()] } else { Vec::new() };
+        Some(step.iter().map(|sql| Statement::new(*sql, parameters(sql))).collect())
     }
 
     /// Notes what a step did, and the account that it names, if it names one.
-    pub fn note(&mut self, result: Result<(Option<f64>, Cost), Failure>) {
+    pub fn note(&mut self, result: Result<(Option<i64>, Cost), Failure>) {
         let Record { cost: total, d1_calls, .. } = &mut self.record;
         *d1_calls += 1;
         match result {
@@ -76,17 +77,9 @@ impl Sweep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::Parameter;
 
-    #[test]
-    fn a_semicolon_stands_between_statements_and_nowhere_else() {
-        for (step, statements) in [(sql::REMOVE, 3), (sql::EXPIRE, 1), (sql::COUNT, 2)] {
-            let verbs = ["WITH ", "DELETE ", "UPDATE "];
-            let starts = step.split(';').filter(|sql| verbs.iter().any(|verb| sql.starts_with(verb)));
-            assert_eq!((starts.count(), step.split(';').count()), (statements, statements));
-        }
-    }
-
-    fn did(account: Option<f64>, rows_written: u64) -> Result<(Option<f64>, Cost), Failure> {
+    fn did(account: Option<i64>, rows_written: u64) -> Result<(Option<i64>, Cost), Failure> {
         Ok((account, Cost { duration: 1500, rows_read: 3, rows_written }))
     }
 
@@ -94,14 +87,21 @@ mod tests {
         sweep.end(&Id::parse("xgQQXg3hrtjh7AvZ").unwrap())
     }
 
+    /// The SQL of the next step, and the account after which its deletions go on.
+    fn step(sweep: &Sweep) -> Option<(Vec<String>, Option<Parameter>)> {
+        let statements = sweep.step()?;
+        let account = statements.iter().flat_map(|statement| statement.parameters.first()).next().cloned();
+        Some((statements.into_iter().map(|statement| statement.sql.into_owned()).collect(), account))
+    }
+
     #[test]
     fn without_work_each_kind_of_step_runs_once() {
-        let mut sweep = Sweep::new(7.0);
-        for step in STEPS {
-            assert_eq!(sweep.step(), Some((step, 7.0)));
+        let mut sweep = Sweep::new(7);
+        for (statements, account) in [(sql::REMOVE, Some(7.into())), (sql::EXPIRE, None), (sql::COUNT, None)] {
+            assert_eq!(step(&sweep), Some((statements.iter().map(ToString::to_string).collect(), account)));
             sweep.note(did(None, 0));
         }
-        assert_eq!(sweep.step(), None);
+        assert!(sweep.step().is_none());
         let expected = concat!(
             r#"{"request_id":"xgQQXg3hrtjh7AvZ","method":"SCHEDULED","route":"sweep","status":200,"account":null,"#,
             r#""token":null,"d1_calls":3,"d1_ms":4.500,"rows_read":9,"rows_written":0}"#
@@ -111,28 +111,31 @@ mod tests {
 
     #[test]
     fn steps_take_turns_until_none_finds_work() {
-        let mut sweep = Sweep::new(0.0);
+        let mut sweep = Sweep::new(0);
         let mut steps = Vec::new();
         for rows_written in [0, 5, 5, 5, 0, 0] {
-            steps.push(sweep.step().unwrap().0);
+            steps.push(step(&sweep).unwrap().0);
             sweep.note(did(None, rows_written));
         }
         assert_eq!(steps, [sql::REMOVE, sql::EXPIRE, sql::COUNT, sql::EXPIRE, sql::COUNT, sql::EXPIRE]);
-        assert_eq!(sweep.step(), None);
+        assert!(sweep.step().is_none());
     }
 
     #[test]
     fn the_deletions_go_on_with_the_next_account() {
-        let mut sweep = Sweep::new(1e12);
-        for (named, expected) in [(Some(3.0), 3.0), (None, 3.0), (None, 3.0), (Some(4.0), 4.0)] {
-            sweep.note(did(named, 1));
-            assert_eq!(sweep.step().unwrap().1, expected);
+        let mut sweep = Sweep::new(1_000_000_000_000);
+        for (named, expected) in [(Some(3), 3), (Some(4), 4), (None, 4)] {
+            // One step of each kind, of which only the first names an account.
+            for account in [named, None, None] {
+                sweep.note(did(account, 1));
+            }
+            assert_eq!(step(&sweep).unwrap().1, Some(expected.into()));
         }
     }
 
     #[test]
     fn a_sweep_has_a_bound() {
-        let mut sweep = Sweep::new(0.0);
+        let mut sweep = Sweep::new(0);
         let mut calls = 0;
         while sweep.step().is_some() {
             calls += 1;
@@ -143,10 +146,10 @@ mod tests {
 
     #[test]
     fn a_failure_ends_the_sweep() {
-        let mut sweep = Sweep::new(0.0);
+        let mut sweep = Sweep::new(0);
         sweep.note(did(None, 1));
         sweep.note(Err(Failure::Overload("D1 DB is overloaded".to_owned())));
-        assert_eq!(sweep.step(), None);
+        assert!(sweep.step().is_none());
         let (status, line) = line(&sweep);
         assert_eq!(status, 503);
         assert!(line.contains(r#""status":503"#) && line.contains(r#""cause":"D1 DB is overloaded""#), "{line}");

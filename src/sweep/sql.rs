@@ -45,22 +45,20 @@ WITH next (account_id) AS (
 }
 
 /// A step of the deletions. The first statement names the account.
-pub const REMOVE: &str = concat!(
+pub const REMOVE: &[&str] = &[
     in_turn!("\nSELECT account_id AS account FROM next"),
-    ";",
     in_turn!(delete_messages!("account_id = (SELECT account_id FROM next)")),
-    ";",
-    in_turn!(remove_conversations!("account_id = (SELECT account_id FROM next)"))
-);
+    in_turn!(remove_conversations!("account_id = (SELECT account_id FROM next)")),
+];
 
 /// Deletes idempotency keys that have expired, the oldest first.
-pub const EXPIRE: &str = "\
+pub const EXPIRE: &[&str] = &["\
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)
 WHERE (account_id, key) IN (
   SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
   WHERE expires_at <= unixepoch()
   ORDER BY expires_at LIMIT 1000
-)";
+)"];
 
 /// Counts conversations and messages of the account, from the ids in the columns `$from` on, as many of each as `share`
 /// allows: how many, how many bytes of text, up to which ids, and whether these were the last.
@@ -127,10 +125,10 @@ WHERE id > 2000 * (unixepoch() / 60 % (SELECT 1 + max(id) / 2000 FROM accounts))
 /// new, and as many again where the count from the start is under way. Where more is left, the account is due again,
 /// behind the others. Otherwise it is due for its next count from the start: after a week, or a day while it is full.
 /// Writes two rows for each account.
-pub const COUNT: &str = concat!(
+pub const COUNT: &[&str] = &[
     notice!(),
-    ";",
-    "\
+    concat!(
+        "\
 WITH due (id) AS MATERIALIZED (
   SELECT id FROM accounts INDEXED BY accounts_by_count_at
   WHERE count_at <= unixepoch()
@@ -159,8 +157,8 @@ SET (
       ELSE max(unixepoch(), accounts.recount_at)
     END
   FROM ",
-    count!("counted", "TRUE", "TRUE"),
-    " AS new
+        count!("counted", "TRUE", "TRUE"),
+        " AS new
   JOIN (
     SELECT
       accounts.recounted_objects + objects AS total,
@@ -170,13 +168,14 @@ SET (
       is_done AND accounts.recount_at <= unixepoch() AS is_done,
       unixepoch() + iif(accounts.is_full, 86400, 604800) AS next_at
     FROM ",
-    count!(
-        "recounted",
-        "id <= accounts.counted_conversation_id AND accounts.recount_at <= unixepoch()",
-        "id <= accounts.counted_message_id AND accounts.recount_at <= unixepoch()"
-    ),
-    "
+        count!(
+            "recounted",
+            "id <= accounts.counted_conversation_id AND accounts.recount_at <= unixepoch()",
+            "id <= accounts.counted_message_id AND accounts.recount_at <= unixepoch()"
+        ),
+        "
   ) AS again
 )
 WHERE id IN (SELECT id FROM due)"
-);
+    ),
+];

@@ -1,5 +1,6 @@
 // The sweep, rung by a test: nothing else rings it in the tests' Worker.
 
+import assert from "node:assert/strict";
 import type { Headers } from "./http.ts";
 import { origin } from "./server.ts";
 
@@ -15,6 +16,7 @@ export interface Swept {
 /** One sweep, and what it took of D1. */
 export async function sweep(headers: Headers = {}): Promise<Swept> {
   const response = await fetch(origin, { headers: { "x-test-sweep": "1", ...(headers as Record<string, string>) } });
+  assert.equal(response.headers.get("x-test-d1-excess"), "", "beyond the limits of D1");
   const number = (name: string) => Number(response.headers.get(`x-test-d1-${name}`));
   const [{ stream, line }] = JSON.parse(decodeURIComponent(String(response.headers.get("x-test-log"))));
   return {

@@ -3,6 +3,7 @@
 
 /** Of the smallest plan, in bytes where nothing else is said. */
 export const LIMITS = {
+  /** A batch counts as one. */
   queriesPerInvocation: 50,
   statement: 100_000,
   parameters: 100,

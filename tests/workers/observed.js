@@ -198,7 +198,7 @@ function observe(db, seen, failure, moved) {
     prepared = 0;
     const asked = statements.map((statement) => texts.get(statement));
     seen.statements.push(...asked);
-    if (seen.statements.length > LIMITS.queriesPerInvocation) seen.excess.push("queriesPerInvocation");
+    if (seen.calls > LIMITS.queriesPerInvocation) seen.excess.push("queriesPerInvocation");
     seen.excess.push(...asked.flatMap(excessOfStatement));
     const { before, after } = failure();
     await before();
