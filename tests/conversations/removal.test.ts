@@ -3,11 +3,11 @@
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
-import { type Account, account } from "../support/accounts.ts";
+import { type Account, account, grant } from "../support/accounts.ts";
 import type { Answer } from "../support/audit.ts";
 import { sql } from "../support/database.ts";
 import { assertError, idsOf, links } from "../support/expectations.ts";
-import { ifMatch, keyed } from "../support/http.ts";
+import { api, ifMatch, keyed } from "../support/http.ts";
 import { fillMessages } from "../support/large.ts";
 import { COLLECTION, item, MESSAGES, TOKEN_COLLECTION } from "../support/paths.ts";
 import { canBeKeyed, REQUESTS, send as sendRequest, type World, world } from "../support/requests.ts";
@@ -63,6 +63,21 @@ test("up to a thousand messages are deleted with their conversation, in the one 
     assert.equal((await alice.delete(item(id))).status, 204);
     const { conversations, messages } = await alice.contents();
     assert.deepEqual([conversations.length, messages.length], [left, left]);
+  }
+});
+
+test("a token that expires between two statements of the deletion has done it whole, or nothing", async () => {
+  for (const from of [1, 2, 3, 4, 5]) {
+    const alice = await account();
+    const token = await grant(alice.id, { expires_at: 3_000_000_000 });
+    const id = await alice.insert();
+    await fillMessages(alice, id, 1500);
+    const contents = await alice.contents();
+    const moved = { "x-test-clock": "1600000000", "x-test-clock-from": String(from) };
+    const { status } = await api(token).delete(item(id), undefined, moved);
+    assert.equal(status, from === 1 ? 401 : 204);
+    if (from === 1) assert.deepEqual(await alice.contents(), contents);
+    else assert.deepEqual(idsOf(await alice.get(COLLECTION)), []);
   }
 });
 
