@@ -42,7 +42,7 @@ export async function allows(limiter, key) {
   return success;
 }
 
-/** Runs the statements of `batch_json` in query.rs as one call. Gives what `Rows` in query.rs holds, and the objects of the
+/** Runs the statements of `batch_json` in query.rs as one call. Gives what `Rows` there holds, and the objects of the
  * response, which stay here and come after those that were found before. */
 export async function batch(database, json, before) {
   const { caller, statements, limit, max_bytes } = JSON.parse(json);

@@ -37,7 +37,7 @@ impl Sweep {
         Self { account: seed, record: Record { route: Some("sweep"), ..Record::default() }, ..Self::default() }
     }
 
-    /// The statements of the next step. None when nothing is left to do, or the calls are used up, or a step has failed.
+    /// The statements of the next step. None when nothing is left to do, the calls are used up, or a step has failed.
     pub fn step(&self) -> Option<Vec<Statement>> {
         let ends = self.done == 0b111 || self.record.d1_calls == MAX_D1_CALLS || self.record.code.is_some();
         let step = STEPS.get(self.next).filter(|_| !ends)?;
