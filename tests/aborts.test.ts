@@ -1,13 +1,15 @@
 // A request whose caller goes away leaves nothing in the wasm's memory. 1,500 requests of each kind would show it: each
-// left 1.8 kB when it did. `ABORTS=100000 npm test -- --only tests/aborts.test.ts` sends more.
+// left 1.8 kB when it did, and one with a long URL 11 kB. `ABORTS=100000 npm test -- --only tests/aborts.test.ts` sends
+// more.
 
 import assert from "node:assert/strict";
 import net from "node:net";
 import test from "node:test";
 import { account } from "./support/accounts.ts";
-import { FORM, textOf } from "./support/http.ts";
-import { COLLECTION, MESSAGES } from "./support/paths.ts";
+import { FORM, keyed, textOf } from "./support/http.ts";
+import { COLLECTION, item, MESSAGES, messageItem, NO_ID } from "./support/paths.ts";
 import { hostname, origin, port } from "./support/server.ts";
+import { newToken } from "./support/tokens.ts";
 
 const COUNT = Number(process.env.ABORTS ?? 1500);
 const AT_ONCE = 32;
@@ -18,6 +20,7 @@ const WORKING_BYTES = 1024 * 1024;
 
 const alice = await account();
 const authorized = { Authorization: `Bearer ${alice.token}` };
+const chunked = { "Transfer-Encoding": "chunked" };
 const long = `?${"x".repeat(8000)}`;
 
 /** What is sent before the connection is closed. */
@@ -37,7 +40,37 @@ const KINDS = {
     { ...authorized, "Content-Type": FORM, "Content-Length": "14" },
     "contact_id=bob",
   ),
-  "a request with an unknown token": textOf("GET", COLLECTION + long, { Authorization: "Bearer x" }),
+  "a request with an unknown token": textOf("GET", COLLECTION + long, { Authorization: `Bearer ${newToken()}` }),
+  "a request with a malformed token": textOf("POST", COLLECTION + long, { Authorization: "Bearer x", ...chunked }),
+  "long headers": textOf("GET", item(NO_ID), { ...authorized, "If-None-Match": '"a",'.repeat(2000) }),
+  "half of a body in chunks": textOf(
+    "POST",
+    MESSAGES,
+    { ...authorized, "Content-Type": FORM, ...chunked },
+    `7530\r\nmessage=${"x".repeat(29_992)}\r\n`,
+  ),
+  "the beginning of a body too large": textOf(
+    "PUT",
+    messageItem(NO_ID) + long,
+    { ...authorized, "Content-Type": FORM, "Content-Length": "100000000" },
+    "x".repeat(200_000),
+  ),
+  "a write with a key that D1 works on": textOf(
+    "POST",
+    COLLECTION + long,
+    { ...authorized, ...keyed("a"), "Content-Type": FORM, "Content-Length": "14" },
+    "contact_id=bob",
+  ),
+  "HEAD, OPTIONS, a preflight, an unknown path, a page and the health check, all at once": [
+    textOf("HEAD", COLLECTION + long, authorized),
+    textOf("OPTIONS", COLLECTION + long),
+    textOf("OPTIONS", COLLECTION + long, { "Access-Control-Request-Method": "POST" }),
+    textOf("GET", `/v1/nothing${long}`),
+    textOf("GET", `/inbox${long}`),
+    textOf("GET", `/health${long}`),
+  ]
+    .join("")
+    .replaceAll("Connection: close\r\n", ""),
 };
 
 for (const [kind, bytes] of Object.entries(KINDS)) {
