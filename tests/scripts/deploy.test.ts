@@ -89,7 +89,7 @@ async function deploy({ prints, fails = {}, responds }: Situation = {}) {
     mkdirSync(bin, { recursive: true });
     for (const name of ["execa", "listr2"])
       symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
-    for (const path of ["scripts", "wrangler.toml", "package.json"])
+    for (const path of ["scripts", "src", "wrangler.toml", "package.json"])
       cpSync(join(root, path), join(folder, path), { recursive: true });
     const situation = { prints: { ...WRANGLER, ...prints }, fails, address: `http://127.0.0.1:${port}` };
     writeFileSync(join(bin, "situation.json"), JSON.stringify(situation));
