@@ -19,37 +19,33 @@ export interface Left {
 }
 
 const ORIGIN = "https://conversations.internal";
-const AT_ONCE = 32;
 
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const left = (await request.json()) as Left;
-    const name = crypto.randomUUID();
-    for (let sent = 0; sent < left.count; sent += AT_ONCE)
-      await Promise.all(Array.from({ length: AT_ONCE }, (_, n) => leave(env.API, left, `${name} ${sent + n}`)));
+    await Promise.all(Array.from({ length: left.count }, () => leave(env.API, left, crypto.randomUUID())));
     return env.API.fetch(ORIGIN, { headers: { "x-test-memory": "1" } });
   },
 };
 
 /** Sends one request and aborts it. */
 async function leave(api: Env["API"], { method, path, headers, body, at }: Left, name: string) {
-  const controller = new AbortController();
-  const parts = body === undefined ? [] : [new TextEncoder().encode(body)];
+  const connection = new AbortController();
   const stream = new ReadableStream({
-    pull(controller) {
-      const part = parts.pop();
-      return part === undefined ? new Promise(() => {}) : controller.enqueue(part);
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(body));
+      connection.signal.addEventListener("abort", () => controller.error(connection.signal.reason));
     },
   });
   const answered = api.fetch(ORIGIN + path, {
     method,
     headers: { ...headers, ...(at !== "start" && { [at === "D1" ? "x-test-gate" : "x-test-arrived"]: name }) },
     body: body === undefined ? undefined : stream,
-    signal: controller.signal,
+    signal: connection.signal,
   });
   const tell = (what: string) => api.fetch(ORIGIN, { headers: { [what]: name } });
   if (at !== "start") await tell("x-test-reached");
-  controller.abort();
+  connection.abort();
   await answered.then(
     (response) => response.body?.cancel(),
     () => {},
