@@ -1,5 +1,5 @@
-// Rate limits: of requests by an account, and of failures to authenticate by an address. Here the platform's own limiters
-// let five requests a minute through. Where a test needs a certain answer of a limiter, a header gives it.
+// Rate limits: of requests by an account, and of failures to authenticate by an address. Here the platform's own
+// limiters let five requests a minute through. Where a test needs a certain answer of a limiter, a header gives it.
 
 import "./support/tight_limit.ts";
 import assert from "node:assert/strict";

@@ -22,7 +22,8 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Reads a list of tags, if the request has the header. A tag that was weakened on its way (`W/`), as compression at the edge does, stands for the strong one.
+    /// Reads a list of tags, if the request has the header. A tag that was weakened on its way (`W/`), as compression at
+    /// the edge does, stands for the strong one.
     pub fn parse(header: &'static str, value: Option<&str>) -> Result<Self, Error> {
         let Some(value) = value else {
             return Ok(Self::None);
