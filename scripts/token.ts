@@ -104,8 +104,9 @@ async function open(values: { remote?: boolean; "persist-to"?: string }): Promis
 function checkedName(option: string, name: string): string {
   if (name.trim() === "") throw new Failure(`${option} is empty.`);
   if ([...name].length > 64) throw new Failure(`${option} has ${[...name].length} characters, the maximum is 64.`);
-  if (/\p{Cc}|\p{Zl}|\p{Zp}/u.test(name)) {
-    throw new Failure(`${option} contains a line break or another control character.`);
+  // As in src/input/values.rs.
+  if (/[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u.test(name)) {
+    throw new Failure(`${option} contains a line break, or another control or invisible character.`);
   }
   return name;
 }

@@ -136,7 +136,9 @@ function answer(exchange, status, body, headers, code) {
       "cache-control": status >= 400 || route === "/v1/messages" ? "private, no-store" : "private, no-cache",
       "x-content-type-options": "nosniff",
       "x-request-id": id,
-      "server-timing": `d1;dur=${milliseconds.toFixed(3)};desc="${read} rows read, ${written} written"`,
+      ...(status !== 401 && {
+        "server-timing": `d1;dur=${milliseconds.toFixed(3)};desc="${read} rows read, ${written} written"`,
+      }),
       "content-type": "application/json; charset=utf-8",
       ...headers,
     },

@@ -154,6 +154,8 @@ test("revoke takes the token's id, and the table shows the state but no secret",
 
 test("invalid arguments are refused with a reason on stderr", async () => {
   const refusals: [number, RegExp, ...string[]][] = [
+    [1, /--account contains .* invisible/, "create", "--account", "ac\u200bme"],
+    [1, /--name contains .* invisible/, "create", "--account", "acme", "--name", "\u202egnp.exe"],
     [2, /command is missing/],
     [2, /Unknown command 'mint'/, "mint"],
     [2, /--account is missing/, "create"],
