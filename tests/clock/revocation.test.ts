@@ -1,5 +1,5 @@
-// A revoked token is refused from the next request on, whoever revoked it, whatever grace period it had, and also when
-// the database's clock jumps back.
+// A revoked token is refused from the next request on, by whichever way it was revoked, whatever grace period it had,
+// and also when the database's clock jumps back.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
