@@ -1,8 +1,9 @@
 // `npm run accounts`: what accounts use, and their quotas. stdout has only the result, so that it can be piped.
 import { command, misuse, options } from "./cli.ts";
-import { type Database, localDatabase, migrate, query, type Row, text } from "./d1.ts";
+import { query, type Row, text } from "./d1.ts";
 import { Failure } from "./shared.ts";
 import { printTable } from "./table.ts";
+import { open, WHERE } from "./where.ts";
 
 const USAGE = `Usage: npm run --silent accounts -- COMMAND [options]
 
@@ -19,7 +20,6 @@ const USAGE = `Usage: npm run --silent accounts -- COMMAND [options]
 
 A quota of 0 refuses every creation.`;
 
-const WHERE = { remote: { type: "boolean" }, "persist-to": { type: "string" } } as const;
 /** The quotas, by their options. */
 const QUOTAS = { "max-tokens": "max_tokens", "max-objects": "max_objects", "max-bytes": "max_bytes" } as const;
 const UNITS: Record<string, number> = { "": 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
@@ -101,17 +101,6 @@ await command(USAGE, async ([action = "", ...args]) => {
       misuse(action ? `Unknown command '${action}'` : "The command is missing");
   }
 });
-
-/** The database that the options name. Only the local one is migrated here: `npm run deploy` migrates the other. */
-async function open(values: { remote?: boolean; "persist-to"?: string }): Promise<Database> {
-  if (values.remote) {
-    if (values["persist-to"] !== undefined) misuse("--persist-to and --remote exclude each other");
-    return { remote: true };
-  }
-  const database = localDatabase(values["persist-to"]);
-  await migrate(database);
-  return database;
-}
 
 function quota(option: string, value: string): number {
   const [, number = "", unit = ""] = /^(\d{1,16})([kMGT]?B)?$/.exec(value) ?? [];

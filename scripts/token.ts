@@ -1,9 +1,9 @@
 // `npm run token`: creates, lists and revokes tokens. stdout has only the result, so that it can be piped.
 import { command, misuse, options } from "./cli.ts";
-import { type Database, localDatabase, migrate } from "./d1.ts";
 import { Failure } from "./shared.ts";
 import { printTable } from "./table.ts";
 import { createToken, listTokens, revokeToken, SCOPES, type Token } from "./tokens.ts";
+import { open, WHERE } from "./where.ts";
 
 const USAGE = `Usage: npm run --silent token -- COMMAND [options]
 
@@ -21,7 +21,6 @@ const USAGE = `Usage: npm run --silent token -- COMMAND [options]
       --remote             use the deployed database instead of the local one of npm start
       --persist-to DIR     use the local database in another state folder`;
 
-const WHERE = { remote: { type: "boolean" }, "persist-to": { type: "string" } } as const;
 /** The last second of the year 9999. */
 const MAX_TIME = 253402300799;
 
@@ -89,17 +88,6 @@ await command(USAGE, async ([action = "", ...args]) => {
       misuse(action ? `Unknown command '${action}'` : "The command is missing");
   }
 });
-
-/** The database that the options name. Only the local one is migrated here: `npm run deploy` migrates the other. */
-async function open(values: { remote?: boolean; "persist-to"?: string }): Promise<Database> {
-  if (values.remote) {
-    if (values["persist-to"] !== undefined) misuse("--persist-to and --remote exclude each other");
-    return { remote: true };
-  }
-  const database = localDatabase(values["persist-to"]);
-  await migrate(database);
-  return database;
-}
 
 function checkedName(option: string, name: string): string {
   if (name.trim() === "") throw new Failure(`${option} is empty.`);

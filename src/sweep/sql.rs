@@ -106,9 +106,7 @@ macro_rules! count {
 
 /// Makes those accounts due that have something new. The minute chooses which two thousand accounts are looked at. So
 /// creations have nothing to note, and an account that does not grow is not written. Reads three rows for each account.
-macro_rules! notice {
-    () => {
-        "\
+const NOTICE: &str = "\
 UPDATE accounts -- PRIMARY KEY (id)
 SET count_at = unixepoch()
 WHERE id > 2000 * (unixepoch() / 60 % (SELECT 1 + max(id) / 2000 FROM accounts))
@@ -117,16 +115,14 @@ WHERE id > 2000 * (unixepoch() / 60 % (SELECT 1 + max(id) / 2000 FROM accounts))
   AND (
     counted_message_id < (SELECT max(id) FROM messages INDEXED BY messages_by_id WHERE account_id = accounts.id)
     OR counted_conversation_id < (SELECT max(id) FROM conversations WHERE account_id = accounts.id)
-  )"
-    };
-}
+  )";
 
 /// Counts the ten accounts that have been due longest. They share a step: 500 conversations and 500 messages that are
 /// new, and as many again where the count from the start is under way. Where more is left, the account is due again,
 /// behind the others. Otherwise it is due for its next count from the start: after a week, or a day while it is full.
 /// Writes two rows for each account.
 pub const COUNT: &[&str] = &[
-    notice!(),
+    NOTICE,
     concat!(
         "\
 WITH due (id) AS MATERIALIZED (
