@@ -29,11 +29,25 @@ macro_rules! base62 {
 }
 pub(crate) use base62;
 
-/// The time in milliseconds, but at least one more than the newest id of an account in a table begins with, and than
-/// the newest that was deleted (`$deleted`, a column of accounts). So ids rise in the order in which transactions
-/// commit, under any load, and also when the clock jumps back. `digits` is in scope.
+/// The newest id that the account `$account` has given to a conversation or a message, or what it begins with: the log
+/// knows it, also when that object was deleted. Reads one row.
+macro_rules! newest_id {
+    ($account:literal) => {
+        concat!(
+            "(SELECT newest_id_time FROM events -- PRIMARY KEY (account_id, seq)
+        WHERE events.account_id = ",
+            $account,
+            " ORDER BY seq DESC LIMIT 1)"
+        )
+    };
+}
+pub(crate) use newest_id;
+
+/// The time in milliseconds, but at least one more than the newest id (`$newest`, an expression) begins with. So ids
+/// rise in the order in which transactions commit, under any load, and also when the clock jumps back. `digits` is in
+/// scope.
 macro_rules! next_ms {
-    ($table:literal and $deleted:literal of $account:literal) => {
+    ($newest:expr) => {
         concat!(
             "max(",
             $crate::clock::now_ms!(),
@@ -47,18 +61,9 @@ macro_rules! next_ms {
         + (instr(digits, substr(newest, 6, 1)) - 1) * 62
         + (instr(digits, substr(newest, 7, 1)) - 1)
     FROM (
-      SELECT max(",
-            $deleted,
-            ", coalesce((
-        SELECT id FROM ",
-            $table,
-            " WHERE account_id = ",
-            $account,
-            " ORDER BY id DESC LIMIT 1
-      ), '')) AS newest
-      FROM accounts WHERE accounts.id = ",
-            $account,
-            "
+      SELECT ",
+            $newest,
+            " AS newest
       LIMIT 1 -- So `newest` is found once. Without it SQLite finds it for each digit.
     )
     WHERE newest <> ''
@@ -71,13 +76,13 @@ pub(crate) use next_ms;
 /// Common table expressions for an INSERT that makes a new id: [`base62!`], and `moment` with the caller's account and
 /// the time. No row when the token lacks the scope.
 macro_rules! moment {
-    ($table:literal and $deleted:literal) => {
+    ($newest:expr) => {
         concat!(
             $crate::clock::base62!(),
             ",
 moment (account_id, is_full, digits, ms) AS (
   SELECT account_id, is_full, digits, ",
-            $crate::clock::next_ms!($table and $deleted of "caller.account_id"),
+            $crate::clock::next_ms!($newest),
             "
   FROM caller JOIN base62
   WHERE account_id > 0

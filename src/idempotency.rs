@@ -132,7 +132,7 @@ const RECALL: &str = answer!(
     SELECT request_id FROM idempotency_keys AS keys -- PRIMARY KEY (account_id, key)
     WHERE keys.account_id = tokens.account_id AND keys.key = +?3
   ) = +?5",
-    "caller.scopes,
+    "caller.scopes, caller.is_watched,
   CASE
     WHEN keys.fingerprint <> ?4 THEN 'reused'
     WHEN keys.request_id = +?5 THEN 'first'

@@ -13,6 +13,7 @@ pub mod input;
 pub mod limits;
 pub mod messages;
 pub mod paging;
+mod log;
 mod platform;
 pub mod query;
 mod removal;

@@ -9,6 +9,7 @@
 //!   valid.
 //! - `token`: the token's id, for the log.
 //! - `scopes`: the bits of the token's scopes, where the object may be one that the caller may not read.
+//! - `is_watched`: of a write, whether the account's changes are watched live.
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
 //! - `position`, `object`: of each row. The object's place in its list, and its JSON, which stays outside the wasm.
 //! - `resume`: of the last row. Where the search for more rows goes on, in a call of its own.
@@ -36,7 +37,8 @@ use crate::{
 /// that it matches no row.
 ///
 /// A statement that follows a write begins with `after` and an expression that tells whether that write is there. Then
-/// the token was valid, even if it has expired between the two statements (`clock.rs`).
+/// the token was valid, even if it has expired between the two statements (`clock.rs`). One that goes by the write alone
+/// begins with `only after`.
 macro_rules! as_caller {
     ($sql:expr) => {
         $crate::query::as_caller!(valid "valid_until > unixepoch()", $sql)
@@ -44,12 +46,15 @@ macro_rules! as_caller {
     (after $written:expr, $sql:expr) => {
         $crate::query::as_caller!(valid concat!("(valid_until > unixepoch() OR ", $written, ")"), $sql)
     };
+    (only after $written:expr, $sql:expr) => {
+        $crate::query::as_caller!(valid $written, $sql)
+    };
     (valid $valid:expr, $sql:expr) => {
         concat!(
             "\
 WITH RECURSIVE caller AS (
   SELECT iif(scopes & ?2, account_id, -account_id) AS account_id,
-    id AS token, scopes, valid_until, is_full
+    id AS token, scopes, valid_until, is_full, is_watched
   FROM tokens -- PRIMARY KEY (hash)
   WHERE hash = +?1 AND ",
             $valid,
@@ -82,18 +87,6 @@ FROM caller
     };
 }
 pub(crate) use answer;
-
-/// The answer of a statement that deletes.
-macro_rules! deleted {
-    () => {
-        "
-RETURNING
-  account_id AS account,
-  (SELECT tokens.id FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
-  'deleted' AS outcome, tag"
-    };
-}
-pub(crate) use deleted;
 
 /// A parameter of a statement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -273,12 +266,11 @@ impl Query {
         })
     }
 
-    /// Deletes an object. The outcome is `deleted`, which the deletion says itself; of an object that is still there
-    /// another statement finds the tag.
+    /// Deletes an object. The outcome is `deleted`; of an object that is still there the tag is found.
     pub fn delete(statements: impl Into<Vec<Statement>>, missing: fn() -> Error) -> Self {
-        Self::write(statements, move |rows| match (rows.outcome.as_deref(), rows.tag(missing)?) {
-            (Some("deleted"), _) => Ok(Response::no_content()),
-            (_, tag) => Err(precondition_failed(tag)),
+        Self::write(statements, move |rows| match rows.outcome.as_deref() {
+            Some("deleted") => Ok(Response::no_content()),
+            _ => Err(precondition_failed(rows.tag(missing)?)),
         })
     }
 

@@ -60,7 +60,7 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
     Ok(Query::write(statements, |rows| {
         let tag = rows.tag(missing)?;
         match rows.outcome.as_deref() {
-            Some("updated") => rows.updated(Scope::ConversationsRead, missing),
+            Some("updated" | "unchanged") => rows.updated(Scope::ConversationsRead, missing),
             Some("outdated") => Err(precondition_failed(tag)),
             _ => Err(Error::invalid("pinned_message_id", "the id of a message of this conversation, or null")),
         }
@@ -71,7 +71,7 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
 pub fn delete(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    Ok(Query::delete(sql::delete(&id, &request.if_match), missing))
+    Ok(Query::delete(sql::delete(&id, &request.identity.request_id, &request.if_match), missing))
 }
 
 fn missing() -> Error {

@@ -2,14 +2,15 @@
 //! What `?1`, `?2` and the columns of an answer are: `query.rs`.
 
 use crate::{
-    clock::{moment, new_id, now_ms},
+    clock::{moment, new_id, newest_id, now_ms},
     conversations::input::{Filter, Flags, Sort, Update},
     http::conditions::Condition,
     id::Id,
     idempotency::{Identity, unless_replayed},
+    log::{log_deletion, logged},
     input::values::{Reference, Timestamp},
     paging::Paging,
-    query::{Parameter, Statement, answer, as_caller, deleted},
+    query::{Parameter, Statement, answer, as_caller},
     removal::{delete_messages, too_large},
 };
 
@@ -167,15 +168,15 @@ fn states_of(flags: &Flags) -> Vec<String> {
 macro_rules! insert {
     ($condition:literal) => {
         as_caller!(concat!(
-            moment!("conversations" and "deleted_conversation_id"),
+            moment!(newest_id!("caller.account_id")),
             "
-INSERT INTO conversations (account_id, id, contact_id, group_id, created_at)
+INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by)
 SELECT
   moment.account_id,
   ",
             new_id!(),
             ",
-  ?6, ?7, unixepoch()
+  ?6, ?7, unixepoch(), ?5
 FROM moment
 WHERE NOT moment.is_full
   AND ",
@@ -212,7 +213,8 @@ macro_rules! created {
 /// The conversation just added: the newest.
 const CREATED: &str = answer!(
     after created!(),
-    "caller.scopes, iif(found.id IS NULL, 'full', 'created') AS outcome, found.id AS position, found.tag, found.object",
+    "caller.scopes, caller.is_watched, iif(found.id IS NULL, 'full', 'created') AS outcome,
+  found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = caller.account_id
   AND found.id = (SELECT max(id) FROM conversations WHERE account_id = caller.account_id)
@@ -222,7 +224,7 @@ const CREATED: &str = answer!(
 /// The oldest conversation with that contact and that group: the one just added, or the one that was there.
 const CREATED_OR_EXISTING: &str = answer!(
     after created!(),
-    "caller.scopes,
+    "caller.scopes, caller.is_watched,
   CASE
     WHEN found.id IS NULL THEN 'full'
     WHEN substr(found.id, 8) = substr(?5, 8) THEN 'created'
@@ -263,8 +265,36 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, and
-/// not to pin a message of another conversation. An opening in the current second or later is one now, after all that
+/// The columns that an update may change.
+macro_rules! columns {
+    () => {
+        "(pinned_message_id, is_pinned, is_muted, archived_at, last_opened_ms)"
+    };
+}
+
+/// What an update makes of them.
+macro_rules! updated {
+    () => {
+        concat!(
+            "(
+    iif(?6, ?7, pinned_message_id),
+    coalesce(?8, is_pinned),
+    coalesce(?9, is_muted),
+    iif(?10, ?11, archived_at),
+    CASE
+      WHEN NOT ?12 THEN last_opened_ms
+      WHEN ?13 < unixepoch() THEN ?13 * 1000 + 999
+      WHEN ?13 >= unixepoch() THEN max(",
+            now_ms!(),
+            ", coalesce(last_active_ms, 0))
+    END
+  )"
+        )
+    };
+}
+
+/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, not to
+/// pin a message of another conversation, and not when they are as they should be already. An opening in the current second or later is one now, after all that
 /// has been said; in an earlier second it is one at its end. `?3` the id, `?4` the request's id, `?5` the tags of
 /// `If-Match` or null, `?6` `?7` pinned_message_id sent and its value, `?8` is_pinned, `?9` is_muted, `?10` `?11`
 /// archived_at sent and its value, `?12` `?13` last_opened_at sent and its value.
@@ -272,17 +302,11 @@ const UPDATE: &str = as_caller!(concat!(
     "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
 SET
-  pinned_message_id = iif(?6, ?7, pinned_message_id),
-  is_pinned = coalesce(?8, is_pinned),
-  is_muted = coalesce(?9, is_muted),
-  archived_at = iif(?10, ?11, archived_at),
-  last_opened_ms = CASE
-    WHEN NOT ?12 THEN last_opened_ms
-    WHEN ?13 < unixepoch() THEN ?13 * 1000 + 999
-    WHEN ?13 >= unixepoch() THEN max(",
-    now_ms!(),
-    ", coalesce(last_active_ms, 0))
-  END,
+  ",
+    columns!(),
+    " = ",
+    updated!(),
+    ",
   changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
@@ -291,7 +315,11 @@ WHERE account_id = (SELECT account_id FROM caller)
   AND (?7 IS NULL OR EXISTS (
     SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
     WHERE messages.account_id = conversations.account_id AND messages.conversation_id = ?3 AND messages.id = ?7
-  ))"
+  ))
+  AND ",
+    columns!(),
+    " IS NOT ",
+    updated!()
 ));
 
 /// The conversation after an update, and what became of that. `?3` to `?7` as for the update.
@@ -300,21 +328,22 @@ const UPDATED: &str = answer!(
     SELECT changed_by FROM conversations -- PRIMARY KEY (account_id, id)
     WHERE conversations.account_id = tokens.account_id AND conversations.id = +?3
   ) = +?4",
-    "caller.scopes,
+    "caller.scopes, caller.is_watched,
   CASE
     WHEN found.changed_by = +?4 THEN 'updated'
-    WHEN ?7 IS NULL OR EXISTS (
+    WHEN NOT (?7 IS NULL OR EXISTS (
       SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
       WHERE messages.account_id = caller.account_id AND messages.conversation_id = +?3 AND messages.id = +?7
-    ) THEN 'outdated'
-    ELSE 'foreign_pin'
+    )) THEN 'foreign_pin'
+    WHEN NOT instr(?5, '\"' || found.tag || '\"') THEN 'outdated'
+    ELSE 'unchanged'
   END AS outcome,
   found.id AS position, found.tag, found.object",
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = caller.account_id AND found.id = +?3 AND NOT found.is_removed"
 );
 
-/// The statements of an update. The outcome is `updated`, `outdated` or `foreign_pin`.
+/// The statements of an update. The outcome is `updated`, `unchanged`, `outdated` or `foreign_pin`.
 pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -> [Statement; 2] {
     let subject: [Parameter; 5] = [
         id.as_str().into(),
@@ -335,36 +364,40 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
 }
 
 // A deletion, in steps where the conversation is too large for one (removal.rs). `?3` the id, `?4` the tags of
-// `If-Match` or null.
+// `If-Match` or null, `?5` the request's id.
 
-/// Hides a conversation that is too large to be deleted at once. Its pin would keep a message.
-const REMOVE: &str = as_caller!(concat!(
+/// The event. The statements after it go by it.
+const LOG_DELETION: &str = log_deletion!(
+    "found.id, NULL",
+    "JOIN conversations AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id = +?3",
+    "NOT found.is_removed AND (?4 IS NULL OR instr(?4, '\"' || found.tag || '\"'))"
+);
+
+/// Deletes the conversation, and by their foreign key its messages, unless they are too many for one step.
+const DELETE: &str = as_caller!(
+    only after logged!("tokens.account_id"),
+    concat!(
+        "
+DELETE FROM conversations -- PRIMARY KEY (account_id, id)
+WHERE account_id = (SELECT account_id FROM caller) AND id = ?3 AND NOT ",
+        too_large!("conversations")
+    )
+);
+
+/// Hides a conversation that was too large to be deleted at once. Its pin would keep a message.
+const REMOVE: &str = as_caller!(
+    only after logged!("tokens.account_id"),
     "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
 SET is_removed = 1, pinned_message_id = NULL
-WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?3
-  AND NOT is_removed
-  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
-  AND ",
-    too_large!("conversations"),
-    deleted!()
-));
+WHERE account_id = (SELECT account_id FROM caller) AND id = ?3"
+);
 
-/// Deletes any other conversation. Its messages go with it, by their foreign key.
-const DELETE: &str = as_caller!(concat!(
-    "
-DELETE FROM conversations -- PRIMARY KEY (account_id, id)
-WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?3
-  AND NOT is_removed
-  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))",
-    deleted!()
-));
-
-/// The conversation, if it was not deleted. `?3` its id.
-const KEPT: &str = answer!(
-    "found.tag",
+/// What became of the conversation.
+const DELETED: &str = answer!(
+    after logged!("tokens.account_id"),
+    concat!("caller.is_watched, iif(", logged!("caller.account_id"), ", 'deleted', NULL) AS outcome, found.tag"),
     "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = caller.account_id AND found.id = +?3 AND NOT found.is_removed"
 );
@@ -373,12 +406,14 @@ const KEPT: &str = answer!(
 const DELETE_MESSAGES: &str = as_caller!(delete_messages!("account_id = (SELECT account_id FROM caller)"));
 
 /// The statements of a deletion. The outcome is `deleted`, or null.
-pub fn delete(id: &Id, if_match: &Condition) -> [Statement; 4] {
-    let (id, tags): (Parameter, Parameter) = (id.as_str().into(), if_match.tags().into());
+pub fn delete(id: &Id, request_id: &Id, if_match: &Condition) -> [Statement; 5] {
+    let parameters: [Parameter; 3] = [id.as_str().into(), if_match.tags().into(), request_id.as_str().into()];
+    let statement = |sql: &'static str| Statement::new(sql, parameters.clone());
     [
-        Statement::new(REMOVE, [id.clone(), tags.clone()]),
-        Statement::new(DELETE, [id.clone(), tags]),
-        Statement::new(KEPT, [id]),
+        statement(LOG_DELETION),
+        statement(DELETE),
+        statement(REMOVE),
+        statement(DELETED),
         Statement::new(DELETE_MESSAGES, []),
     ]
 }

@@ -50,8 +50,8 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
     let statements = sql::update(&id, &request.identity.request_id, &request.if_match, changes);
     Ok(Query::write(statements, |rows| {
         let tag = rows.tag(missing)?;
-        let updated = rows.outcome.as_deref() == Some("updated");
-        if updated { rows.updated(Scope::MessagesRead, missing) } else { Err(precondition_failed(tag)) }
+        let outdated = rows.outcome.as_deref() == Some("outdated");
+        if outdated { Err(precondition_failed(tag)) } else { rows.updated(Scope::MessagesRead, missing) }
     }))
 }
 
@@ -59,7 +59,7 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
 pub fn delete(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    Ok(Query::delete(sql::delete(&id, &request.if_match), missing))
+    Ok(Query::delete(sql::delete(&id, &request.identity.request_id, &request.if_match), missing))
 }
 
 fn missing() -> Error {

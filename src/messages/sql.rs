@@ -2,14 +2,15 @@
 //! What `?1`, `?2` and the columns of an answer are: `query.rs`.
 
 use crate::{
-    clock::{base62, next_ms},
+    clock::{base62, newest_id, next_ms},
     http::conditions::Condition,
     id::Id,
     idempotency::{Identity, unless_replayed},
     input::values::Timestamp,
+    log::{log_deletion, logged},
     messages::input::{Create, Update},
     paging::Paging,
-    query::{Parameter, Statement, answer, as_caller, deleted},
+    query::{Parameter, Statement, answer, as_caller},
     removal::visible,
 };
 
@@ -102,7 +103,7 @@ SET
     FROM (
       SELECT max(
         ",
-    next_ms!("messages INDEXED BY messages_by_id" and "deleted_message_id" of "conversations.account_id"),
+    next_ms!(newest_id!("conversations.account_id")),
     ",
         coalesce(last_active_ms + 1, 0),
         coalesce(last_opened_ms + 1, 0)
@@ -151,7 +152,7 @@ WHERE conversation.changed_by = +?5
 /// columns: in the join SQLite would search the whole conversation for a message that was not added.
 const CREATED: &str = answer!(
     after touched!(),
-    "caller.scopes,
+    "caller.scopes, caller.is_watched,
   iif(caller.is_full, 'full', NULL) AS outcome,
   iif(substr(found.id, 8) = substr(?5, 8), found.id, NULL) AS position,
   iif(substr(found.id, 8) = substr(?5, 8), found.tag, NULL) AS tag,
@@ -186,7 +187,8 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-/// Changes the attributes that were sent and no others, unless `If-Match` does not match. `?3` the id, `?4` the
+/// Changes the attributes that were sent and no others, unless `If-Match` does not match, and unless they are as they
+/// should be already. `?3` the id, `?4` the
 /// request's id, `?5` the tags of `If-Match` or null, `?6` the text, `?7` `?8` read_at sent and its value.
 const UPDATE: &str = as_caller!(concat!(
     "
@@ -199,17 +201,24 @@ SET
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
   AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))
+  AND (message, read_at) IS NOT (coalesce(?6, message), iif(?7, ?8, read_at))
   AND ",
     visible!("messages")
 ));
 
-/// The message after an update, and what became of that. `?3` the id, `?4` the request's id.
+/// The message after an update, and what became of that. `?3` the id, `?4` the request's id, `?5` the tags of
+/// `If-Match` or null.
 const UPDATED: &str = answer!(
     after "(
     SELECT changed_by FROM messages INDEXED BY messages_by_id
     WHERE messages.account_id = tokens.account_id AND messages.id = +?3
   ) = +?4",
-    "caller.scopes, iif(found.changed_by = +?4, 'updated', 'outdated') AS outcome,
+    "caller.scopes, caller.is_watched,
+  CASE
+    WHEN found.changed_by = +?4 THEN 'updated'
+    WHEN NOT instr(?5, '\"' || found.tag || '\"') THEN 'outdated'
+    ELSE 'unchanged'
+  END AS outcome,
   found.id AS position, found.tag, found.object",
     concat!(
         "LEFT JOIN messages AS found INDEXED BY messages_by_id
@@ -218,11 +227,10 @@ const UPDATED: &str = answer!(
     )
 );
 
-/// The statements of an update. The outcome is `updated` or `outdated`.
+/// The statements of an update. The outcome is `updated`, `unchanged` or `outdated`.
 pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -> [Statement; 2] {
-    let subject: [Parameter; 2] = [id.as_str().into(), request_id.as_str().into()];
-    let attributes: [Parameter; 4] = [
-        if_match.tags().into(),
+    let subject: [Parameter; 3] = [id.as_str().into(), request_id.as_str().into(), if_match.tags().into()];
+    let attributes: [Parameter; 3] = [
         changes.message.map(|text| text.to_string()).into(),
         changes.read_at.is_sent().into(),
         changes.read_at.value().map(Timestamp::seconds).into(),
@@ -230,22 +238,41 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
     [Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject)]
 }
 
-/// Deletes a message. Where it was pinned, the trigger `messages_unpin` unpins it first. `?3` the id, `?4` the tags of
-/// `If-Match` or null.
-const DELETE: &str = as_caller!(concat!(
-    "
-DELETE FROM messages INDEXED BY messages_by_id
-WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?3
-  AND (?4 IS NULL OR instr(?4, '\"' || tag || '\"'))
-  AND ",
-    visible!("messages"),
-    deleted!()
-));
+// A deletion. `?3` the id, `?4` the tags of `If-Match` or null, `?5` the request's id.
 
-/// The message, if it was not deleted. `?3` its id.
-const KEPT: &str = answer!(
-    "found.tag",
+/// The event. The statements after it go by it. It reads the message itself only where there is a tag to compare.
+const LOG_DELETION: &str = log_deletion!(
+    "found.conversation_id, found.id",
+    "JOIN messages AS found INDEXED BY messages_by_id
+  ON found.account_id = caller.account_id AND found.id = +?3",
+    concat!(
+        "(?4 IS NULL OR EXISTS (
+    SELECT 1 FROM messages AS tagged -- PRIMARY KEY (account_id, conversation_id, id)
+    WHERE tagged.account_id = found.account_id AND tagged.conversation_id = found.conversation_id
+      AND tagged.id = found.id AND instr(?4, '\"' || tagged.tag || '\"')
+  ))
+  AND ",
+        visible!("found")
+    )
+);
+
+/// Deletes the message of the event. Where it was pinned, the trigger `messages_unpin` unpins it first.
+const DELETE: &str = as_caller!(
+    only after "TRUE",
+    "
+DELETE FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
+WHERE (account_id, conversation_id, id) = (
+  SELECT account_id, conversation_id, iif(request_id = ?5, message_id, NULL)
+  FROM events -- PRIMARY KEY (account_id, seq)
+  WHERE account_id = (SELECT account_id FROM caller)
+  ORDER BY seq DESC LIMIT 1
+)"
+);
+
+/// What became of the message.
+const DELETED: &str = answer!(
+    after logged!("tokens.account_id"),
+    concat!("caller.is_watched, iif(", logged!("caller.account_id"), ", 'deleted', NULL) AS outcome, found.tag"),
     concat!(
         "LEFT JOIN messages AS found INDEXED BY messages_by_id
   ON found.account_id = caller.account_id AND found.id = +?3 AND ",
@@ -254,7 +281,7 @@ const KEPT: &str = answer!(
 );
 
 /// The statements of a deletion. The outcome is `deleted`, or null.
-pub fn delete(id: &Id, if_match: &Condition) -> [Statement; 2] {
-    let id: Parameter = id.as_str().into();
-    [Statement::new(DELETE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id])]
+pub fn delete(id: &Id, request_id: &Id, if_match: &Condition) -> [Statement; 3] {
+    let parameters: [Parameter; 3] = [id.as_str().into(), if_match.tags().into(), request_id.as_str().into()];
+    [LOG_DELETION, DELETE, DELETED].map(|sql| Statement::new(sql, parameters.clone()))
 }

@@ -9,7 +9,7 @@ use crate::{
     idempotency::{Identity, unless_replayed},
     input::values::{Name, Timestamp},
     paging::Paging,
-    query::{Parameter, Statement, answer, as_caller, deleted},
+    query::{Parameter, Statement, answer, as_caller},
 };
 
 /// A page of the account's tokens. With `ending_before` the rows come in reverse. Reads 2 * limit + 3 rows at most.
@@ -90,18 +90,27 @@ macro_rules! quota {
     };
 }
 
+/// The account's newest token.
+macro_rules! newest_token {
+    () => {
+        "(SELECT id FROM tokens INDEXED BY tokens_by_account
+        WHERE tokens.account_id = caller.account_id ORDER BY id DESC LIMIT 1)"
+    };
+}
+
 /// Adds a token that may do nothing the caller may not, and not for longer: without an expiry of its own it ends when
 /// the caller does. `?7` its name, `?8` its scopes, `?9` its expiry or null.
 const INSERT: &str = as_caller!(concat!(
-    moment!("tokens INDEXED BY tokens_by_account" and "''"),
+    moment!(newest_token!()),
     "
-INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
+INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full, is_watched)
 SELECT
   ?6,
   ",
     new_id!(),
     ",
-  moment.account_id, ?7, ?8, unixepoch(), coalesce(?9, nullif(caller.valid_until, 253402300800)), caller.is_full
+  moment.account_id, ?7, ?8, unixepoch(), coalesce(?9, nullif(caller.valid_until, 253402300800)),
+  caller.is_full, caller.is_watched
 FROM caller
 JOIN moment
 WHERE NOT (?8 & ~caller.scopes)
@@ -164,16 +173,16 @@ macro_rules! has_successor {
 /// Adds a token that may do what another of the account may, unless that one is stronger than the caller or has a
 /// successor. It never ends later than the caller: a token in its grace period can't outlive it. `?7` the other's id.
 const INSERT_LIKE: &str = as_caller!(concat!(
-    moment!("tokens INDEXED BY tokens_by_account" and "''"),
+    moment!(newest_token!()),
     "
-INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
+INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full, is_watched)
 SELECT
   ?6,
   ",
     new_id!(),
     ",
   rotated.account_id, rotated.name, rotated.scopes, unixepoch(),
-  nullif(min(coalesce(rotated.expires_at, 253402300800), caller.valid_until), 253402300800), caller.is_full
+  nullif(min(coalesce(rotated.expires_at, 253402300800), caller.valid_until), 253402300800), caller.is_full, caller.is_watched
 FROM caller
 JOIN moment
 JOIN tokens AS rotated INDEXED BY tokens_by_account
@@ -279,8 +288,11 @@ SET ",
     "
   AND (SELECT NOT ",
     is_stronger!("tokens"),
-    " FROM caller)",
-    deleted!()
+    " FROM caller)
+RETURNING
+  account_id AS account,
+  (SELECT tokens.id FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
+  'deleted' AS outcome, tag"
 ));
 
 /// The token, if it was not revoked and is still valid, and why it was not. `?3` its id, `?4` the tags of `If-Match` or

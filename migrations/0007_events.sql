@@ -1,0 +1,103 @@
+-- The log of changes: one event for each change of a conversation or a message, in the transaction of the change.
+
+-- Clustered by account: a page of events is one range, and the newest row tells what the next one's number is. A row is
+-- thin: what the event is about is joined when it is read (src/events/sql.rs). `seq` has no gaps.
+CREATE TABLE events (
+  account_id      INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+  seq             INTEGER NOT NULL,
+  change          TEXT    NOT NULL CHECK (change IN ('created', 'updated', 'deleted')),
+  conversation_id TEXT    NOT NULL,
+  -- Null where the conversation itself changed.
+  message_id      TEXT,
+  -- The request that made the change. Null where none did: `npm run seed`, or an operator's own SQL.
+  request_id      TEXT,
+  created_at      INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 253402300799),
+  -- The leading seven characters, which are the time, of the newest id that the account has given to an object. New ids
+  -- come after it, also when that object was deleted (src/clock.rs).
+  newest_id_time  TEXT    NOT NULL,
+  PRIMARY KEY (account_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The log of an account that has objects begins with a row that is no event: it says which ids it has given so far.
+INSERT INTO events (account_id, seq, change, conversation_id, created_at, newest_id_time)
+SELECT id, 0, 'created', '', unixepoch(), substr(newest_id, 1, 7)
+FROM (
+  SELECT id, max(
+    deleted_conversation_id,
+    deleted_message_id,
+    coalesce((SELECT max(id) FROM conversations WHERE account_id = accounts.id), ''),
+    coalesce((SELECT max(id) FROM messages WHERE account_id = accounts.id), '')
+  ) AS newest_id
+  FROM accounts
+)
+WHERE newest_id <> '';
+
+-- What `accounts.deleted_conversation_id` and `deleted_message_id` were for, the log says now. The columns stay: the
+-- Worker from before reads them.
+DROP TRIGGER conversations_deleted;
+DROP TRIGGER messages_deleted;
+
+-- Creations and updates are logged by the database, no matter which statement makes them. A deletion leaves no row that
+-- could say which request made it, and messages are also deleted with their conversation, which is one event: so the
+-- statements that delete write it themselves.
+
+-- The request that makes a conversation is in `changed_by`.
+CREATE TRIGGER conversations_log_created AFTER INSERT ON conversations
+BEGIN
+  INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_time)
+  SELECT
+    NEW.account_id, coalesce(newest.seq, 0) + 1, 'created', NEW.id, NEW.changed_by, unixepoch(),
+    max(coalesce(newest.newest_id_time, ''), substr(NEW.id, 1, 7))
+  FROM (SELECT 1)
+  LEFT JOIN (
+    SELECT seq, newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
+  ) AS newest;
+END;
+
+-- Sending a message changes the conversation too, and so does deleting one that is pinned: these are the message's
+-- events. One that is being removed has been logged as deleted.
+CREATE TRIGGER conversations_log_updated
+AFTER UPDATE OF pinned_message_id, is_pinned, is_muted, archived_at, last_opened_ms ON conversations
+WHEN NEW.last_active_ms IS OLD.last_active_ms
+  AND NEW.changed_by IS NOT coalesce(OLD.pinned_message_id, '') || '-deleted'
+  AND NOT NEW.is_removed
+BEGIN
+  INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_time)
+  SELECT
+    NEW.account_id, coalesce(newest.seq, 0) + 1, 'updated', NEW.id, NEW.changed_by, unixepoch(),
+    coalesce(newest.newest_id_time, '')
+  FROM (SELECT 1)
+  LEFT JOIN (
+    SELECT seq, newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
+  ) AS newest;
+END;
+
+-- The request that sends a message marks the conversation with its id.
+CREATE TRIGGER messages_log_created AFTER INSERT ON messages
+BEGIN
+  INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
+  SELECT
+    NEW.account_id, coalesce(newest.seq, 0) + 1, 'created', NEW.conversation_id, NEW.id,
+    (SELECT changed_by FROM conversations WHERE account_id = NEW.account_id AND id = NEW.conversation_id),
+    unixepoch(), max(coalesce(newest.newest_id_time, ''), substr(NEW.id, 1, 7))
+  FROM (SELECT 1)
+  LEFT JOIN (
+    SELECT seq, newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
+  ) AS newest;
+END;
+
+CREATE TRIGGER messages_log_updated AFTER UPDATE OF message, read_at ON messages
+BEGIN
+  INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
+  SELECT
+    NEW.account_id, coalesce(newest.seq, 0) + 1, 'updated', NEW.conversation_id, NEW.id, NEW.changed_by, unixepoch(),
+    coalesce(newest.newest_id_time, '')
+  FROM (SELECT 1)
+  LEFT JOIN (
+    SELECT seq, newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
+  ) AS newest;
+END;
+
+-- Whether the account's changes are watched live. A write learns it from the row of its token, and then rings the
+-- account's bell (src/bell.rs).
+ALTER TABLE tokens ADD COLUMN is_watched INTEGER NOT NULL DEFAULT 0 CHECK (is_watched IN (0, 1));

@@ -1,0 +1,45 @@
+//! The log of changes (contract, "Events"): how a deletion writes its event. Triggers write those of creations and
+//! updates (migrations/0007_events.sql). How the log is read: `events/`.
+
+/// The event of a deletion, of the object that `$from` joins to the caller on the condition `$condition`: its `$ids`
+/// are those of its conversation and its message. It comes before the deletion, which goes by it ([`logged!`]), because
+/// a row that is gone says nothing. `?5` is the request's id.
+macro_rules! log_deletion {
+    ($ids:literal, $from:expr, $condition:expr) => {
+        $crate::query::as_caller!(concat!(
+            "
+INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
+SELECT
+  caller.account_id, coalesce(newest.seq, 0) + 1, 'deleted', ",
+            $ids,
+            ", ?5, unixepoch(), coalesce(newest.newest_id_time, '')
+FROM caller
+",
+            $from,
+            "
+LEFT JOIN events AS newest -- PRIMARY KEY (account_id, seq)
+  ON newest.account_id = caller.account_id
+WHERE ",
+            $condition,
+            "
+ORDER BY newest.seq DESC LIMIT 1"
+        ))
+    };
+}
+pub(crate) use log_deletion;
+
+/// Whether the newest event of the account `$account` is of this request, whose id is `?5`.
+macro_rules! logged {
+    ($account:literal) => {
+        concat!(
+            "(
+    SELECT request_id FROM events -- PRIMARY KEY (account_id, seq)
+    WHERE events.account_id = ",
+            $account,
+            "
+    ORDER BY seq DESC LIMIT 1
+  ) = +?5"
+        )
+    };
+}
+pub(crate) use logged;
