@@ -3,7 +3,8 @@
 -- Clustered by account: a page of events is one range, and the newest row tells what the next one's number is. A row is
 -- thin: what the event is about is joined when it is read (src/events/sql.rs). `seq` has no gaps.
 CREATE TABLE events (
-  account_id      INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+  -- No foreign key: it would read a row of accounts for each event.
+  account_id      INTEGER NOT NULL,
   seq             INTEGER NOT NULL,
   change          TEXT    NOT NULL CHECK (change IN ('created', 'updated', 'deleted')),
   conversation_id TEXT    NOT NULL,
@@ -17,6 +18,11 @@ CREATE TABLE events (
   newest_id_time  TEXT    NOT NULL,
   PRIMARY KEY (account_id, seq)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER accounts_deleted AFTER DELETE ON accounts
+BEGIN
+  DELETE FROM events WHERE account_id = OLD.id;
+END;
 
 -- The log of an account that has objects begins with a row that is no event: it says which ids it has given so far.
 INSERT INTO events (account_id, seq, change, conversation_id, created_at, newest_id_time)
@@ -45,57 +51,71 @@ DROP TRIGGER messages_deleted;
 CREATE TRIGGER conversations_log_created AFTER INSERT ON conversations
 BEGIN
   INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_time)
-  SELECT
-    NEW.account_id, coalesce(newest.seq, 0) + 1, 'created', NEW.id, NEW.changed_by, unixepoch(),
-    max(coalesce(newest.newest_id_time, ''), substr(NEW.id, 1, 7))
-  FROM (SELECT 1)
-  LEFT JOIN (
-    SELECT seq, newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
-  ) AS newest;
+  VALUES (
+    NEW.account_id,
+    coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
+    'created', NEW.id,
+    NEW.changed_by,
+    unixepoch(),
+    max(
+      coalesce((SELECT newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1), ''),
+      substr(NEW.id, 1, 7)
+    )
+  );
 END;
 
--- Sending a message changes the conversation too, and so does deleting one that is pinned: these are the message's
--- events. One that is being removed has been logged as deleted.
+-- An update sets all of these columns, sending a message none of them: what that changes is the message's event. So is
+-- what unpins a message that is deleted. A conversation that is being removed has been logged as deleted.
 CREATE TRIGGER conversations_log_updated
-AFTER UPDATE OF pinned_message_id, is_pinned, is_muted, archived_at, last_opened_ms ON conversations
-WHEN NEW.last_active_ms IS OLD.last_active_ms
-  AND NEW.changed_by IS NOT coalesce(OLD.pinned_message_id, '') || '-deleted'
+AFTER UPDATE OF pinned_message_id, is_pinned, is_muted, archived_at ON conversations
+WHEN NEW.changed_by IS NOT coalesce(OLD.pinned_message_id, '') || '-deleted'
   AND NOT NEW.is_removed
 BEGIN
   INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_time)
-  SELECT
-    NEW.account_id, coalesce(newest.seq, 0) + 1, 'updated', NEW.id, NEW.changed_by, unixepoch(),
-    coalesce(newest.newest_id_time, '')
-  FROM (SELECT 1)
-  LEFT JOIN (
-    SELECT seq, newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
-  ) AS newest;
+  VALUES (
+    NEW.account_id,
+    coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
+    'updated', NEW.id,
+    NEW.changed_by,
+    unixepoch(),
+    coalesce(
+      (SELECT newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1),
+      ''
+    )
+  );
 END;
 
 -- The request that sends a message marks the conversation with its id.
 CREATE TRIGGER messages_log_created AFTER INSERT ON messages
 BEGIN
   INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
-  SELECT
-    NEW.account_id, coalesce(newest.seq, 0) + 1, 'created', NEW.conversation_id, NEW.id,
+  VALUES (
+    NEW.account_id,
+    coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
+    'created', NEW.conversation_id, NEW.id,
     (SELECT changed_by FROM conversations WHERE account_id = NEW.account_id AND id = NEW.conversation_id),
-    unixepoch(), max(coalesce(newest.newest_id_time, ''), substr(NEW.id, 1, 7))
-  FROM (SELECT 1)
-  LEFT JOIN (
-    SELECT seq, newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
-  ) AS newest;
+    unixepoch(),
+    max(
+      coalesce((SELECT newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1), ''),
+      substr(NEW.id, 1, 7)
+    )
+  );
 END;
 
 CREATE TRIGGER messages_log_updated AFTER UPDATE OF message, read_at ON messages
 BEGIN
   INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
-  SELECT
-    NEW.account_id, coalesce(newest.seq, 0) + 1, 'updated', NEW.conversation_id, NEW.id, NEW.changed_by, unixepoch(),
-    coalesce(newest.newest_id_time, '')
-  FROM (SELECT 1)
-  LEFT JOIN (
-    SELECT seq, newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
-  ) AS newest;
+  VALUES (
+    NEW.account_id,
+    coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
+    'updated', NEW.conversation_id, NEW.id,
+    NEW.changed_by,
+    unixepoch(),
+    coalesce(
+      (SELECT newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1),
+      ''
+    )
+  );
 END;
 
 -- Whether the account's changes are watched live. A write learns it from the row of its token, and then rings the

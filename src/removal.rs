@@ -26,7 +26,7 @@ macro_rules! too_large {
     ($conversation:literal) => {
         concat!(
             "(
-    SELECT count(*) > 1000 OR sum(bytes) > 1000000 FROM (
+    SELECT count(*) > 1000 OR total(bytes) > 1000000 FROM (
       SELECT octet_length(message) AS bytes FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
       WHERE messages.account_id = ",
             $conversation,
