@@ -21,7 +21,7 @@
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
 import { initSync, respondAfterTrap } from "../../build/index.js";
-import worker from "../../src/entry.js";
+import worker, { Account } from "../../src/entry.js";
 import { excessOfResult, excessOfStatement, LIMITS } from "./d1_limits.js";
 
 /** What was logged, line by line, by the id of the request, or as "sweep". A panic's own message has neither. */
@@ -34,6 +34,8 @@ for (const name of ["log", "error"]) {
     logged.set(id, [...(logged.get(id) ?? []), { stream: name, line }]);
   };
 }
+
+export { Account };
 
 export default {
   async fetch(request, env, ctx) {
