@@ -13,9 +13,9 @@ CREATE TABLE events (
   -- The request that made the change. Null where none did: `npm run seed`, or an operator's own SQL.
   request_id      TEXT,
   created_at      INTEGER NOT NULL CHECK (created_at BETWEEN 0 AND 253402300799),
-  -- The leading seven characters, which are the time, of the newest id that the account has given to an object. New ids
-  -- come after it, also when that object was deleted (src/clock.rs).
-  newest_id_time  TEXT    NOT NULL,
+  -- The leading seven characters, which are the time, of the newest id that the account has given to a conversation,
+  -- then those of the newest of a message. New ids come after them, also when that object was deleted (src/clock.rs).
+  newest_id_times TEXT    NOT NULL,
   PRIMARY KEY (account_id, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -25,18 +25,24 @@ BEGIN
 END;
 
 -- The log of an account that has objects begins with a row that is no event: it says which ids it has given so far.
-INSERT INTO events (account_id, seq, change, conversation_id, created_at, newest_id_time)
-SELECT id, 0, 'created', '', unixepoch(), substr(newest_id, 1, 7)
+INSERT INTO events (account_id, seq, change, conversation_id, created_at, newest_id_times)
+SELECT id, 0, 'created', '', unixepoch(), substr(conversation_id, 1, 7) || substr(message_id, 1, 7)
 FROM (
-  SELECT id, max(
-    deleted_conversation_id,
-    deleted_message_id,
-    coalesce((SELECT max(id) FROM conversations WHERE account_id = accounts.id), ''),
-    coalesce((SELECT max(id) FROM messages WHERE account_id = accounts.id), '')
-  ) AS newest_id
+  SELECT
+    id,
+    max(
+      '0000000',
+      deleted_conversation_id,
+      coalesce((SELECT max(id) FROM conversations WHERE account_id = accounts.id), '')
+    ) AS conversation_id,
+    max(
+      '0000000',
+      deleted_message_id,
+      coalesce((SELECT max(id) FROM messages WHERE account_id = accounts.id), '')
+    ) AS message_id
   FROM accounts
 )
-WHERE newest_id <> '';
+WHERE conversation_id || message_id <> '00000000000000';
 
 -- What `accounts.deleted_conversation_id` and `deleted_message_id` were for, the log says now. The columns stay: the
 -- Worker from before reads them.
@@ -50,16 +56,19 @@ DROP TRIGGER messages_deleted;
 -- The request that makes a conversation is in `changed_by`.
 CREATE TRIGGER conversations_log_created AFTER INSERT ON conversations
 BEGIN
-  INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_time)
+  INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_times)
   VALUES (
     NEW.account_id,
     coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
     'created', NEW.id,
     NEW.changed_by,
     unixepoch(),
-    max(
-      coalesce((SELECT newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1), ''),
-      substr(NEW.id, 1, 7)
+    coalesce(
+      (
+        SELECT max(substr(newest_id_times, 1, 7), substr(NEW.id, 1, 7)) || substr(newest_id_times, 8)
+        FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
+      ),
+      substr(NEW.id, 1, 7) || '0000000'
     )
   );
 END;
@@ -71,7 +80,7 @@ AFTER UPDATE OF pinned_message_id, is_pinned, is_muted, archived_at ON conversat
 WHEN NEW.changed_by IS NOT coalesce(OLD.pinned_message_id, '') || '-deleted'
   AND NOT NEW.is_removed
 BEGIN
-  INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_time)
+  INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_times)
   VALUES (
     NEW.account_id,
     coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
@@ -79,8 +88,8 @@ BEGIN
     NEW.changed_by,
     unixepoch(),
     coalesce(
-      (SELECT newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1),
-      ''
+      (SELECT newest_id_times FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1),
+      '00000000000000'
     )
   );
 END;
@@ -88,23 +97,26 @@ END;
 -- The request that sends a message marks the conversation with its id.
 CREATE TRIGGER messages_log_created AFTER INSERT ON messages
 BEGIN
-  INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
+  INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_times)
   VALUES (
     NEW.account_id,
     coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
     'created', NEW.conversation_id, NEW.id,
     (SELECT changed_by FROM conversations WHERE account_id = NEW.account_id AND id = NEW.conversation_id),
     unixepoch(),
-    max(
-      coalesce((SELECT newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1), ''),
-      substr(NEW.id, 1, 7)
+    coalesce(
+      (
+        SELECT substr(newest_id_times, 1, 7) || max(substr(newest_id_times, 8), substr(NEW.id, 1, 7))
+        FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1
+      ),
+      '0000000' || substr(NEW.id, 1, 7)
     )
   );
 END;
 
 CREATE TRIGGER messages_log_updated AFTER UPDATE OF message, read_at ON messages
 BEGIN
-  INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
+  INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_times)
   VALUES (
     NEW.account_id,
     coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
@@ -112,11 +124,31 @@ BEGIN
     NEW.changed_by,
     unixepoch(),
     coalesce(
-      (SELECT newest_id_time FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1),
-      ''
+      (SELECT newest_id_times FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1),
+      '00000000000000'
     )
   );
 END;
+
+-- The token as the API shows it, with a scope more.
+ALTER TABLE tokens DROP COLUMN object;
+ALTER TABLE tokens ADD COLUMN object TEXT GENERATED ALWAYS AS (
+  json_object(
+    'id', id,
+    'name', name,
+    'scopes', rtrim(
+      iif(scopes & 1, 'conversations:read ', '')
+        || iif(scopes & 2, 'conversations:write ', '')
+        || iif(scopes & 4, 'messages:read ', '')
+        || iif(scopes & 8, 'messages:write ', '')
+        || iif(scopes & 16, 'tokens:write ', '')
+        || iif(scopes & 32, 'events:read ', '')
+    ),
+    'created_at', created_at,
+    'expires_at', expires_at,
+    'revoked_at', revoked_at
+  )
+) VIRTUAL;
 
 -- Whether the account's changes are watched live. A write learns it from the row of its token, and then rings the
 -- account's bell (src/bell.rs).

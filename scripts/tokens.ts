@@ -13,6 +13,7 @@ export const SCOPES: Record<string, number> = {
   "messages:read": 4,
   "messages:write": 8,
   "tokens:write": 16,
+  "events:read": 32,
 };
 
 /** A token as the operator sees it: everything except the secret. */

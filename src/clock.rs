@@ -29,12 +29,20 @@ macro_rules! base62 {
 }
 pub(crate) use base62;
 
-/// The newest id that the account `$account` has given to a conversation or a message, or what it begins with: the log
-/// knows it, also when that object was deleted. Reads one row.
+/// What the newest id that the account `$account` has given to a conversation or to a message begins with. The log knows
+/// it, also when that object was deleted. Reads one row.
 macro_rules! newest_id {
-    ($account:literal) => {
+    (conversation of $account:literal) => {
+        $crate::clock::newest_id!("1" of $account)
+    };
+    (message of $account:literal) => {
+        $crate::clock::newest_id!("8" of $account)
+    };
+    ($at:literal of $account:literal) => {
         concat!(
-            "(SELECT newest_id_time FROM events -- PRIMARY KEY (account_id, seq)
+            "(SELECT substr(newest_id_times, ",
+            $at,
+            ", 7) FROM events -- PRIMARY KEY (account_id, seq)
         WHERE events.account_id = ",
             $account,
             " ORDER BY seq DESC LIMIT 1)"

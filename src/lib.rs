@@ -5,15 +5,16 @@
 pub mod auth;
 mod clock;
 pub mod conversations;
+pub mod events;
 pub mod health;
 pub mod http;
 pub mod id;
 pub mod idempotency;
 pub mod input;
 pub mod limits;
+mod log;
 pub mod messages;
 pub mod paging;
-mod log;
 mod platform;
 pub mod query;
 mod removal;

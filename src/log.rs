@@ -8,11 +8,11 @@ macro_rules! log_deletion {
     ($ids:literal, $from:expr, $condition:expr) => {
         $crate::query::as_caller!(concat!(
             "
-INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
+INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_times)
 SELECT
   caller.account_id, coalesce(newest.seq, 0) + 1, 'deleted', ",
             $ids,
-            ", ?5, unixepoch(), coalesce(newest.newest_id_time, '')
+            ", ?5, unixepoch(), coalesce(newest.newest_id_times, '00000000000000')
 FROM caller
 ",
             $from,

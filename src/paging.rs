@@ -1,9 +1,11 @@
 //! Pages of a list: limit, cursors, links (contract, "List").
 
+use std::fmt;
+
 use crate::{
     http::{
         error::{Code, Error},
-        response::{Objects, Response},
+        response::Response,
     },
     id::Id,
     input::attributes::{Attribute, Attributes, Value},
@@ -14,8 +16,26 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(i64);
 
+impl Default for Limit {
+    fn default() -> Self {
+        Self(10)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 impl Limit {
-    const DEFAULT: Self = Self(10);
+    /// The most that a page can have.
+    pub const MAX: Self = Self(100);
+
+    /// How many objects the page has at most.
+    pub fn objects(self) -> usize {
+        usize::try_from(self.0).unwrap_or_default()
+    }
 
     /// Rows to ask for: one more than the page has, to know whether there are others.
     pub fn and_one_more(self) -> i64 {
@@ -81,7 +101,7 @@ impl Paging {
         ending_before: Option<Cursor>,
         positions: &Positions,
     ) -> Result<Self, Error> {
-        let limit = limit.unwrap_or(Limit::DEFAULT);
+        let limit = limit.unwrap_or_default();
         let (name, cursor, backwards) = match (starting_after, ending_before) {
             (None, None) => return Ok(Self { limit, cursor: None, backwards: false }),
             (Some(Cursor(position)), None) => (STARTING_AFTER, position, false),
@@ -109,14 +129,13 @@ impl Paging {
 
     /// The query of a list that `answer` reads. `url` is the list's own, `kept` the parameters that its links keep.
     pub fn query(self, answer: Statement, url: String, kept: String) -> Query {
-        let limit = usize::try_from(self.limit.0).unwrap_or_default();
-        Query { limit, ..Query::read(answer, move |rows| Ok(self.response(&rows, &url, &kept))) }
+        Query { limit: self.limit.objects(), ..Query::read(answer, move |rows| Ok(self.response(&rows, &url, &kept))) }
     }
 
     /// The page that was found in the direction of travel, with links to the pages around.
     fn response(&self, rows: &Rows, url: &str, kept: &str) -> Response {
         let Rows { first, last, has_more, .. } = rows;
-        let limit = self.limit.0;
+        let limit = self.limit;
         let link = |relation: &str, parameter: &str, position: &str| {
             format!(r#"<{url}?{kept}limit={limit}&{parameter}={position}>; rel="{relation}""#)
         };
@@ -132,9 +151,7 @@ impl Paging {
         let previous = previous.map(|newest| link("prev", ENDING_BEFORE, &newest));
         let links: Vec<String> = next.into_iter().chain(previous).collect();
 
-        let before = if *has_more { r#"{"has_more":true,"data":["# } else { r#"{"has_more":false,"data":["# };
-        let objects = Objects { before: before.into(), reversed: self.backwards, after: "]}".into() };
-        let response = Response::objects(200, objects);
+        let response = Response::list(*has_more, self.backwards);
         if links.is_empty() { response } else { response.with("link", links.join(", ")) }
     }
 }

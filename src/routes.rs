@@ -1,8 +1,10 @@
 //! The route table on one screen: method and path to endpoint; 404, 405 with `Allow`, HEAD as GET.
 
 use crate::{
-    auth::scopes::Scope::{self, ConversationsRead, ConversationsWrite, MessagesRead, MessagesWrite, TokensWrite},
-    conversations, health,
+    auth::scopes::Scope::{
+        self, ConversationsRead, ConversationsWrite, EventsRead, MessagesRead, MessagesWrite, TokensWrite,
+    },
+    conversations, events, health,
     http::{
         error::{Code, Error},
         head::Head,
@@ -55,6 +57,9 @@ const TABLE: &[(&str, usize, &[Method])] = &[
     ]),
     ("/v1/tokens/:id/rotate", SMALL, &[
         ("POST",   Some(TokensWrite),        tokens::rotate),
+    ]),
+    ("/v1/events", SMALL, &[
+        ("GET",    Some(EventsRead),         events::list),
     ]),
     // No scope: no token is needed.
     ("/health", SMALL, &[
@@ -122,8 +127,8 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
 pub fn path_unknown() -> Error {
     Error::new(
         Code::PathUnknown,
-        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages or /v1/tokens and have no \
-         trailing slash.",
+        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages, /v1/tokens or /v1/events and \
+         have no trailing slash.",
     )
 }
 
@@ -137,9 +142,10 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
-/// Whether no cache may store what the route answers with, a browser's own included: messages and tokens.
+/// Whether no cache may store what the route answers with, a browser's own included: messages, also those of events, and
+/// tokens.
 pub fn is_private(route: &str) -> bool {
-    route.starts_with("/v1/messages") || route.starts_with("/v1/tokens")
+    ["/v1/messages", "/v1/tokens", "/v1/events"].iter().any(|private| route.starts_with(private))
 }
 
 fn options_or_refusal(method: &str, methods: &[&str]) -> Result<Destination, Error> {

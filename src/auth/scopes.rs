@@ -13,12 +13,20 @@ pub enum Scope {
     MessagesWrite = 8,
     /// `tokens:write`
     TokensWrite = 16,
+    /// `events:read`
+    EventsRead = 32,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] =
-        [Self::ConversationsRead, Self::ConversationsWrite, Self::MessagesRead, Self::MessagesWrite, Self::TokensWrite];
+    pub const ALL: [Self; 6] = [
+        Self::ConversationsRead,
+        Self::ConversationsWrite,
+        Self::MessagesRead,
+        Self::MessagesWrite,
+        Self::TokensWrite,
+        Self::EventsRead,
+    ];
 
     /// The name as callers and operators write it.
     pub fn name(self) -> &'static str {
@@ -28,6 +36,7 @@ impl Scope {
             Self::MessagesRead => "messages:read",
             Self::MessagesWrite => "messages:write",
             Self::TokensWrite => "tokens:write",
+            Self::EventsRead => "events:read",
         }
     }
 

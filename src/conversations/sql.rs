@@ -7,8 +7,8 @@ use crate::{
     http::conditions::Condition,
     id::Id,
     idempotency::{Identity, unless_replayed},
-    log::{log_deletion, logged},
     input::values::{Reference, Timestamp},
+    log::{log_deletion, logged},
     paging::Paging,
     query::{Parameter, Statement, answer, as_caller},
     removal::{delete_messages, too_large},
@@ -168,7 +168,7 @@ fn states_of(flags: &Flags) -> Vec<String> {
 macro_rules! insert {
     ($condition:literal) => {
         as_caller!(concat!(
-            moment!(newest_id!("caller.account_id")),
+            moment!(newest_id!(conversation of "caller.account_id")),
             "
 INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by)
 SELECT

@@ -46,6 +46,8 @@ pub enum Code {
     MediaTypeUnsupported,
     /// The token has a successor that is valid.
     TokenRotated,
+    /// The log of events does not have the position.
+    PositionExpired,
     /// `If-Match` does not name the object's state.
     PreconditionFailed,
     /// The `Idempotency-Key` came with another request before.
@@ -78,6 +80,7 @@ impl Code {
             Self::PathUnknown => ("path_unknown", 404),
             Self::MethodNotAllowed => ("method_not_allowed", 405),
             Self::TokenRotated => ("token_rotated", 409),
+            Self::PositionExpired => ("position_expired", 410),
             Self::PreconditionFailed => ("precondition_failed", 412),
             Self::BodyTooLarge => ("body_too_large", 413),
             Self::MediaTypeUnsupported => ("media_type_unsupported", 415),

@@ -58,6 +58,12 @@ impl Response {
         Self::objects(status, Objects { before: "".into(), reversed: false, after: "".into() })
     }
 
+    /// A page of the objects that the query found (contract, "Representation").
+    pub fn list(has_more: bool, reversed: bool) -> Self {
+        let before = if has_more { r#"{"has_more":true,"data":["# } else { r#"{"has_more":false,"data":["# };
+        Self::objects(200, Objects { before: before.into(), reversed, after: "]}".into() })
+    }
+
     /// 204, no body.
     pub fn no_content() -> Self {
         Self::new(204, Body::Empty)

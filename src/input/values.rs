@@ -46,7 +46,7 @@ impl Attribute for Id {
 
 impl Attribute for Scopes {
     const EXPECTED: &str = "one or more of these, each once, separated by spaces: conversations:read, \
-                            conversations:write, messages:read, messages:write, tokens:write";
+                            conversations:write, messages:read, messages:write, tokens:write, events:read";
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_text().and_then(Self::parse)

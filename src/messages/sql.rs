@@ -103,7 +103,7 @@ SET
     FROM (
       SELECT max(
         ",
-    next_ms!(newest_id!("conversations.account_id")),
+    next_ms!(newest_id!(message of "conversations.account_id")),
     ",
         coalesce(last_active_ms + 1, 0),
         coalesce(last_opened_ms + 1, 0)
