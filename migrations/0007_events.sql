@@ -151,5 +151,5 @@ ALTER TABLE tokens ADD COLUMN object TEXT GENERATED ALWAYS AS (
 ) VIRTUAL;
 
 -- Whether the account's changes are watched live. A write learns it from the row of its token, and then rings the
--- account's bell (src/bell.rs).
+-- account's bell (src/platform/bell.rs).
 ALTER TABLE tokens ADD COLUMN is_watched INTEGER NOT NULL DEFAULT 0 CHECK (is_watched IN (0, 1));

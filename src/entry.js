@@ -1,6 +1,7 @@
 // The Worker's module. It instantiates the wasm once an isolate, and again after a trap: a trapped instance can't go
 // on, so every request under way in it ends with a 500, and a sweep with an error in the log.
 import {
+  Account as Bell,
   fetch as handle,
   initSync,
   __wbg_reset_state as instantiateAgain,
@@ -16,12 +17,18 @@ globalThis.queueMicrotask = (task) => void settled.then(task).catch(trapped);
 
 initSync({ module });
 
-/** How to end each event under way. */
+/** How to end each event and each stream (platform/helper.js) under way. */
 const underWay = new Set();
+globalThis.underWay = underWay;
+
+/** How many instances there were before. */
+let traps = 0;
 
 function trapped(error) {
+  traps += 1;
   instantiateAgain();
   for (const reject of underWay) reject(error);
+  underWay.clear();
 }
 
 /** Runs the handler of an event. After a trap, in this event or another, `afterTrap` takes the handler's place: here,
@@ -47,6 +54,36 @@ function run(handler, context, afterTrap) {
   // To its end even when its caller has gone: half a request would stay in the memory of the wasm.
   context.waitUntil(result);
   return result;
+}
+
+/** The Durable Object of an account (platform/bell.rs). */
+export class Account {
+  #context;
+  #env;
+  #bell;
+  #traps;
+
+  constructor(context, env) {
+    this.#context = context;
+    this.#env = env;
+  }
+
+  fetch(request) {
+    if (this.#bell === undefined || this.#traps !== traps) {
+      this.#bell = new Bell(this.#context, this.#env);
+      this.#traps = traps;
+    }
+    return run(
+      () => this.#bell.fetch(request),
+      this.#context,
+      (cause) => new Response(cause, { status: 500 }),
+    );
+  }
+
+  /** A listener has left. */
+  webSocketClose(socket) {
+    socket.close();
+  }
 }
 
 export default {

@@ -175,7 +175,7 @@ pub fn create(
     statements.extend(afterwards);
     let keyed = identity.key.is_some();
     let render = move |rows| if keyed { recall(rows, render) } else { render(rows) };
-    Query { statements, limit: 1, repeatable: keyed, render: Box::new(render) }
+    Query { repeatable: keyed, ..Query::write(statements, render) }
 }
 
 /// The response to what [`RECALL`] found.

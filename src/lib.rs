@@ -12,6 +12,7 @@ pub mod id;
 pub mod idempotency;
 pub mod input;
 pub mod limits;
+mod live;
 mod log;
 pub mod messages;
 pub mod paging;
@@ -22,10 +23,11 @@ pub mod request;
 pub mod routes;
 pub mod sweep;
 pub mod tokens;
+mod watch;
 
 use worker::{
     Context, Date, Env, ScheduleContext, ScheduledEvent, event,
-    wasm_bindgen::{self, JsValue, prelude::wasm_bindgen},
+    wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
     web_sys,
 };
 
@@ -42,8 +44,8 @@ use crate::{
 
 /// A request arrives. Every response, an error's included, leaves through [`Incoming::finish`].
 #[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, _context: Context) -> Result<web_sys::Response, Fatal> {
-    let mut request = Incoming::new(request, env)?;
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response, Fatal> {
+    let mut request = Incoming::new(request, env, context)?;
     let answered = match respond(&mut request).await {
         // A failure to authenticate counts against the caller's network.
         Err(error) if error.code.status() == 401 => Err(request.limit_network().await.err().unwrap_or(error)),
@@ -70,15 +72,18 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
         .and_then(|body| Request::parse(&request.head, &endpoint.id, &caller, &body, &request.id))
         .and_then(endpoint.handler)
         .unwrap_or_else(Query::refusal);
-    let rows = request.run(&caller, &mut query).await?;
-    (query.render)(rows.authorize(&caller)?)
+    let rows = request.run(&caller, &mut query).await?.authorize(&caller)?;
+    match query.live.take() {
+        None => (query.render)(rows),
+        Some(live) => live::answer(request, caller, query, live, rows).await,
+    }
 }
 
 /// A minute is over: the sweep, and its line in the log.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     let now = Date::now().as_millis();
-    let mut sweep = Sweep::new(now as i64);
+    let mut sweep = Sweep::new(now as i64, platform::event_retention_days(&env));
     while let Some(statements) = sweep.step() {
         sweep.note(platform::run(&env, &statements).await);
     }
@@ -90,7 +95,7 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
 /// The response to a request that ended in a trap, made by a new instance. `src/entry.js` asks for it.
 #[wasm_bindgen(js_name = respondAfterTrap)]
 pub fn respond_after_trap(request: web_sys::Request, cause: String) -> Result<web_sys::Response, Fatal> {
-    let request = Incoming::new(request, JsValue::NULL.into())?;
+    let request = Incoming::new(request, JsValue::NULL.into(), Context::new(JsValue::NULL.unchecked_into()))?;
     request.finish(Err(Error::internal(cause)))
 }
 

@@ -62,6 +62,19 @@ pub fn remember(token_hash: &str, account: Option<u64>) {
     });
 }
 
+/// 429 for one listener more than a token or an account may have (contract, "Events").
+pub fn too_many_listeners(of_token: usize, of_account: usize) -> Error {
+    let (of_token, of_account) = (of_token.to_string(), of_account.to_string());
+    let message = [
+        "Too many live requests are open. At most ",
+        &of_token,
+        " are supported for each token and ",
+        &of_account,
+        " for each account. Close one, or wait the number of seconds in the Retry-After header.",
+    ];
+    Error::new(Code::RateLimited, message.concat()).with_header("retry-after", "10")
+}
+
 /// For how many more seconds a network is over its limit. None when it is not.
 pub fn seconds_blocked(network: &str, now: u64) -> Option<u64> {
     let until = BLOCKED.with(|blocked| blocked.get(network))?;

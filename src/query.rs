@@ -232,12 +232,38 @@ pub struct Query {
     pub repeatable: bool,
     /// Makes the response.
     pub render: Render,
+    /// How it goes on when it has found all there is. None: it doesn't.
+    pub live: Option<Live>,
+}
+
+/// A query that goes on.
+pub struct Live {
+    /// How long.
+    pub until: Until,
+    /// The query for what comes after these rows.
+    pub after: Box<dyn Fn(&Rows) -> Query>,
+}
+
+/// How long a query goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Until it has found something, or so many seconds have passed.
+    Found {
+        /// Whole seconds.
+        seconds: u64,
+    },
+    /// As a stream, until the caller leaves.
+    Left,
 }
 
 impl Query {
     /// Only reads.
     pub fn read(answer: Statement, render: impl FnOnce(Rows) -> Result<Response, Error> + 'static) -> Self {
-        Self { statements: vec![answer], limit: 1, repeatable: true, render: Box::new(render) }
+        Self::reads(vec![answer], render)
+    }
+
+    fn reads(statements: Vec<Statement>, render: impl FnOnce(Rows) -> Result<Response, Error> + 'static) -> Self {
+        Self { statements, limit: 1, repeatable: true, render: Box::new(render), live: None }
     }
 
     /// Writes, and says what is there afterwards.
@@ -245,7 +271,7 @@ impl Query {
         statements: impl Into<Vec<Statement>>,
         render: impl FnOnce(Rows) -> Result<Response, Error> + 'static,
     ) -> Self {
-        Self { statements: statements.into(), limit: 1, repeatable: false, render: Box::new(render) }
+        Self { repeatable: false, ..Self::reads(statements.into(), render) }
     }
 
     /// Retrieves an object; 304 for a caller who has its state already.

@@ -32,8 +32,19 @@ pub struct Request {
     pub if_none_match: Condition,
     /// What the request is known by.
     pub identity: Identity,
+    /// Where the caller wants server-sent events: a stream.
+    pub stream: Option<StreamRequest>,
+    /// Whether the caller wants no body.
+    pub is_head: bool,
     /// The caller's token. None where the endpoint needs none.
     pub token: Option<Token>,
+}
+
+/// A request for server-sent events.
+#[derive(Debug)]
+pub struct StreamRequest {
+    /// `Last-Event-ID`, unchecked: the last event that the caller got from an earlier stream.
+    pub last_event_id: Option<String>,
 }
 
 impl Request {
@@ -51,6 +62,8 @@ impl Request {
             if_match: if_match(head)?,
             if_none_match: if_none_match(head, id)?,
             identity: Identity { request_id: request_id.clone(), key: key? },
+            stream: head.accepts_stream().then(|| StreamRequest { last_event_id: head.last_event_id.clone() }),
+            is_head: head.method == "HEAD",
             token: caller.token.clone(),
         })
     }

@@ -1,6 +1,7 @@
 //! What a request about events may say.
 
 use crate::{
+    http::error::{Code, Error},
     id::Id,
     input::attributes::{Attribute, Value, input},
     paging::Limit,
@@ -15,6 +16,28 @@ input! {
         pub starting_after: Option<Start>,
         /// How long to wait for an event if there is none yet.
         pub wait: Option<Wait>,
+    }
+}
+
+impl List {
+    /// Where a stream starts: after the last event that the caller got from an earlier one, else where the query says,
+    /// else now. It has neither pages nor an end.
+    pub fn start_of_stream(self, last_event_id: Option<&str>) -> Result<Start, Error> {
+        const HEADER: &str = "Last-Event-ID";
+        for (name, is_sent) in [("limit", self.limit.is_some()), ("wait", self.wait.is_some())] {
+            if is_sent {
+                let message = ["A stream has no `", name, "`. Leave it out, or accept `application/json`."].concat();
+                return Err(Error::for_param(Code::ParameterInvalid, name, message));
+            }
+        }
+        match last_event_id {
+            // A stream without an event yet.
+            None | Some("") => Ok(self.starting_after.unwrap_or(Start::Now)),
+            Some(id) => {
+                let position = Position::parse(id).ok_or_else(|| Error::invalid(HEADER, "the id of an event"))?;
+                Ok(Start::After(position))
+            }
+        }
     }
 }
 

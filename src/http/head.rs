@@ -1,6 +1,9 @@
 //! The head of a request: what it says before its body.
 
-use crate::http::error::{Code, Error};
+use crate::http::{
+    SPACE,
+    error::{Code, Error},
+};
 
 /// Method, URL and the headers that matter to this API. It holds a secret, so it has no `Debug`.
 #[derive(Default)]
@@ -23,6 +26,10 @@ pub struct Head {
     pub if_match: Option<String>,
     /// `If-None-Match`
     pub if_none_match: Option<String>,
+    /// `Accept`
+    pub accept: Option<String>,
+    /// `Last-Event-ID`
+    pub last_event_id: Option<String>,
     /// `Access-Control-Request-Method`, which makes an OPTIONS request a preflight.
     pub access_control_request_method: Option<String>,
     /// `CF-Connecting-IP`: the caller's address, where the platform names one.
@@ -30,6 +37,13 @@ pub struct Head {
 }
 
 impl Head {
+    /// Whether the caller wants server-sent events (WHATWG HTML, section 9.2). HEAD asks for no body.
+    pub fn accepts_stream(&self) -> bool {
+        let types = self.accept.as_deref().unwrap_or_default().split(',');
+        let mut names = types.map(|each| each.split(';').next().unwrap_or_default().trim_matches(SPACE));
+        self.method == "GET" && names.any(|name| name.eq_ignore_ascii_case("text/event-stream"))
+    }
+
     /// Reads what `head` in `platform/helper.js` writes, which looks like HTTP: a line of method and URL, a line for
     /// each header that is there, and an empty line where a body follows.
     pub fn parse(text: &str) -> Self {
@@ -49,6 +63,8 @@ impl Head {
                 "idempotency-key" => &mut head.idempotency_key,
                 "if-match" => &mut head.if_match,
                 "if-none-match" => &mut head.if_none_match,
+                "accept" => &mut head.accept,
+                "last-event-id" => &mut head.last_event_id,
                 "access-control-request-method" => &mut head.access_control_request_method,
                 "cf-connecting-ip" => &mut head.cf_connecting_ip,
                 _ => continue,

@@ -31,7 +31,7 @@ impl Cost {
 }
 
 /// What is known of a request by the time it is answered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Record {
     /// The path's pattern. None where no endpoint has the path: what a caller sends may hold anything.
     pub route: Option<&'static str>,

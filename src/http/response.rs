@@ -24,6 +24,8 @@ pub enum Body {
     Objects(Objects),
     /// The static file that `platform/` has found.
     File,
+    /// The stream that `platform/` has opened.
+    Stream,
 }
 
 /// What stands around the objects of a body. They are long and nothing here looks into them, so they never cross to the
@@ -82,6 +84,11 @@ impl Response {
     /// A static file.
     pub fn file(status: u16) -> Self {
         Self::new(status, Body::File)
+    }
+
+    /// A stream of server-sent events (WHATWG HTML, section 9.2).
+    pub fn stream() -> Self {
+        Self::new(200, Body::Stream).with("content-type", "text/event-stream; charset=utf-8")
     }
 
     /// Adds a header.

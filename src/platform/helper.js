@@ -9,6 +9,8 @@ const HEADERS = [
   "idempotency-key",
   "if-match",
   "if-none-match",
+  "accept",
+  "last-event-id",
   "access-control-request-method",
   "cf-connecting-ip",
 ];
@@ -60,7 +62,7 @@ export async function batch(database, json, before) {
     cost.rows_written += meta.rows_written;
   }
   const rows = results.find(({ results }) => results.length > 0)?.results ?? [];
-  const { account, token, scopes, outcome, replay, tag } = rows[0] ?? {};
+  const { account, token, scopes, is_watched, outcome, replay, tag } = rows[0] ?? {};
   const withObject = rows.filter(({ object }) => object != null);
   const found = before === undefined ? withObject : [...before.found, ...withObject];
   const shown = fitting(found.slice(0, limit), max_bytes);
@@ -69,6 +71,7 @@ export async function batch(database, json, before) {
     account,
     token,
     scopes,
+    is_watched: is_watched === 1,
     outcome,
     replay,
     tag,
@@ -77,7 +80,7 @@ export async function batch(database, json, before) {
     last: shown.at(-1)?.position,
     has_more: found.length > shown.length,
     resume: found.length > limit ? undefined : rows.at(-1)?.resume,
-    objects: shown.map(({ object }) => object),
+    shown,
   };
 }
 
@@ -101,7 +104,76 @@ export function respond(status, headers, body) {
 }
 
 /** A response whose body is the objects that were found, between two texts. */
-export function respondWithObjects(status, headers, before, { objects }, reversed, after) {
+export function respondWithObjects(status, headers, before, { shown }, reversed, after) {
+  const objects = shown.map(({ object }) => object);
   if (reversed) objects.reverse();
   return respond(status, headers, before + objects.join(",") + after);
 }
+
+/** The body of a response that is written bit by bit, as server-sent events. It is cut off when the wasm traps: then
+ * what would write it is gone. */
+export function openStream() {
+  const { readable, writable } = new IdentityTransformStream();
+  const writer = writable.getWriter();
+  const { promise, reject } = Promise.withResolvers();
+  globalThis.underWay.add(reject);
+  promise.catch((error) => writer.abort(error)).catch(() => {});
+  return { readable, writer, close: () => globalThis.underWay.delete(reject) };
+}
+
+/** Writes a text to a stream. Settles when the caller has taken it, and fails when the caller has left. */
+export const writeText = ({ writer }, text) => writer.write(utf8.encode(text));
+
+/** Writes the events that were found to a stream. */
+export const writeEvents = (stream, { shown }) =>
+  writeText(stream, shown.map(({ position, type, object }) => `id: ${position}\nevent: ${type}\ndata: ${object}\n\n`).join(""));
+
+/** Ends a stream. */
+export function closeStream({ writer, close }) {
+  close();
+  writer.close().catch(() => {});
+}
+
+/** The response that a stream is the body of. */
+export const respondWithStream = (status, headers, { readable }) => respond(status, headers, readable);
+
+/** Rings the bell of an account. */
+export const ring = (bells, account) => bells.getByName(account).fetch("https://bell", { headers: { account } });
+
+/** Listens to the bell of an account. Undefined when too many do. */
+export async function listen(bells, account, token) {
+  const headers = { token, upgrade: "websocket" };
+  const { status, webSocket } = await bells.getByName(account).fetch("https://bell", { headers });
+  if (status === 429) return undefined;
+  webSocket.accept();
+  const socket = { webSocket, isClosed: false, hasRung: false, wake: () => {} };
+  const wake = () => {
+    socket.hasRung = true;
+    socket.wake();
+  };
+  webSocket.addEventListener("message", wake);
+  for (const end of ["close", "error"]) {
+    webSocket.addEventListener(end, () => {
+      socket.isClosed = true;
+      wake();
+    });
+  }
+  return socket;
+}
+
+/** Waits for a ring, or until the time is over. Whether it rang since the last time. */
+export async function rung(socket, milliseconds) {
+  if (!socket.hasRung) {
+    const { promise, resolve } = Promise.withResolvers();
+    socket.wake = resolve;
+    const timer = setTimeout(resolve, milliseconds);
+    await promise;
+    clearTimeout(timer);
+  }
+  const { hasRung } = socket;
+  socket.hasRung = false;
+  return hasRung;
+}
+
+/** Listens no more. */
+export const leave = ({ webSocket }) => webSocket.close();

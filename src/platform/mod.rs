@@ -2,11 +2,15 @@
 //! are used through the `worker` crate. Only what every request does, and what would cross between wasm and JavaScript
 //! many times, goes through `helper.js`, which crosses once.
 
+pub mod bell;
 pub mod failure;
+pub mod stream;
+
+use std::rc::Rc;
 
 use serde::{Serialize, Serializer};
 use worker::{
-    Date, Delay, Env, console_error, console_log,
+    Context, Date, Delay, Env, console_error, console_log,
     js_sys::{Error as JsError, Promise, Uint8Array},
     wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
     wasm_bindgen_futures::JsFuture,
@@ -24,7 +28,11 @@ use crate::{
     },
     id::Id,
     limits::{self, By, Limit},
-    platform::failure::Failure,
+    platform::{
+        bell::{Bells, Listener},
+        failure::Failure,
+        stream::Stream,
+    },
     query::{Query, Rows, Statement, batch_json},
     routes,
 };
@@ -61,6 +69,12 @@ extern "C" {
     fn account_limit(this: &Bindings) -> Option<Limiter>;
     #[wasm_bindgen(method, getter, js_name = ADDRESS_LIMIT)]
     fn address_limit(this: &Bindings) -> Option<Limiter>;
+    /// The Durable Objects of the accounts.
+    #[wasm_bindgen(method, getter, js_name = ACCOUNT)]
+    fn bells(this: &Bindings) -> Option<Bells>;
+    /// The variable `EVENT_RETENTION_DAYS`.
+    #[wasm_bindgen(method, getter, js_name = EVENT_RETENTION_DAYS)]
+    fn event_retention_days(this: &Bindings) -> Option<f64>;
     /// The variable `LIMITS`: what the limiters are set to.
     #[wasm_bindgen(method, getter, js_name = LIMITS)]
     fn limits(this: &Bindings) -> Option<LimitsVariable>;
@@ -80,13 +94,15 @@ extern "C" {
     fn period(this: &LimitVariable) -> u32;
 
     /// What a call to D1 found: `Rows`, the cost of it (the duration in microseconds), and the objects.
-    type Found;
+    pub type Found;
     #[wasm_bindgen(method, getter)]
     fn account(this: &Found) -> Option<f64>;
     #[wasm_bindgen(method, getter)]
     fn token(this: &Found) -> Option<String>;
     #[wasm_bindgen(method, getter)]
     fn scopes(this: &Found) -> Option<f64>;
+    #[wasm_bindgen(method, getter)]
+    fn is_watched(this: &Found) -> bool;
     #[wasm_bindgen(method, getter)]
     fn outcome(this: &Found) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -125,24 +141,75 @@ pub struct Incoming {
     pub record: Record,
     request: web_sys::Request,
     env: Env,
+    context: Rc<Context>,
     /// What D1 found, with the objects.
     found: Option<Found>,
     /// The static file that was found.
     file: Option<worker::Response>,
+    /// The stream that was opened.
+    stream: Option<Stream>,
 }
 
 impl Incoming {
     /// Takes in a request. Errors when the platform has no randomness for an id.
-    pub fn new(request: web_sys::Request, env: Env) -> Result<Self, Fatal> {
+    pub fn new(request: web_sys::Request, env: Env, context: Context) -> Result<Self, Fatal> {
         Ok(Self {
             head: Head::parse(&head(&request)),
             id: Id::new(Date::now().as_millis()).map_err(|_| "the platform has no randomness for an id")?,
             record: Record::default(),
             request,
             env,
+            context: Rc::new(context),
             found: None,
             file: None,
+            stream: None,
         })
+    }
+
+    /// The time, in milliseconds since the Unix epoch. Only for waiting: what is stored goes by the database's clock.
+    pub fn now() -> u64 {
+        Date::now().as_millis()
+    }
+
+    /// Begins to listen for changes of the caller's account. Errors: 429.
+    pub async fn listen(&self) -> Result<Listener, Error> {
+        let token = self.record.token.as_deref().unwrap_or_default();
+        Listener::new(&self.env, self.record.account.unwrap_or_default(), token).await
+    }
+
+    /// Opens the response as a stream, which `write` writes after the response has begun. It gets what this request has
+    /// found so far.
+    pub fn stream<Writing: Future<Output = ()> + 'static>(&mut self, write: impl FnOnce(Self, Stream) -> Writing) {
+        let stream = self.stream.insert(Stream::new()).clone();
+        let writer = Self {
+            head: Head::default(),
+            id: self.id.clone(),
+            record: self.record.clone(),
+            request: Clone::clone(&self.request),
+            env: self.env.clone(),
+            context: self.context.clone(),
+            found: self.found.take(),
+            file: None,
+            stream: None,
+        };
+        self.context.wait_until(write(writer, stream));
+    }
+
+    /// The line in the log for the end of a stream.
+    pub fn log_end(mut self, failure: Option<Error>) {
+        let status = failure.as_ref().map_or(200, |error| error.code.status());
+        if let Some(mut error) = failure {
+            self.record.failed(&mut error);
+        }
+        log((status, self.record.line(self.id.as_str(), "STREAM", status)));
+    }
+
+    /// Writes the events that were found to a stream, and forgets them. Fails when the caller has left.
+    pub async fn write_found(&mut self, stream: &Stream) -> Result<(), Error> {
+        match self.found.take() {
+            Some(found) => stream.events(&found).await,
+            None => Ok(()),
+        }
     }
 
     /// The whole body. Never holds more than `max` bytes. Errors: 413, and 400 when it did not arrive whole.
@@ -306,6 +373,15 @@ impl Incoming {
         // Strings have no way to fail to serialize.
         let fields = serde_json::to_string(&Fields(&headers)).unwrap_or_default();
         let status = response.status;
+        if let (Some(account), Some(found)) = (self.record.account, &self.found)
+            && found.is_watched()
+            && self.record.cost.rows_written > 0
+        {
+            self.context.wait_until(bell::ring(self.env, account));
+        }
+        if let (Body::Stream, Some(stream)) = (&response.body, self.stream) {
+            return stream.respond(status, &fields).map_err(|_| REFUSED);
+        }
         match (response.body, self.file, self.found) {
             (Body::File, Some(file), _) => with_headers(file, &headers).map_err(|_| REFUSED),
             (Body::Objects(Objects { before, reversed, after }), _, Some(found)) => {
@@ -335,6 +411,11 @@ fn database(env: &Env) -> Result<Database, Failure> {
 /// What a call to D1 found, or why it failed.
 fn answered(result: Result<JsValue, JsValue>) -> Result<Found, Failure> {
     result.map(JsCast::unchecked_into).map_err(|thrown| Failure::classify(message(&thrown)))
+}
+
+/// For how many days events are kept: 30, unless the operator has set another number (contract, "Events").
+pub fn event_retention_days(env: &Env) -> i64 {
+    env.unchecked_ref::<Bindings>().event_retention_days().map_or(30, |days| days as i64)
 }
 
 /// Runs statements that have no caller in one call to D1. Returns the account that they name, and the cost.

@@ -17,11 +17,12 @@
 //                       there are none: "absent"
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
 //   x-test-trap         the wasm traps, as TRAPS below says
+//   x-test-timers       goes past the Worker: from now on timers in this isolate are so many times as fast
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
 import { initSync, respondAfterTrap } from "../../build/index.js";
-import worker from "../../src/entry.js";
+import worker, { Account } from "../../src/entry.js";
 import { excessOfResult, excessOfStatement, LIMITS } from "./d1_limits.js";
 
 /** What was logged, line by line, by the id of the request, or as "sweep". A panic's own message has neither. */
@@ -35,11 +36,14 @@ for (const name of ["log", "error"]) {
   };
 }
 
+export { Account };
+
 export default {
   async fetch(request, env, ctx) {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
     if (request.headers.has("x-test-reached"))
       return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
+    if (request.headers.has("x-test-timers")) return new Response(speedUp(Number(request.headers.get("x-test-timers"))));
     if (request.headers.has("x-test-memory")) return new Response(initSync().memory.buffer.byteLength);
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [], excess: [] };
@@ -67,6 +71,12 @@ export default {
     return observed;
   },
 };
+
+/** Makes timers faster, so that a test need not wait. */
+function speedUp(times) {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (task, milliseconds, ...rest) => setTimeout(task, milliseconds / times, ...rest);
+}
 
 /** One minute is over. */
 async function sweep(env, ctx) {
