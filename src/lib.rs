@@ -83,7 +83,7 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     let now = Date::now().as_millis();
-    let mut sweep = Sweep::new(now as i64);
+    let mut sweep = Sweep::new(now as i64, platform::event_retention_days(&env));
     while let Some(statements) = sweep.step() {
         sweep.note(platform::run(&env, &statements).await);
     }

@@ -5,7 +5,11 @@
 use crate::{
     auth::caller::Caller,
     http::{error::Error, response::Response},
-    platform::{Incoming, bell::Listener, stream::Stream},
+    platform::{
+        Incoming,
+        bell::Listener,
+        stream::{Left, Stream},
+    },
     query::{Live, Query, Rows, Until},
 };
 
@@ -14,7 +18,7 @@ const POLL: u64 = 60_000;
 /// How long a stream may be silent: shorter than what closes an idle connection on its way.
 const KEEP_ALIVE: u64 = 15_000;
 /// How long a stream lasts. A long one costs fewer requests, a short one lets a new version of the Worker take over.
-const STREAM: u64 = 600_000;
+const DURATION: u64 = 600_000;
 /// When a caller connects again after the end of a stream.
 const RETRY: u32 = 1_000;
 
@@ -74,7 +78,28 @@ async fn wait(
 async fn follow(mut request: Incoming, caller: Caller, live: Live, rows: Rows, listener: Listener, stream: Stream) {
     let end = write(&mut request, &caller, &live, rows, listener, &stream).await;
     stream.close();
-    request.log_end(end.err());
+    request.log_end(match end {
+        Err(End::Failed(error)) => Some(error),
+        Ok(()) | Err(End::Left) => None,
+    });
+}
+
+/// Why a stream ends before its time.
+enum End {
+    Left,
+    Failed(Error),
+}
+
+impl From<Left> for End {
+    fn from(_: Left) -> Self {
+        Self::Left
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 async fn write(
@@ -84,15 +109,15 @@ async fn write(
     mut rows: Rows,
     mut listener: Listener,
     stream: &Stream,
-) -> Result<(), Error> {
-    let end = Incoming::now() + STREAM;
+) -> Result<(), End> {
+    let end = Incoming::now() + DURATION;
     stream.retry(RETRY).await?;
     // Whether nothing was read since the listener came.
     let mut is_new = true;
     while Incoming::now() < end && request.record.d1_calls < MAX_D1_CALLS && rows.outcome.is_none() {
         request.write_found(stream).await?;
         if !rows.has_more && !is_new {
-            silence(&listener, stream, end).await?;
+            silence(&listener, stream).await?;
         }
         is_new = listener.is_lost();
         if is_new {
@@ -105,9 +130,11 @@ async fn write(
 }
 
 /// Waits for a ring, or until it is time to read without one. Comments keep the connection open.
-async fn silence(listener: &Listener, stream: &Stream, end: u64) -> Result<(), Error> {
-    let poll = end.min(Incoming::now() + POLL);
-    while !listener.rings(KEEP_ALIVE).await && Incoming::now() < poll {
+async fn silence(listener: &Listener, stream: &Stream) -> Result<(), Left> {
+    for _ in 0..POLL / KEEP_ALIVE {
+        if listener.rings(KEEP_ALIVE).await {
+            break;
+        }
         stream.comment().await?;
     }
     Ok(())

@@ -31,7 +31,7 @@ use crate::{
     platform::{
         bell::{Bells, Listener},
         failure::Failure,
-        stream::Stream,
+        stream::{Left, Stream},
     },
     query::{Query, Rows, Statement, batch_json},
     routes,
@@ -72,6 +72,9 @@ extern "C" {
     /// The Durable Objects of the accounts.
     #[wasm_bindgen(method, getter, js_name = ACCOUNT)]
     fn bells(this: &Bindings) -> Option<Bells>;
+    /// The variable `EVENT_RETENTION_DAYS`.
+    #[wasm_bindgen(method, getter, js_name = EVENT_RETENTION_DAYS)]
+    fn event_retention_days(this: &Bindings) -> Option<f64>;
     /// The variable `LIMITS`: what the limiters are set to.
     #[wasm_bindgen(method, getter, js_name = LIMITS)]
     fn limits(this: &Bindings) -> Option<LimitsVariable>;
@@ -202,7 +205,7 @@ impl Incoming {
     }
 
     /// Writes the events that were found to a stream, and forgets them. Fails when the caller has left.
-    pub async fn write_found(&mut self, stream: &Stream) -> Result<(), Error> {
+    pub async fn write_found(&mut self, stream: &Stream) -> Result<(), Left> {
         match self.found.take() {
             Some(found) => stream.events(&found).await,
             None => Ok(()),
@@ -408,6 +411,11 @@ fn database(env: &Env) -> Result<Database, Failure> {
 /// What a call to D1 found, or why it failed.
 fn answered(result: Result<JsValue, JsValue>) -> Result<Found, Failure> {
     result.map(JsCast::unchecked_into).map_err(|thrown| Failure::classify(message(&thrown)))
+}
+
+/// For how many days events are kept: 30, unless the operator has set another number (contract, "Events").
+pub fn event_retention_days(env: &Env) -> i64 {
+    env.unchecked_ref::<Bindings>().event_retention_days().map_or(30, |days| days as i64)
 }
 
 /// Runs statements that have no caller in one call to D1. Returns the account that they name, and the cost.

@@ -1,5 +1,5 @@
-//! The sweep: what requests leave for later, in steps. It removes what was deleted and idempotency keys that have
-//! expired, and counts what accounts use. It runs every minute (`[triggers]` in wrangler.toml).
+//! The sweep: what requests leave for later, in steps. It removes what was deleted, idempotency keys that have expired
+//! and events that were kept long enough, and counts what accounts use. It runs every minute (`[triggers]` in wrangler.toml).
 //!
 //! A step is one call to D1, so one transaction. Only the database remembers where the work stands: a sweep that ends
 //! early is continued by the next one, and two at once do no harm.
@@ -17,13 +17,15 @@ use crate::{
 const MAX_D1_CALLS: usize = 40;
 
 /// The kinds of steps, which take turns.
-const STEPS: [&[&str]; 3] = [sql::REMOVE, sql::EXPIRE, sql::COUNT];
+const STEPS: [&[&str]; 4] = [sql::REMOVE, sql::EXPIRE, sql::TRIM, sql::COUNT];
 
 /// What the steps of a sweep did so far.
 #[derive(Debug, Default)]
 pub struct Sweep {
     /// The deletions go on with the account after this one.
     account: i64,
+    /// For how many days events are kept.
+    event_days: i64,
     /// The next step, in [`STEPS`].
     next: usize,
     /// The kinds of steps that have found nothing to do, a bit each.
@@ -33,15 +35,22 @@ pub struct Sweep {
 
 impl Sweep {
     /// A sweep begins. `seed` is any number, another one for each sweep: the deletions begin at different accounts.
-    pub fn new(seed: i64) -> Self {
-        Self { account: seed, record: Record { route: Some("sweep"), ..Record::default() }, ..Self::default() }
+    /// Events are kept for `event_days`.
+    pub fn new(seed: i64, event_days: i64) -> Self {
+        Self {
+            account: seed,
+            event_days,
+            record: Record { route: Some("sweep"), ..Record::default() },
+            ..Self::default()
+        }
     }
 
     /// The statements of the next step. None when nothing is left to do, the calls are used up, or a step has failed.
     pub fn step(&self) -> Option<Vec<Statement>> {
-        let ends = self.done == 0b111 || self.record.d1_calls == MAX_D1_CALLS || self.record.code.is_some();
+        let ends = self.done == 0b1111 || self.record.d1_calls == MAX_D1_CALLS || self.record.code.is_some();
         let step = STEPS.get(self.next).filter(|_| !ends)?;
-        let parameters = |sql: &str| if sql.contains("?1") { vec![self.account.into()] } else { Vec::new() };
+        let parameter = if *step == sql::TRIM { self.event_days } else { self.account };
+        let parameters = |sql: &str| if sql.contains("?1") { vec![parameter.into()] } else { Vec::new() };
         Some(step.iter().map(|sql| Statement::new(*sql, parameters(sql))).collect())
     }
 
@@ -87,7 +96,7 @@ mod tests {
         sweep.end(&Id::parse("xgQQXg3hrtjh7AvZ").unwrap())
     }
 
-    /// The SQL of the next step, and the account after which its deletions go on.
+    /// The SQL of the next step, and its parameter.
     fn step(sweep: &Sweep) -> Option<(Vec<String>, Option<Parameter>)> {
         let statements = sweep.step()?;
         let account = statements.iter().flat_map(|statement| statement.parameters.first()).next().cloned();
@@ -96,37 +105,40 @@ mod tests {
 
     #[test]
     fn without_work_each_kind_of_step_runs_once() {
-        let mut sweep = Sweep::new(7);
-        for (statements, account) in [(sql::REMOVE, Some(7.into())), (sql::EXPIRE, None), (sql::COUNT, None)] {
-            assert_eq!(step(&sweep), Some((statements.iter().map(ToString::to_string).collect(), account)));
+        let mut sweep = Sweep::new(7, 30);
+        let steps = [(sql::REMOVE, Some(7)), (sql::EXPIRE, None), (sql::TRIM, Some(30)), (sql::COUNT, None)];
+        for (statements, parameter) in steps {
+            let statements = statements.iter().map(ToString::to_string).collect();
+            assert_eq!(step(&sweep), Some((statements, parameter.map(Parameter::Integer))));
             sweep.note(did(None, 0));
         }
         assert!(sweep.step().is_none());
         let expected = concat!(
             r#"{"request_id":"xgQQXg3hrtjh7AvZ","method":"SCHEDULED","route":"sweep","status":200,"account":null,"#,
-            r#""token":null,"d1_calls":3,"d1_ms":4.500,"rows_read":9,"rows_written":0}"#
+            r#""token":null,"d1_calls":4,"d1_ms":6.000,"rows_read":12,"rows_written":0}"#
         );
         assert_eq!(line(&sweep), (200, expected.to_owned()));
     }
 
     #[test]
     fn steps_take_turns_until_none_finds_work() {
-        let mut sweep = Sweep::new(0);
+        let mut sweep = Sweep::new(0, 30);
         let mut steps = Vec::new();
-        for rows_written in [0, 5, 5, 5, 0, 0] {
+        for rows_written in [0, 5, 0, 5, 5, 0, 0] {
             steps.push(step(&sweep).unwrap().0);
             sweep.note(did(None, rows_written));
         }
-        assert_eq!(steps, [sql::REMOVE, sql::EXPIRE, sql::COUNT, sql::EXPIRE, sql::COUNT, sql::EXPIRE]);
+        let [remove, expire, trim, count] = STEPS;
+        assert_eq!(steps, [remove, expire, trim, count, expire, count, expire]);
         assert!(sweep.step().is_none());
     }
 
     #[test]
     fn the_deletions_go_on_with_the_next_account() {
-        let mut sweep = Sweep::new(1_000_000_000_000);
+        let mut sweep = Sweep::new(1_000_000_000_000, 30);
         for (named, expected) in [(Some(3), 3), (Some(4), 4), (None, 4)] {
             // One step of each kind, of which only the first names an account.
-            for account in [named, None, None] {
+            for account in [named, None, None, None] {
                 sweep.note(did(account, 1));
             }
             assert_eq!(step(&sweep).unwrap().1, Some(expected.into()));
@@ -135,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_sweep_has_a_bound() {
-        let mut sweep = Sweep::new(0);
+        let mut sweep = Sweep::new(0, 30);
         let mut calls = 0;
         while sweep.step().is_some() {
             calls += 1;
@@ -146,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_failure_ends_the_sweep() {
-        let mut sweep = Sweep::new(0);
+        let mut sweep = Sweep::new(0, 30);
         sweep.note(did(None, 1));
         sweep.note(Err(Failure::Overload("D1 DB is overloaded".to_owned())));
         assert!(sweep.step().is_none());

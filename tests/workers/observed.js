@@ -17,6 +17,7 @@
 //                       there are none: "absent"
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
 //   x-test-trap         the wasm traps, as TRAPS below says
+//   x-test-timers       goes past the Worker: from now on timers in this isolate are so many times as fast
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
@@ -42,6 +43,8 @@ export default {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
     if (request.headers.has("x-test-reached"))
       return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
+    if (request.headers.has("x-test-timers"))
+      return new Response(speedUp(Number(request.headers.get("x-test-timers"))));
     if (request.headers.has("x-test-memory")) return new Response(initSync().memory.buffer.byteLength);
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [], excess: [] };
@@ -69,6 +72,12 @@ export default {
     return observed;
   },
 };
+
+/** Makes timers faster, so that a test need not wait. */
+function speedUp(times) {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (task, milliseconds, ...rest) => setTimeout(task, milliseconds / times, ...rest);
+}
 
 /** One minute is over. */
 async function sweep(env, ctx) {

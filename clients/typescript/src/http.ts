@@ -34,6 +34,8 @@ export interface ApiRequest extends CallOptions {
   query?: Record<string, unknown> | URLSearchParams;
   body?: unknown;
   headers?: Record<string, string | undefined>;
+  /** The seconds that the API may wait before it responds. They extend the timeout. */
+  longPoll?: number | undefined;
 }
 
 /** A successful response. */
@@ -47,6 +49,10 @@ export interface ApiResponse {
 const TRANSIENT_STATUSES = [429, 502, 503, 504];
 /** The first wait in milliseconds. Each further wait is twice as long. */
 const FIRST_WAIT = 500;
+/** A stream without any byte for so many milliseconds is a lost connection: the API sends a comment every 15 seconds. */
+const MAX_SILENCE = 45_000;
+/** The longest timer in milliseconds. A longer one would end at once. */
+const MAX_TIMER = 2 ** 31 - 1;
 
 /** Sends requests to one API with one token. */
 export class Http {
@@ -69,20 +75,16 @@ export class Http {
   }
 
   /** Sends a request. Throws a ConversationsError, a NetworkError, or the reason of the signal. */
-  async send({ method, path, query = {}, body, headers: extra = {}, signal }: ApiRequest): Promise<ApiResponse> {
+  async send({ longPoll = 0, signal, ...request }: ApiRequest): Promise<ApiResponse> {
     const { retries, maxWait, wait } = this.#options;
-    const url = new URL(path, this.#base);
-    url.search = (query instanceof URLSearchParams ? query : parameters(query)).toString();
-    // Outside of the attempts: an invalid header is not a network error.
-    const headers = new Headers({ Authorization: `Bearer ${this.#token}` });
-    if (body !== undefined) headers.set("Content-Type", "application/json");
-    for (const [name, value] of Object.entries(extra)) if (value !== undefined) headers.set(name, value);
-    const init = { method, headers, body: body === undefined ? null : JSON.stringify(body) };
+    const { method } = request;
+    const { url, init } = this.#prepare(request);
+    const timeout = this.#options.timeout + longPoll * 1000;
 
     let maybeExecuted = false;
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
-      const outcome = await this.#attempt(String(url), init, attempt, signal);
+      const outcome = await this.#attempt(url, init, attempt, timeout, signal);
       if (!(outcome instanceof Error)) return outcome;
       const { status = 0, code = null, retryAfter = null } = outcome instanceof ConversationsError ? outcome : {};
       // An earlier attempt deleted the object, and its response was lost.
@@ -95,14 +97,96 @@ export class Http {
     }
   }
 
+  /**
+   * The text of a stream of events, as it arrives. It is one attempt. Throws a ConversationsError, a NetworkError, or
+   * the reason of the signal.
+   */
+  async *stream({ signal, headers, ...request }: Omit<ApiRequest, "method">): AsyncGenerator<string, void, void> {
+    const { fetch, timeout } = this.#options;
+    const { url, init } = this.#prepare({
+      ...request,
+      method: "GET",
+      headers: { ...headers, Accept: "text/event-stream" },
+    });
+    const connection = new AbortController();
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    const end = (reason?: unknown) => {
+      connection.abort(reason);
+      // Not every `fetch` knows signals.
+      reader?.cancel(reason).catch(() => {});
+    };
+    const abort = () => end(signal?.reason);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const limit = (milliseconds: number) => {
+      timer = setTimeout(
+        () => end(new DOMException(`Nothing arrived within ${milliseconds} ms.`, "TimeoutError")),
+        milliseconds,
+      );
+    };
+
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", abort);
+    try {
+      limit(timeout);
+      const response = await fetch(url, { ...init, signal: connection.signal });
+      const isStream = response.ok && response.headers.get("content-type")?.startsWith("text/event-stream");
+      if (!isStream || response.body === null) throw new ConversationsError(response, await response.text(), 1);
+      reader = response.body.getReader();
+      const decoder = new TextDecoder();
+      for (;;) {
+        clearTimeout(timer);
+        limit(MAX_SILENCE);
+        const { done, value } = await reader.read();
+        clearTimeout(timer);
+        connection.signal.throwIfAborted();
+        if (done) return;
+        yield decoder.decode(value, { stream: true });
+      }
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw cause instanceof ConversationsError ? cause : new NetworkError(cause, 1);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      end();
+    }
+  }
+
+  /**
+   * Waits before a connection is opened again: as long as the API asks for, or else twice as long after each failure.
+   * The random part spreads clients whose connections ended at the same moment.
+   */
+  async pause(
+    failures: number,
+    failure: ConversationsError | NetworkError | null,
+    firstWait: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { maxWait, wait } = this.#options;
+    const retryAfter = failure instanceof ConversationsError ? failure.retryAfter : null;
+    const shortest = retryAfter === null ? Math.min(firstWait * 2 ** (failures - 1), maxWait) : retryAfter * 1000;
+    await wait(Math.min(Math.max(shortest, firstWait) + (firstWait / 2) * Math.random(), MAX_TIMER), signal);
+  }
+
+  #prepare({ method, path, query = {}, body, headers: extra = {} }: ApiRequest): { url: string; init: RequestInit } {
+    const url = new URL(path, this.#base);
+    url.search = (query instanceof URLSearchParams ? query : parameters(query)).toString();
+    // Outside of the attempts: an invalid header is not a network error.
+    const headers = new Headers({ Authorization: `Bearer ${this.#token}` });
+    if (body !== undefined) headers.set("Content-Type", "application/json");
+    for (const [name, value] of Object.entries(extra)) if (value !== undefined) headers.set(name, value);
+    return { url: String(url), init: { method, headers, body: body === undefined ? null : JSON.stringify(body) } };
+  }
+
   /** Sends a request once. It returns errors, and throws only if the signal is aborted. */
   async #attempt(
     url: string,
     init: RequestInit,
     attempt: number,
+    timeout: number,
     signal?: AbortSignal,
   ): Promise<ApiResponse | ConversationsError | NetworkError> {
-    const { fetch, timeout } = this.#options;
+    const { fetch } = this.#options;
     const controller = new AbortController();
     const abort = () => controller.abort(signal?.reason);
     signal?.addEventListener("abort", abort);

@@ -1,5 +1,6 @@
 // The client of the Conversations API. It uses only what browsers, Node and Workers all have.
 
+import { EventsResource } from "./events.ts";
 import { Http, type Options } from "./http.ts";
 import { ConversationsResource, MessagesResource, TokensResource } from "./resources.ts";
 
@@ -9,6 +10,8 @@ export class Conversations {
   readonly conversations: ConversationsResource;
   /** The messages in conversations. */
   readonly messages: MessagesResource;
+  /** The log of changes. */
+  readonly events: EventsResource;
   /** The tokens of the account. */
   readonly tokens: TokensResource;
 
@@ -16,11 +19,21 @@ export class Conversations {
     const http = new Http(options);
     this.conversations = new ConversationsResource(http, "v1/conversations");
     this.messages = new MessagesResource(http, "v1/messages");
+    this.events = new EventsResource(http);
     this.tokens = new TokensResource(http, "v1/tokens");
   }
 }
 
 export { ConversationsError, NetworkError } from "./errors.ts";
+export {
+  type Changes,
+  type CopyOptions,
+  EventList,
+  type EventPage,
+  EventsResource,
+  type Everything,
+  type StreamOptions,
+} from "./events.ts";
 export type { CallOptions, Options } from "./http.ts";
 export { List, type Page } from "./list.ts";
 export {
@@ -33,10 +46,12 @@ export {
 } from "./resources.ts";
 export { etagOf } from "./tags.ts";
 export type {
+  AccountEvent,
   Conversation,
   ConversationChanges,
   ConversationFilters,
   ErrorCode,
+  EventFilters,
   Message,
   MessageChanges,
   MessageFilters,

@@ -53,7 +53,7 @@ export class List<T> implements AsyncIterable<T> {
       ...this.#options,
       ...options,
     });
-    const links = parameters(headers.get("link"));
+    const links = linksOf(headers);
     const follow = (relation: string) => {
       const query = links.get(relation);
       return query === undefined ? null : (options: CallOptions = {}) => this.#get(query, options);
@@ -66,7 +66,7 @@ export class List<T> implements AsyncIterable<T> {
  * The query parameters of the URLs in a `Link` header, by relation. The rest of the URLs is not used. So the token goes
  * only to `baseUrl`, and a proxy in front of the API need not rewrite the links.
  */
-function parameters(link: string | null): Map<string, URLSearchParams> {
-  const found = (link ?? "").matchAll(/<[^>?]*\?([^>]*)>; *rel="(\w+)"/g);
+export function linksOf(headers: Headers): Map<string, URLSearchParams> {
+  const found = (headers.get("link") ?? "").matchAll(/<[^>?]*\?([^>]*)>; *rel="(\w+)"/g);
   return new Map([...found].map(([, query, relation]) => [relation!, new URLSearchParams(query)]));
 }

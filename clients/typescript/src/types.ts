@@ -28,6 +28,30 @@ export type NewMessage = Schemas["NewMessage"];
 /** The attributes that an update of a message changes. Null clears an attribute. */
 export type MessageChanges = Schemas["MessageChanges"];
 
+/** An event of the log: one change of a conversation or a message. */
+export interface AccountEvent {
+  id: string;
+  type:
+    | "conversation.created"
+    | "conversation.updated"
+    | "conversation.deleted"
+    | "message.created"
+    | "message.updated"
+    | "message.deleted";
+  created_at: number;
+  conversation_id: string;
+  message_id: string | null;
+  request_id: string | null;
+  conversation: Conversation | null;
+  message: Message | null;
+}
+/** The position, the page size and the wait of a list of events. */
+export interface EventFilters {
+  limit?: number;
+  starting_after?: string;
+  wait?: number;
+}
+
 /** A token of the account, without its secret. */
 export type Token = Schemas["Token"];
 /** A new token, with its secret as `token`. The secret is null if the response was replayed. */
