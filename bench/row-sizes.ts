@@ -24,6 +24,8 @@ const random = (digits: number) => `substr(lower(hex(randomblob(${digits}))), 1,
 /** An id whose first characters grow with n, as those of real ids grow with time. */
 const id = `printf('V%06d', n) || ${random(9)}`;
 
+// Without the triggers that log changes: an event is measured by itself.
+for (const change of ["conversations_log_created", "messages_log_created"]) await run(`DROP TRIGGER ${change}`);
 await run("INSERT INTO accounts (id, name, created_at) VALUES (1, 'measured', 0)");
 
 async function measure(what: string, sql: string): Promise<void> {
@@ -47,5 +49,12 @@ const text = (characters: number) =>
    SELECT 1, (SELECT min(id) FROM conversations), ${id}, ${random(characters)}, 1795387096 FROM numbers`;
 await measure("message of 100 characters", text(100));
 await measure("message of 1,000 characters", text(1000));
+
+const event = (message: string) =>
+  `INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_time)
+   SELECT 1, coalesce((SELECT max(seq) FROM events), 0) + n, 'created', ${id}, ${message}, ${id}, 1795387096, 'V000001'
+   FROM numbers`;
+await measure("event of a conversation", event("NULL"));
+await measure("event of a message", event(id));
 
 await server.close();

@@ -105,11 +105,11 @@ export async function checkSame(world: World, cases: Case[], workers: string[]):
   }
 }
 
-/** The entity tag, or what it is the id of: of the new object, or of the request that changed the object. */
-function tagOf(id: string, headers: Answer["headers"]): string | undefined {
+/** The entity tag, or that it is new: the id of the new object, or of the request. These two are the same text if both
+ * were made in the same millisecond. */
+function tagOf(newId: string | undefined, headers: Answer["headers"]): string | undefined {
   const { etag } = headers;
-  if (etag === `"${id}"`) return "(the object's id)";
-  return etag === `"${headers["x-request-id"]}"` ? "(the request's id)" : etag;
+  return [newId, headers["x-request-id"]].some((id) => etag === `"${id}"`) ? "(new)" : etag;
 }
 
 /** A response without the ids and times of new objects. Bodies are compared byte by byte. */
@@ -124,6 +124,6 @@ function essence({ status, headers, body }: Answer) {
     link: headers.link,
     authenticate: headers["www-authenticate"],
     location: headers.location?.replace(/\w{16}$/, ""),
-    etag: tagOf(id, headers),
+    etag: tagOf(created ? id : undefined, headers),
   };
 }

@@ -19,6 +19,8 @@ export interface Inhabitant {
   name: string;
   main: string;
   database?: Database;
+  /** Has the Durable Object that wakes listeners: its file exports the class. */
+  isLive?: boolean;
   vars?: Record<string, unknown>;
 }
 
@@ -43,7 +45,7 @@ export async function start(inhabitants: Inhabitant[]) {
   const server = createTestHarness({
     root,
     workers: [
-      ...inhabitants.map(({ name, main, database, vars }) => ({
+      ...inhabitants.map(({ name, main, database, isLive, vars }) => ({
         config: {
           ...common,
           name,
@@ -51,6 +53,7 @@ export async function start(inhabitants: Inhabitant[]) {
           base_dir: join(main, ".."),
           vars: { ...rawConfig.vars, ...vars },
           services: ["ACCOUNT_LIMIT", "ADDRESS_LIMIT"].map((binding) => ({ binding, service: "limiter" })),
+          ...(isLive && { durable_objects: rawConfig.durable_objects, migrations: rawConfig.migrations }),
           d1_databases: database ? [{ binding: "DB", database_name: database, database_id: database }] : [],
         } as never,
       })),

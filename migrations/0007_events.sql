@@ -49,11 +49,10 @@ WHERE conversation_id || message_id <> '00000000000000';
 DROP TRIGGER conversations_deleted;
 DROP TRIGGER messages_deleted;
 
--- Creations and updates are logged by the database, no matter which statement makes them. A deletion leaves no row that
--- could say which request made it, and messages are also deleted with their conversation, which is one event: so the
--- statements that delete write it themselves.
+-- Creations and updates are logged by the database, no matter which statement makes them. With a deletion it is the other
+-- way round: a row that is gone can't say which request deleted it, so its event comes first, and deletes it.
 
--- The request that makes a conversation is in `changed_by`.
+-- The request that creates an object is in its `changed_by`.
 CREATE TRIGGER conversations_log_created AFTER INSERT ON conversations
 BEGIN
   INSERT INTO events (account_id, seq, change, conversation_id, request_id, created_at, newest_id_times)
@@ -94,7 +93,6 @@ BEGIN
   );
 END;
 
--- The request that sends a message marks the conversation with its id.
 CREATE TRIGGER messages_log_created AFTER INSERT ON messages
 BEGIN
   INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_times)
@@ -102,7 +100,7 @@ BEGIN
     NEW.account_id,
     coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
     'created', NEW.conversation_id, NEW.id,
-    (SELECT changed_by FROM conversations WHERE account_id = NEW.account_id AND id = NEW.conversation_id),
+    NEW.changed_by,
     unixepoch(),
     coalesce(
       (
@@ -128,6 +126,32 @@ BEGIN
       '00000000000000'
     )
   );
+END;
+
+-- Where the message was pinned, the trigger `messages_unpin` unpins it first.
+CREATE TRIGGER events_delete_message AFTER INSERT ON events
+WHEN NEW.change = 'deleted' AND NEW.message_id IS NOT NULL
+BEGIN
+  DELETE FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
+  WHERE account_id = NEW.account_id AND conversation_id = NEW.conversation_id AND id = NEW.message_id;
+END;
+
+-- Deletes the conversation, and by their foreign key its messages, unless they are too many for one step of
+-- src/removal.rs: then hides it. Its pin would keep a message.
+CREATE TRIGGER events_delete_conversation AFTER INSERT ON events
+WHEN NEW.change = 'deleted' AND NEW.message_id IS NULL
+BEGIN
+  DELETE FROM conversations -- PRIMARY KEY (account_id, id)
+  WHERE account_id = NEW.account_id AND id = NEW.conversation_id AND NOT (
+    SELECT count(*) > 1000 OR total(bytes) > 1000000 FROM (
+      SELECT octet_length(message) AS bytes FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
+      WHERE messages.account_id = NEW.account_id AND messages.conversation_id = NEW.conversation_id
+      LIMIT 1001
+    )
+  );
+  UPDATE conversations -- PRIMARY KEY (account_id, id)
+  SET is_removed = 1, pinned_message_id = NULL
+  WHERE account_id = NEW.account_id AND id = NEW.conversation_id;
 END;
 
 -- The token as the API shows it, with a scope more.

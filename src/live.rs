@@ -5,7 +5,11 @@
 use crate::{
     auth::caller::Caller,
     http::{error::Error, response::Response},
-    platform::{Incoming, bell::Listener, stream::Stream},
+    platform::{
+        Incoming,
+        bell::Listener,
+        stream::{Left, Stream},
+    },
     query::{Live, Query, Rows, Until},
 };
 
@@ -74,7 +78,28 @@ async fn wait(
 async fn follow(mut request: Incoming, caller: Caller, live: Live, rows: Rows, listener: Listener, stream: Stream) {
     let end = write(&mut request, &caller, &live, rows, listener, &stream).await;
     stream.close();
-    request.log_end(end.err());
+    request.log_end(match end {
+        Err(End::Failed(error)) => Some(error),
+        Ok(()) | Err(End::Left) => None,
+    });
+}
+
+/// Why a stream ends before its time.
+enum End {
+    Left,
+    Failed(Error),
+}
+
+impl From<Left> for End {
+    fn from(_: Left) -> Self {
+        Self::Left
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 async fn write(
@@ -84,7 +109,7 @@ async fn write(
     mut rows: Rows,
     mut listener: Listener,
     stream: &Stream,
-) -> Result<(), Error> {
+) -> Result<(), End> {
     let end = Incoming::now() + DURATION;
     stream.retry(RETRY).await?;
     // Whether nothing was read since the listener came.
@@ -105,7 +130,7 @@ async fn write(
 }
 
 /// Waits for a ring, or until it is time to read without one. Comments keep the connection open.
-async fn silence(listener: &Listener, stream: &Stream) -> Result<(), Error> {
+async fn silence(listener: &Listener, stream: &Stream) -> Result<(), Left> {
     for _ in 0..POLL / KEEP_ALIVE {
         if listener.rings(KEEP_ALIVE).await {
             break;

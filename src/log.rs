@@ -1,9 +1,9 @@
-//! The log of changes (contract, "Events"): how a deletion writes its event. Triggers write those of creations and
-//! updates (migrations/0007_events.sql). How the log is read: `events/`.
+//! The log of changes (contract, "Events"): how it is written. The database logs creations and updates itself, and
+//! deletes what an event says is deleted (migrations/0007_events.sql). So no change lacks its event, and no event its
+//! change, whatever happens between two statements of a request. How the log is read: `events/`.
 
-/// The event of a deletion, of the object that `$from` joins to the caller on the condition `$condition`: its `$ids`
-/// are those of its conversation and its message. It comes before the deletion, which goes by it ([`logged!`]), because
-/// a row that is gone says nothing. `?5` is the request's id.
+/// Logs the deletion of the object that `$from` joins to the caller on the condition `$condition`, and so deletes it.
+/// Its `$ids` are those of its conversation and its message. `?5` is the request's id.
 macro_rules! log_deletion {
     ($ids:literal, $from:expr, $condition:expr) => {
         $crate::query::as_caller!(concat!(

@@ -37,17 +37,13 @@ use crate::{
 /// that it matches no row.
 ///
 /// A statement that follows a write begins with `after` and an expression that tells whether that write is there. Then
-/// the token was valid, even if it has expired between the two statements (`clock.rs`). One that goes by the write alone
-/// begins with `only after`.
+/// the token was valid, even if it has expired between the two statements (`clock.rs`).
 macro_rules! as_caller {
     ($sql:expr) => {
         $crate::query::as_caller!(valid "valid_until > unixepoch()", $sql)
     };
     (after $written:expr, $sql:expr) => {
         $crate::query::as_caller!(valid concat!("(valid_until > unixepoch() OR ", $written, ")"), $sql)
-    };
-    (only after $written:expr, $sql:expr) => {
-        $crate::query::as_caller!(valid $written, $sql)
     };
     (valid $valid:expr, $sql:expr) => {
         concat!(

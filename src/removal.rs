@@ -21,26 +21,6 @@ macro_rules! visible {
 }
 pub(crate) use visible;
 
-/// The conversation `$conversation` is too large for one step.
-macro_rules! too_large {
-    ($conversation:literal) => {
-        concat!(
-            "(
-    SELECT count(*) > 1000 OR total(bytes) > 1000000 FROM (
-      SELECT octet_length(message) AS bytes FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-      WHERE messages.account_id = ",
-            $conversation,
-            ".account_id AND messages.conversation_id = ",
-            $conversation,
-            ".id
-      LIMIT 1001
-    )
-  )"
-        )
-    };
-}
-pub(crate) use too_large;
-
 /// The removed conversations that a step takes: the first 100 that match `$which`. It follows a `WITH`.
 macro_rules! removed {
     ($which:expr) => {

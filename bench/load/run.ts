@@ -89,15 +89,15 @@ function mixed(): Request[] {
   });
 }
 
-/** Sends requests over so many connections, as fast as the responses come. Each connection has a hundred requests of
- * its own, which it repeats. */
+/** Sends requests over so many connections, as fast as the responses come. Each connection has two hundred requests of
+ * its own, which it repeats: ten updates, of which every second one undoes the one before. */
 async function turn(name: Name, connections: number, seconds: number): Promise<Turn> {
   const milliseconds: number[] = [];
   let begun = 0;
   const { promise, resolve, reject } = Promise.withResolvers<autocannon.Result>();
   const setupClient = (client: autocannon.Client) => {
-    const at = (begun++ * 37) % REQUESTS.length;
-    client.setRequests([...REQUESTS, ...REQUESTS].slice(at, at + 100) as autocannon.Request[]);
+    const at = (begun++ * 37 * 40) % REQUESTS.length;
+    client.setRequests([...REQUESTS, ...REQUESTS].slice(at, at + 200) as autocannon.Request[]);
   };
   const options = { url: worlds[name].url, connections, duration: seconds, setupClient };
   const run = autocannon(options, (error, result) => (error ? reject(error) : resolve(result)));

@@ -11,7 +11,7 @@ use crate::{
     log::{log_deletion, logged},
     paging::Paging,
     query::{Parameter, Statement, answer, as_caller},
-    removal::{delete_messages, too_large},
+    removal::delete_messages,
 };
 
 // A list has three shapes. What can't be a parameter stands in braces: `{position}` is the column of the order,
@@ -294,10 +294,10 @@ macro_rules! updated {
 }
 
 /// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, not to
-/// pin a message of another conversation, and not when they are as they should be already. An opening in the current second or later is one now, after all that
-/// has been said; in an earlier second it is one at its end. `?3` the id, `?4` the request's id, `?5` the tags of
-/// `If-Match` or null, `?6` `?7` pinned_message_id sent and its value, `?8` is_pinned, `?9` is_muted, `?10` `?11`
-/// archived_at sent and its value, `?12` `?13` last_opened_at sent and its value.
+/// pin a message of another conversation, and not when all of them have these values already. An opening in the current
+/// second or later is one now, after all that has been said; in an earlier second it is one at its end. `?3` the id,
+/// `?4` the request's id, `?5` the tags of `If-Match` or null, `?6` `?7` pinned_message_id sent and its value, `?8`
+/// is_pinned, `?9` is_muted, `?10` `?11` archived_at sent and its value, `?12` `?13` last_opened_at sent and its value.
 const UPDATE: &str = as_caller!(concat!(
     "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
@@ -363,35 +363,14 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
     [Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject)]
 }
 
-// A deletion, in steps where the conversation is too large for one (removal.rs). `?3` the id, `?4` the tags of
-// `If-Match` or null, `?5` the request's id.
+// A deletion. `?3` the id, `?4` the tags of `If-Match` or null, `?5` the request's id.
 
-/// The event. The statements after it go by it.
-const LOG_DELETION: &str = log_deletion!(
+/// Logs the deletion, which deletes the conversation, or hides it where it is too large for one step (`removal.rs`).
+const DELETE: &str = log_deletion!(
     "found.id, NULL",
     "JOIN conversations AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = caller.account_id AND found.id = +?3",
     "NOT found.is_removed AND (?4 IS NULL OR instr(?4, '\"' || found.tag || '\"'))"
-);
-
-/// Deletes the conversation, and by their foreign key its messages, unless they are too many for one step.
-const DELETE: &str = as_caller!(
-    only after logged!("tokens.account_id"),
-    concat!(
-        "
-DELETE FROM conversations -- PRIMARY KEY (account_id, id)
-WHERE account_id = (SELECT account_id FROM caller) AND id = ?3 AND NOT ",
-        too_large!("conversations")
-    )
-);
-
-/// Hides a conversation that was too large to be deleted at once. Its pin would keep a message.
-const REMOVE: &str = as_caller!(
-    only after logged!("tokens.account_id"),
-    "
-UPDATE conversations -- PRIMARY KEY (account_id, id)
-SET is_removed = 1, pinned_message_id = NULL
-WHERE account_id = (SELECT account_id FROM caller) AND id = ?3"
 );
 
 /// What became of the conversation.
@@ -406,16 +385,10 @@ const DELETED: &str = answer!(
 const DELETE_MESSAGES: &str = as_caller!(delete_messages!("account_id = (SELECT account_id FROM caller)"));
 
 /// The statements of a deletion. The outcome is `deleted`, or null.
-pub fn delete(id: &Id, request_id: &Id, if_match: &Condition) -> [Statement; 5] {
+pub fn delete(id: &Id, request_id: &Id, if_match: &Condition) -> [Statement; 3] {
     let parameters: [Parameter; 3] = [id.as_str().into(), if_match.tags().into(), request_id.as_str().into()];
-    let statement = |sql: &'static str| Statement::new(sql, parameters.clone());
-    [
-        statement(LOG_DELETION),
-        statement(DELETE),
-        statement(REMOVE),
-        statement(DELETED),
-        Statement::new(DELETE_MESSAGES, []),
-    ]
+    let [delete, deleted] = [DELETE, DELETED].map(|sql| Statement::new(sql, parameters.clone()));
+    [delete, deleted, Statement::new(DELETE_MESSAGES, [])]
 }
 
 #[cfg(test)]

@@ -54,8 +54,6 @@ pub enum Code {
     IdempotencyKeyReused,
     /// More requests than a limit allows.
     RateLimited,
-    /// The caller left before the end of its response. No caller sees this code, only the log.
-    CallerLeft,
     /// A fault of this service.
     InternalError,
     /// The database did not answer.
@@ -88,7 +86,6 @@ impl Code {
             Self::MediaTypeUnsupported => ("media_type_unsupported", 415),
             Self::IdempotencyKeyReused => ("idempotency_key_reused", 422),
             Self::RateLimited => ("rate_limited", 429),
-            Self::CallerLeft => ("caller_left", 499),
             Self::InternalError => ("internal_error", 500),
             Self::DatabaseUnavailable => ("database_unavailable", 503),
         }

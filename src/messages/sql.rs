@@ -135,10 +135,10 @@ const INSERT: &str = as_caller!(
     after touched!(),
     concat!(
         "
-INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at)
+INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at, changed_by)
 SELECT
   conversation.account_id, conversation.id, substr(conversation.activity, 1, 7) || substr(?5, 8), ?7, ?8,
-  conversation.last_active_ms / 1000
+  conversation.last_active_ms / 1000, ?5
 FROM caller
 JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)
   ON conversation.account_id = caller.account_id AND conversation.id = +?6
@@ -187,9 +187,9 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
-/// Changes the attributes that were sent and no others, unless `If-Match` does not match, and unless they are as they
-/// should be already. `?3` the id, `?4` the
-/// request's id, `?5` the tags of `If-Match` or null, `?6` the text, `?7` `?8` read_at sent and its value.
+/// Changes the attributes that were sent and no others, unless `If-Match` does not match, or all of them have these
+/// values already. `?3` the id, `?4` the request's id, `?5` the tags of `If-Match` or null, `?6` the text, `?7` `?8`
+/// read_at sent and its value.
 const UPDATE: &str = as_caller!(concat!(
     "
 UPDATE messages INDEXED BY messages_by_id
@@ -240,8 +240,8 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
 
 // A deletion. `?3` the id, `?4` the tags of `If-Match` or null, `?5` the request's id.
 
-/// The event. The statements after it go by it. It reads the message itself only where there is a tag to compare.
-const LOG_DELETION: &str = log_deletion!(
+/// Logs the deletion, which deletes the message. Reads the message itself only where there is a tag to compare.
+const DELETE: &str = log_deletion!(
     "found.conversation_id, found.id",
     "JOIN messages AS found INDEXED BY messages_by_id
   ON found.account_id = caller.account_id AND found.id = +?3",
@@ -256,19 +256,6 @@ const LOG_DELETION: &str = log_deletion!(
     )
 );
 
-/// Deletes the message of the event. Where it was pinned, the trigger `messages_unpin` unpins it first.
-const DELETE: &str = as_caller!(
-    only after "TRUE",
-    "
-DELETE FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-WHERE (account_id, conversation_id, id) = (
-  SELECT account_id, conversation_id, iif(request_id = ?5, message_id, NULL)
-  FROM events -- PRIMARY KEY (account_id, seq)
-  WHERE account_id = (SELECT account_id FROM caller)
-  ORDER BY seq DESC LIMIT 1
-)"
-);
-
 /// What became of the message.
 const DELETED: &str = answer!(
     after logged!("tokens.account_id"),
@@ -281,7 +268,7 @@ const DELETED: &str = answer!(
 );
 
 /// The statements of a deletion. The outcome is `deleted`, or null.
-pub fn delete(id: &Id, request_id: &Id, if_match: &Condition) -> [Statement; 3] {
+pub fn delete(id: &Id, request_id: &Id, if_match: &Condition) -> [Statement; 2] {
     let parameters: [Parameter; 3] = [id.as_str().into(), if_match.tags().into(), request_id.as_str().into()];
-    [LOG_DELETION, DELETE, DELETED].map(|sql| Statement::new(sql, parameters.clone()))
+    [DELETE, DELETED].map(|sql| Statement::new(sql, parameters.clone()))
 }

@@ -126,7 +126,10 @@ export const writeText = ({ writer }, text) => writer.write(utf8.encode(text));
 
 /** Writes the events that were found to a stream. */
 export const writeEvents = (stream, { shown }) =>
-  writeText(stream, shown.map(({ position, type, object }) => `id: ${position}\nevent: ${type}\ndata: ${object}\n\n`).join(""));
+  writeText(
+    stream,
+    shown.map(({ position, type, object }) => `id: ${position}\nevent: ${type}\ndata: ${object}\n\n`).join(""),
+  );
 
 /** Ends a stream. */
 export function closeStream({ writer, close }) {

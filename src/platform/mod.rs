@@ -31,7 +31,7 @@ use crate::{
     platform::{
         bell::{Bells, Listener},
         failure::Failure,
-        stream::Stream,
+        stream::{Left, Stream},
     },
     query::{Query, Rows, Statement, batch_json},
     routes,
@@ -205,7 +205,7 @@ impl Incoming {
     }
 
     /// Writes the events that were found to a stream, and forgets them. Fails when the caller has left.
-    pub async fn write_found(&mut self, stream: &Stream) -> Result<(), Error> {
+    pub async fn write_found(&mut self, stream: &Stream) -> Result<(), Left> {
         match self.found.take() {
             Some(found) => stream.events(&found).await,
             None => Ok(()),

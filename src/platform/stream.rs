@@ -5,10 +5,7 @@ use worker::{
     web_sys,
 };
 
-use crate::{
-    http::error::{Code, Error},
-    platform::Found,
-};
+use crate::platform::Found;
 
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
 extern "C" {
@@ -26,9 +23,8 @@ extern "C" {
     fn respond(status: u16, headers: &str, pipe: &Pipe) -> Result<web_sys::Response, JsValue>;
 }
 
-fn left() -> Error {
-    Error::new(Code::CallerLeft, "The caller left before the end of the response.")
-}
+/// The caller has left, so nothing can be written any more.
+pub struct Left;
 
 /// The body of a response, as long as it is written.
 #[derive(Clone)]
@@ -41,22 +37,22 @@ impl Stream {
     }
 
     /// Writes a comment, which callers ignore: it keeps the connection open.
-    pub async fn comment(&self) -> Result<(), Error> {
+    pub async fn comment(&self) -> Result<(), Left> {
         self.text(":\n\n").await
     }
 
     /// Says how long to wait before the next connection when this one ends, in milliseconds.
-    pub async fn retry(&self, milliseconds: u32) -> Result<(), Error> {
+    pub async fn retry(&self, milliseconds: u32) -> Result<(), Left> {
         self.text(&["retry: ", &milliseconds.to_string(), "\n\n"].concat()).await
     }
 
     /// Writes the events that were found.
-    pub async fn events(&self, found: &Found) -> Result<(), Error> {
-        write_events(&self.0, found).await.map(drop).map_err(|_| left())
+    pub async fn events(&self, found: &Found) -> Result<(), Left> {
+        write_events(&self.0, found).await.map(drop).map_err(|_| Left)
     }
 
-    async fn text(&self, text: &str) -> Result<(), Error> {
-        write_text(&self.0, text).await.map(drop).map_err(|_| left())
+    async fn text(&self, text: &str) -> Result<(), Left> {
+        write_text(&self.0, text).await.map(drop).map_err(|_| Left)
     }
 
     /// Ends the response.

@@ -68,7 +68,7 @@ for (const operation of OPERATIONS) {
       ...MALFORMED_ENCODING.map((value) => wrong(operation, `x=${value}`, "parameter_invalid", "x")),
     ]);
 
-    if ("starting_after" in operation.query)
+    if ("ending_before" in operation.query)
       refused("both cursors", [
         wrong(operation, `starting_after=${NO_ID}&ending_before=${NO_ID}`, "parameter_invalid", "ending_before"),
       ]);

@@ -85,14 +85,15 @@ export async function account(scopes = ALL) {
       return { conversations, messages };
     },
 
-    /** And its tokens, and what it has been answered. */
+    /** And its tokens, what it has been answered, and the log of its changes. */
     async everything(): Promise<Record<string, Row[]>> {
-      const [contents, tokens = [], keys = []] = await Promise.all([
+      const [contents, tokens = [], keys = [], events = []] = await Promise.all([
         this.contents(),
         sql("SELECT * FROM tokens WHERE account_id = ? ORDER BY id", id),
         sql("SELECT * FROM idempotency_keys WHERE account_id = ? ORDER BY key", id),
+        sql("SELECT * FROM events WHERE account_id = ? ORDER BY seq", id),
       ]);
-      return { ...contents, tokens, keys };
+      return { ...contents, tokens, keys, events };
     },
   };
 }

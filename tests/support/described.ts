@@ -12,6 +12,8 @@ type Words = Record<string, string | string[] | undefined>;
 const UNDESCRIBED =
   /^(connection|content-length|content-type|date|keep-alive|transfer-encoding|cf-cache-status|x-test-.+)$/;
 const ID: Schema = { $ref: "#/components/schemas/Id" };
+const EVENT: Schema = { $ref: "#/components/schemas/Event" };
+const STREAM = "text/event-stream";
 /** Pages for people, and what they are made of. */
 const PAGES = /^\/(inbox|assets\/.*)?$/;
 
@@ -60,6 +62,11 @@ export function assertDescribed(method: string, target: string, status: number, 
     );
   assert.ok(type !== undefined && type in content, `a type that is not described: ${what}`);
   if (method === "HEAD") return;
+  if (type === STREAM) {
+    for (const [, data] of text.matchAll(/^data: (.*)$/gm))
+      assert.equal(complaint(EVENT, JSON.parse(data!)), undefined, `${data} in ${what}`);
+    return;
+  }
   const json = JSON.parse(text);
   // What a creation answers to a caller without the read scope, and to a repetition when a large message is gone, is
   // described in words: in the schema it would make a union of every created object.

@@ -44,7 +44,12 @@ export const withBody = (type: string, body: string | Buffer) => ({ headers: { "
 export const CONDITIONS = ["If-Match", "If-None-Match"];
 
 /** A malformed value of each header that an operation may have. */
-const MALFORMED_HEADERS: Record<string, string> = { "Idempotency-Key": '"', "If-Match": "x", "If-None-Match": "x" };
+const MALFORMED_HEADERS: Record<string, string> = {
+  "Idempotency-Key": '"',
+  "If-Match": "x",
+  "If-None-Match": "x",
+  "Last-Event-ID": "x",
+};
 
 /** One parameter more than a query may have. */
 const MANY = Array.from({ length: 65 }, (_, n) => `a${n}`).join("&");

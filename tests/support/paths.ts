@@ -5,6 +5,7 @@ export const COLLECTION = "/v1/conversations";
 export const item = (id: string): string => `${COLLECTION}/${id}`;
 export const MESSAGES = "/v1/messages";
 export const messageItem = (id: string): string => `${MESSAGES}/${id}`;
+export const EVENTS = "/v1/events";
 export const TOKEN_COLLECTION = "/v1/tokens";
 export const tokenItem = (id: string): string => `${TOKEN_COLLECTION}/${id}`;
 export const rotation = (id: string): string => `${tokenItem(id)}/rotate`;

@@ -43,7 +43,8 @@ export default {
     if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
     if (request.headers.has("x-test-reached"))
       return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
-    if (request.headers.has("x-test-timers")) return new Response(speedUp(Number(request.headers.get("x-test-timers"))));
+    if (request.headers.has("x-test-timers"))
+      return new Response(speedUp(Number(request.headers.get("x-test-timers"))));
     if (request.headers.has("x-test-memory")) return new Response(initSync().memory.buffer.byteLength);
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [], excess: [] };
