@@ -288,7 +288,8 @@ inBrowser("the keyboard is enough for everything", {}, async (page) => {
   // Tab goes through dave's actions and out of the list to the undo button.
   for (let i = 0; i < 10 && (await focused(page)) !== "Undo"; i += 1) await press("Tab");
   await press("Enter");
-  await assertNames(page, ["bob", "carol", "dave"]);
+  // The message has made dave's conversation the most recently active one.
+  await assertNames(page, ["dave", "bob", "carol"]);
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
