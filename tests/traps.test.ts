@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import test from "node:test";
 import { type Account, account } from "./support/accounts.ts";
-import { arrival, gate } from "./support/database.ts";
+import { arrival, gate, sql } from "./support/database.ts";
 import { assertError, idsOf } from "./support/expectations.ts";
 import { FORM } from "./support/http.ts";
 import { COLLECTION, item } from "./support/paths.ts";
-import { hostname, port } from "./support/server.ts";
+import { hostname, origin, port } from "./support/server.ts";
 
 const TRAPS = ["panic", "memory", "overflow", "synchronous"];
 const trap = (alice: Account, kind: string) => alice.get(COLLECTION, undefined, { "X-Test-Trap": kind });
@@ -75,6 +75,27 @@ test("after a trap a list is the list that was asked for", async () => {
     await trap(alice, "panic");
     assert.deepEqual(idsOf(await alice.get(`${COLLECTION}?${cursor}=${ids[1]}`)), [expected], cursor);
   }
+});
+
+test("a trap cuts off the streams and ends the requests that wait for events, and both can be repeated", async () => {
+  const alice = await account();
+  const events = `${origin}/v1/events`;
+  const headers = { Authorization: `Bearer ${alice.token}` };
+  const open = () => fetch(events, { headers: { ...headers, Accept: "text/event-stream" } });
+  const waiting = fetch(`${events}?starting_after=now&wait=30`, { headers });
+  while ((await sql("SELECT is_watched FROM tokens WHERE account_id = ?", alice.id))[0]!.is_watched === 0);
+  const readers = (await Promise.all([open(), open()])).map(({ body }) => body!.getReader());
+  // The first bytes, after which the stream waits for an event.
+  for (const reader of readers) assert.equal((await reader.read()).done, false);
+  assertError(await trap(alice, "panic"), 500, "internal_error");
+  for (const reader of readers) await assert.rejects(reader.read());
+  assert.equal((await waiting).status, 500);
+
+  const reader = (await open()).body!.pipeThrough(new TextDecoderStream()).getReader();
+  assert.match((await reader.read()).value!, /^retry/);
+  const { json } = await alice.post(COLLECTION, "contact_id=bob");
+  assert.ok((await reader.read()).value!.includes(json.id));
+  await reader.cancel();
 });
 
 /** Sends half a body. Returns once the Worker waits for the rest, with the response to come. */

@@ -3,10 +3,12 @@
 //! hibernate.
 
 use worker::{
-    DurableObject, Env, Request, Response, Result, State, WebSocketPair, durable_object,
+    DurableObject, Env, Request, Response, State, durable_object,
     js_sys::Promise,
     wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
     wasm_bindgen_futures::JsFuture,
+    web_sys,
+    worker_sys::DurableObjectState,
 };
 
 use crate::{
@@ -19,11 +21,24 @@ use crate::{
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
 extern "C" {
     #[wasm_bindgen(catch, js_name = ring)]
-    async fn ring_bell(bells: &Bells, account: &str) -> std::result::Result<JsValue, JsValue>;
+    async fn ring_bell(bells: &Bells, account: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
-    async fn listen(bells: &Bells, account: &str, token: &str) -> std::result::Result<JsValue, JsValue>;
+    async fn listen(bells: &Bells, account: &str, token: &str) -> Result<JsValue, JsValue>;
     fn rung(socket: &Socket, milliseconds: f64) -> Promise;
     fn leave(socket: &Socket);
+
+    /// Of a request to the object: the account that a write rings for. None where a listener comes.
+    #[wasm_bindgen(js_name = accountRung)]
+    fn account_rung(request: &web_sys::Request) -> Option<f64>;
+    fn admit(
+        context: &DurableObjectState,
+        request: &web_sys::Request,
+        of_token: usize,
+        of_account: usize,
+    ) -> web_sys::Response;
+    fn wake(context: &DurableObjectState) -> usize;
+    #[wasm_bindgen(js_name = noContent)]
+    fn no_content() -> web_sys::Response;
 }
 
 #[wasm_bindgen]
@@ -52,39 +67,19 @@ impl DurableObject for Account {
         Self { state, env }
     }
 
-    /// A listener comes, and says its token's id. Or a write rings, and says the account.
-    async fn fetch(&self, request: Request) -> Result<Response> {
-        let headers = request.headers();
-        match (headers.get("token")?, headers.get("account")?) {
-            (Some(token), _) => self.accept(&token),
-            (None, Some(account)) => self.ring(account.parse().unwrap_or_default()).await,
-            (None, None) => Response::error("", 400),
-        }
-    }
-}
-
-impl Account {
-    fn accept(&self, token: &str) -> Result<Response> {
-        let of_token = self.state.get_websockets_with_tag(token).len();
-        if of_token >= MAX_OF_TOKEN || self.state.get_websockets().len() >= MAX_OF_ACCOUNT {
-            return Response::error("", 429);
-        }
-        let pair = WebSocketPair::new()?;
-        self.state.accept_websocket_with_tags(&pair.server, &[token]);
-        Response::from_websocket(pair.client)
-    }
-
-    async fn ring(&self, account: i64) -> Result<Response> {
-        if self.state.get_websockets().is_empty() {
+    /// A listener comes, or a write rings.
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        let context = self.state.as_raw();
+        let Some(account) = account_rung(request.inner()) else {
+            return Ok(admit(context, request.inner(), MAX_OF_TOKEN, MAX_OF_ACCOUNT).into());
+        };
+        if wake(context) == 0 {
             // If this fails, the next write rings again.
-            let _ = platform::run(&self.env, &[watch::unmark(account)]).await;
+            let _ = platform::run(&self.env, &[watch::unmark(account as i64)]).await;
+            // Those who came since then read the log again, and mark the account again.
+            wake(context);
         }
-        // Those who came since then read the log again, and mark the account again.
-        for socket in self.state.get_websockets() {
-            // One that has just left needs no ring.
-            let _ = socket.send_with_str("");
-        }
-        Response::empty()
+        Ok(no_content().into())
     }
 }
 
@@ -102,7 +97,7 @@ pub struct Listener {
 
 impl Listener {
     /// Begins to listen. Errors: 429 when too many do.
-    pub async fn new(env: &Env, account: u64, token: &str) -> std::result::Result<Self, Error> {
+    pub async fn new(env: &Env, account: u64, token: &str) -> Result<Self, Error> {
         let bells = env.unchecked_ref::<Bindings>().bells();
         let bells = bells.ok_or_else(|| Error::internal("wrangler.toml binds no Durable Object as ACCOUNT"))?;
         let socket = listen(&bells, &account.to_string(), token)

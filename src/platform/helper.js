@@ -143,6 +143,34 @@ export const respondWithStream = (status, headers, { readable }) => respond(stat
 /** Rings the bell of an account. */
 export const ring = (bells, account) => bells.getByName(account).fetch("https://bell", { headers: { account } });
 
+/** Of a request to an account's Durable Object: the account that a write rings for, or undefined. */
+export const accountRung = ({ headers }) => (headers.has("account") ? Number(headers.get("account")) : undefined);
+
+/** Admits a listener with its WebSocket, unless too many listen. */
+export function admit(context, { headers }, ofToken, ofAccount) {
+  const token = headers.get("token");
+  if (context.getWebSockets(token).length >= ofToken || context.getWebSockets().length >= ofAccount)
+    return new Response(null, { status: 429 });
+  const [client, server] = Object.values(new WebSocketPair());
+  context.acceptWebSocket(server, [token]);
+  return new Response(null, { status: 101, webSocket: client });
+}
+
+/** Wakes the listeners. How many there are. */
+export function wake(context) {
+  const sockets = context.getWebSockets();
+  for (const socket of sockets) {
+    try {
+      socket.send("");
+    } catch {
+      // It has just left.
+    }
+  }
+  return sockets.length;
+}
+
+export const noContent = () => new Response(null, { status: 204 });
+
 /** Listens to the bell of an account. Undefined when too many do. */
 export async function listen(bells, account, token) {
   const headers = { token, upgrade: "websocket" };
