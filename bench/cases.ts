@@ -188,4 +188,5 @@ export const ENDPOINTS: Request[] = [
   request("PUT", "/v1/messages/{id}", { message: "Corrected" }),
   request("PATCH", "/v1/messages/{id}", { read_at: 1 }),
   request("DELETE", "/v1/messages/{id}"),
+  request("GET", "/v1/events?limit=10"),
 ];

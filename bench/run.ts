@@ -34,15 +34,16 @@ const MEMORY_REQUESTS = Number(values.requests ?? (quick ? 20_000 : 60_000));
 
 const at = (...path: string[]) => join(root, ...path);
 const config = at("wrangler.toml");
-const honoConfig = at("bench/peers/hono/wrangler.toml");
+/** Of a Worker that has no Durable Object: the others export none. */
+const plainConfig = at("bench/peers/hono/wrangler.toml");
 const bundles = await step("bundle the Workers", async () => ({
   ours: await bundle("ours", config, bare ? "bench/bare/ours.js" : undefined),
-  floor: await bundle("floor", config, `bench/${bare ? "bare/floor" : "floor/worker"}.js`),
-  hono: await bundle("hono", honoConfig, bare ? "bench/bare/hono.js" : undefined),
-  empty: await bundle("empty", config, `bench/${bare ? "bare/empty" : "empty/worker"}.js`),
-  ready: await bundle("ready", config, `bench/${bare ? "bare/ready" : "empty/ready"}.js`),
+  floor: await bundle("floor", plainConfig, `bench/${bare ? "bare/floor" : "floor/worker"}.js`),
+  hono: await bundle("hono", plainConfig, bare ? "bench/bare/hono.js" : undefined),
+  empty: await bundle("empty", plainConfig, `bench/${bare ? "bare/empty" : "empty/worker"}.js`),
+  ready: await bundle("ready", plainConfig, `bench/${bare ? "bare/ready" : "empty/ready"}.js`),
   observedOurs: await bundle("observed-ours", config, "bench/observed/ours.js"),
-  observedFloor: await bundle("observed-floor", config, "bench/observed/floor.js"),
+  observedFloor: await bundle("observed-floor", plainConfig, "bench/observed/floor.js"),
   observedMemory: await bundle("observed-memory", config, "bench/observed/memory.js"),
 }));
 const FLOOR_VARS = { TOKEN_HASH, TOKEN_END: TOKEN.slice(-6) };

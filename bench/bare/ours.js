@@ -1,5 +1,6 @@
 // This project's Worker without limits and log.
-import worker from "../../src/entry.js";
+import worker, { Account } from "../../src/entry.js";
 import { bare } from "./bare.js";
 
+export { Account };
 export default bare(worker);

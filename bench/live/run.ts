@@ -139,7 +139,7 @@ async function send(world: World, count: number) {
     const steady = async (sends: number) => {
       const [begin, sent] = [performance.now(), []] as [number, Promise<void>[]];
       for (let at = 0; at < sends; at += 1) {
-        await delay(begin + (1000 * at) / SENDS_A_SECOND - performance.now());
+        await delay(Math.max(0, begin + (1000 * at) / SENDS_A_SECOND - performance.now()));
         sent.push(one(at));
       }
       await Promise.all(sent);
@@ -190,8 +190,9 @@ async function rest(world: World, count: number) {
   }
 }
 
-const d1Calls = async (world: World): Promise<number> =>
-  Number(await (await fetch(`${world.url}/bench-d1-calls`)).text());
+async function d1Calls(world: World): Promise<number> {
+  return Number(await (await fetch(`${world.url}/bench-d1-calls`)).text());
+}
 
 /** The results as Markdown tables. */
 function rendered(): string {

@@ -2,8 +2,9 @@
 
 import { initSync } from "../../build/index.js";
 import module from "../../build/index_bg.wasm";
-import worker from "../../src/entry.js";
+import worker, { Account } from "../../src/entry.js";
 
+export { Account };
 export default {
   fetch(request, env, ctx) {
     if (!request.url.endsWith("/bench-memory")) return worker.fetch(request, env, ctx);

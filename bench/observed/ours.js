@@ -1,5 +1,6 @@
 // This project's Worker with its D1 calls in a header.
-import worker from "../../src/entry.js";
+import worker, { Account } from "../../src/entry.js";
 import { observe } from "./observe.js";
 
+export { Account };
 export default observe(worker);

@@ -17,7 +17,7 @@
 //                       there are none: "absent"
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
 //   x-test-trap         the wasm traps, as TRAPS below says
-//   x-test-timers       goes past the Worker: from now on timers in this isolate are so many times as fast
+//   x-test-timers       goes past the Worker: from now on time in this isolate goes so many times as fast
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a statement to run
@@ -73,10 +73,19 @@ export default {
   },
 };
 
-/** Makes timers faster, so that a test need not wait. */
+/** Makes timers and the clock of the Worker faster, so that a test need not wait. */
 function speedUp(times) {
   const { setTimeout } = globalThis;
   globalThis.setTimeout = (task, milliseconds, ...rest) => setTimeout(task, milliseconds / times, ...rest);
+  const Real = Date;
+  const begin = Real.now();
+  globalThis.Date = class extends Real {
+    static now = () => begin + times * (Real.now() - begin);
+
+    constructor(...given) {
+      super(...(given.length > 0 ? given : [Date.now()]));
+    }
+  };
 }
 
 /** One minute is over. */

@@ -1,0 +1,249 @@
+// GET /v1/events with `wait`: the long poll.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { revocation } from "../../scripts/tokens.ts";
+import { type Account, account, grant } from "../support/accounts.ts";
+import type { Answer } from "../support/audit.ts";
+import { gate, sql } from "../support/database.ts";
+import { assertError, idsOf, links } from "../support/expectations.ts";
+import { api, ifNoneMatch, keyed } from "../support/http.ts";
+import { COLLECTION, EVENTS, item, MESSAGES, messageItem } from "../support/paths.ts";
+import { hashOf } from "../support/tokens.ts";
+import { unwatch, watched } from "./listening.ts";
+
+const list = (query: string): string => `${EVENTS}?${query}`;
+/** Waits as long as possible for what comes after now. */
+const NEXT = list("starting_after=now&wait=30");
+/** The same, for a second. */
+const SHORT = list("starting_after=now&wait=1");
+const types = (answer: Answer): string[] => answer.json.data.map((event: any) => event.type);
+const next = (answer: Answer): string => String(links(answer).next);
+
+/** A request that waits. It has read the log when this returns: from now on every change wakes it. */
+async function waiting(holder: Account, path = NEXT, caller = api(holder.token)): Promise<{ answer: Promise<Answer> }> {
+  await unwatch(holder);
+  const answer = caller.get(path);
+  await watched(holder);
+  return { answer };
+}
+
+/** Makes sure that a waiting request was woken by a ring: not by the end of its time, and no more often than needed. */
+function assertWoken({ cost, headers }: Answer): void {
+  // The first reading, one with the mark, and one after the ring.
+  assert.equal(cost.calls, 3, String(headers["server-timing"]));
+}
+
+test("if there is something after the position, the answer comes at once", async () => {
+  const alice = await account();
+  await alice.insert();
+  const answer = await alice.get(list("wait=30"));
+  assert.deepEqual([types(answer), answer.cost.calls], [["conversation.created"], 1]);
+  await alice.insert();
+  const second = await alice.get(next(answer));
+  assert.deepEqual([types(second), second.cost.calls, second.cost.rowsWritten], [["conversation.created"], 1, 0]);
+});
+
+test("if there is nothing yet, the answer comes with the next event", async () => {
+  const alice = await account();
+  const { answer } = await waiting(alice);
+  const created = await alice.post(COLLECTION, "contact_id=bob");
+  const { json, headers } = await answer;
+  assert.deepEqual(
+    json.data.map((event: any) => [event.type, event.request_id, event.conversation]),
+    [["conversation.created", created.headers["x-request-id"], created.json]],
+  );
+  assert.equal(json.has_more, false);
+  assert.equal(next(await answer), list(`wait=30&limit=10&starting_after=${json.data[0].id}`));
+  assert.match(String(headers.etag), /^"[\w-]+"$/);
+  assertWoken(await answer);
+});
+
+test("an empty log is waited for too, from its start and from now", async () => {
+  for (const path of [list("wait=30"), NEXT, list("wait=30&starting_after=0000000000000000")]) {
+    const alice = await account();
+    const { answer } = await waiting(alice, path);
+    await alice.post(COLLECTION, "contact_id=bob");
+    assert.deepEqual(types(await answer), ["conversation.created"], path);
+  }
+});
+
+test("without an event, an empty page comes after so many seconds, and its link goes on there", async () => {
+  const alice = await account();
+  await alice.insert();
+  const [position = ""] = idsOf(await alice.get(EVENTS));
+  for (const from of ["now", position]) {
+    const answer = await alice.get(list(`starting_after=${from}&wait=1`));
+    assert.deepEqual([answer.status, answer.json], [200, { has_more: false, data: [] }]);
+    assert.equal(next(answer), list(`wait=1&limit=10&starting_after=${position}`));
+    // The first reading, one with the mark, and a last one.
+    assert.equal(answer.cost.calls, 3);
+    await alice.post(COLLECTION, "contact_id=bob");
+    assert.deepEqual(types(await alice.get(next(answer))), ["conversation.created"]);
+    await sql("DELETE FROM events WHERE account_id = ? AND seq > 1", alice.id);
+  }
+});
+
+test("a change between the reading and the waiting is not missed", async () => {
+  const alice = await account();
+  const read = gate("after");
+  const answer = alice.get(NEXT, undefined, read.headers);
+  await read.reached();
+  await alice.post(COLLECTION, "contact_id=bob");
+  await read.open();
+  assert.deepEqual(types(await answer), ["conversation.created"]);
+  assert.equal((await answer).cost.calls, 2);
+});
+
+/** Every kind of change, to an account with a conversation and a message. */
+const CHANGES: Record<string, (alice: Account, conversation: string, message: string) => Promise<Answer>> = {
+  "conversation.created": (alice) => alice.post(COLLECTION, "contact_id=carol"),
+  "conversation.created, distinct": (alice) => alice.post(COLLECTION, "contact_id=carol&distinct=true"),
+  "conversation.updated": (alice, conversation) => alice.put(item(conversation), "is_muted=true"),
+  "conversation.deleted": (alice, conversation) => alice.delete(item(conversation)),
+  "message.created": (alice, conversation) =>
+    alice.post(MESSAGES, { conversation_id: conversation, message: "Hello" }, keyed("a")),
+  "message.updated": (alice, _, message) => alice.put(messageItem(message), "message=Corrected"),
+  "message.deleted": (alice, _, message) => alice.delete(messageItem(message)),
+};
+
+for (const [name, change] of Object.entries(CHANGES))
+  test(`${name} wakes a request that waits`, async () => {
+    const alice = await account();
+    const conversation = await alice.insert();
+    const message = await alice.insertMessage(conversation);
+    const { answer } = await waiting(alice);
+    const { status, headers } = await change(alice, conversation, message);
+    assert.ok(status < 300);
+    const { data } = (await answer).json;
+    assert.deepEqual(
+      data.map((event: any) => [event.type, event.request_id]),
+      [[name.split(",")[0], headers["x-request-id"]]],
+    );
+    assertWoken(await answer);
+  });
+
+test("what changes nothing wakes no request", async () => {
+  const alice = await account();
+  const conversation = await alice.insert({ is_muted: 1, contact_id: "bob" });
+  const keys = keyed("a");
+  const first = await alice.post(MESSAGES, { conversation_id: conversation, message: "Hello" }, keys);
+  const { answer } = await waiting(alice);
+  const idle = [
+    await alice.put(item(conversation), "is_muted=true"),
+    await alice.put(messageItem(first.json.id), "message=Hello"),
+    await alice.post(COLLECTION, "contact_id=bob&distinct=true"),
+    await alice.post(MESSAGES, { conversation_id: conversation, message: "Hello" }, keys),
+    await alice.put(item(conversation), "is_muted=maybe"),
+    await alice.delete(item("NoSuchConversat0")),
+    await alice.get(COLLECTION),
+  ];
+  assert.deepEqual(
+    idle.map(({ status }) => status),
+    [200, 200, 200, 201, 400, 404, 200],
+  );
+  const changed = await alice.put(item(conversation), "is_muted=false");
+  assert.equal((await answer).json.data[0].request_id, changed.headers["x-request-id"]);
+  assertWoken(await answer);
+});
+
+test("another account's change wakes no request", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const waits = [await waiting(alice), await waiting(bob)];
+  await bob.post(COLLECTION, "contact_id=carol");
+  assert.equal((await waits[1]!.answer).json.data[0].conversation.contact_id, "carol");
+  await alice.post(COLLECTION, "contact_id=dave");
+  const answer = await waits[0]!.answer;
+  assert.deepEqual(
+    answer.json.data.map((event: any) => event.conversation.contact_id),
+    ["dave"],
+  );
+  assertWoken(answer);
+});
+
+test("one change wakes all that wait, with any token of the account", async () => {
+  const alice = await account();
+  const others = await Promise.all(Array.from({ length: 4 }, () => grant(alice.id)));
+  const waits: Promise<Answer>[] = [];
+  for (const token of [alice.token, ...others])
+    for (let i = 0; i < 2; i += 1) waits.push((await waiting(alice, NEXT, api(token))).answer);
+  const created = await alice.post(COLLECTION, "contact_id=bob");
+  for (const answer of await Promise.all(waits))
+    assert.deepEqual(
+      answer.json.data.map((event: any) => event.request_id),
+      [created.headers["x-request-id"]],
+    );
+});
+
+test("a token that was created while the account is watched wakes those who wait", async () => {
+  const alice = await account();
+  const { answer } = await waiting(alice);
+  const created = await alice.post("/v1/tokens", { name: "new", scopes: "conversations:write" });
+  assert.equal(created.status, 201);
+  await api(created.json.token).post(COLLECTION, "contact_id=bob");
+  assert.deepEqual(types(await answer), ["conversation.created"]);
+  assertWoken(await answer);
+});
+
+test("a token that is revoked while it waits gets 401, not the events", async () => {
+  const alice = await account();
+  const caller = api(await grant(alice.id));
+  const { answer } = await waiting(alice, NEXT, caller);
+  const [row] = await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(caller.token));
+  await sql(revocation(String(row!.id)));
+  await alice.post(COLLECTION, "contact_id=bob");
+  assertError(await answer, 401, "token_invalid");
+});
+
+test("a token that expires while it waits gets 401 at the end", async () => {
+  const alice = await account();
+  const caller = api(await grant(alice.id));
+  const { answer } = await waiting(alice, SHORT, caller);
+  await sql("UPDATE tokens SET expires_at = 1 WHERE hash = ?", hashOf(caller.token));
+  assertError(await answer, 401, "token_invalid");
+});
+
+test("a position that expires while it is waited at is a 410", async () => {
+  const alice = await account();
+  for (let i = 0; i < 3; i += 1) await alice.insert();
+  const { answer } = await waiting(alice);
+  // As after the database was restored to an earlier time.
+  await sql("DELETE FROM events WHERE account_id = ? AND seq > 1", alice.id);
+  await alice.post(COLLECTION, "contact_id=bob");
+  assertError(await answer, 410, "position_expired", "starting_after");
+});
+
+test("a page that waited has the entity tag of one that did not", async () => {
+  const alice = await account();
+  const position = list("limit=1&starting_after=0000000000000000");
+  const { answer } = await waiting(alice, `${position}&wait=30`);
+  await alice.post(COLLECTION, "contact_id=bob");
+  const same = await alice.get(position);
+  assert.equal((await answer).headers.etag, same.headers.etag);
+  assert.equal((await alice.get(`${position}&wait=30`, undefined, ifNoneMatch(await answer))).status, 304);
+});
+
+test("at most ten requests of a token wait at once, and when one is answered there is room again", async () => {
+  const alice = await account();
+  const other = api(await grant(alice.id));
+  const waits: Promise<Answer>[] = [];
+  for (let i = 0; i < 10; i += 1) waits.push((await waiting(alice, i === 9 ? SHORT : NEXT)).answer);
+  const refused = await alice.get(NEXT);
+  assertError(refused, 429, "rate_limited");
+  assert.match(String(refused.headers["retry-after"]), /^\d+$/);
+  // Only those that wait are counted, and another token has its own count.
+  assert.equal((await alice.get(EVENTS)).status, 200);
+  assert.deepEqual((await other.get(SHORT)).json.data, []);
+  assert.deepEqual((await waits.pop())!.json.data, []);
+  waits.push((await waiting(alice)).answer);
+  await alice.post(COLLECTION, "contact_id=bob");
+  for (const answer of await Promise.all(waits)) assert.deepEqual(types(answer), ["conversation.created"]);
+});
+
+test("after a change that wakes no one, the account is no longer watched", async () => {
+  const alice = await account();
+  assert.deepEqual((await alice.get(SHORT)).json.data, []);
+  await watched(alice);
+  await alice.post(COLLECTION, "contact_id=bob");
+  await watched(alice, false);
+});
