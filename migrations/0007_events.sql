@@ -73,7 +73,8 @@ BEGIN
 END;
 
 -- An update sets all of these columns, sending a message none of them: what that changes is the message's event. So is
--- what unpins a message that is deleted. A conversation that is being removed has been logged as deleted.
+-- what unpins a message that is deleted. A conversation that is being removed has been logged as deleted. Where
+-- `changed_by` stays as it is, no request made the change.
 CREATE TRIGGER conversations_log_updated
 AFTER UPDATE OF pinned_message_id, is_pinned, is_muted, archived_at ON conversations
 WHEN NEW.changed_by IS NOT coalesce(OLD.pinned_message_id, '') || '-deleted'
@@ -84,7 +85,7 @@ BEGIN
     NEW.account_id,
     coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
     'updated', NEW.id,
-    NEW.changed_by,
+    nullif(NEW.changed_by, OLD.changed_by),
     unixepoch(),
     coalesce(
       (SELECT newest_id_times FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1),
@@ -119,7 +120,7 @@ BEGIN
     NEW.account_id,
     coalesce((SELECT max(seq) FROM events WHERE account_id = NEW.account_id), 0) + 1,
     'updated', NEW.conversation_id, NEW.id,
-    NEW.changed_by,
+    nullif(NEW.changed_by, OLD.changed_by),
     unixepoch(),
     coalesce(
       (SELECT newest_id_times FROM events WHERE account_id = NEW.account_id ORDER BY seq DESC LIMIT 1),

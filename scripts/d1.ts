@@ -1,4 +1,6 @@
 // The local or the deployed database, by way of wrangler.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Failure, QUIET, root, run } from "./shared.ts";
@@ -47,9 +49,16 @@ async function remoteBatch(statements: string[]): Promise<Results> {
 /** Runs them in this process: `wrangler d1 execute` takes seconds to start, and tries once. */
 async function localBatch(folder: string, statements: string[]): Promise<Results> {
   Object.assign(process.env, QUIET);
-  const { getPlatformProxy } = await import("wrangler");
+  const { experimental_readRawConfig, getPlatformProxy } = await import("wrangler");
+  const { name, compatibility_date, d1_databases } = experimental_readRawConfig({
+    config: join(root, "wrangler.toml"),
+  }).rawConfig;
+  // The databases alone: wrangler would warn that it can't run the Durable Objects.
+  const scratch = mkdtempSync(join(tmpdir(), "conversations-"));
+  const configPath = join(scratch, "wrangler.json");
+  writeFileSync(configPath, JSON.stringify({ name, compatibility_date, d1_databases }));
   const { env, dispose } = await getPlatformProxy<{ DB: Binding }>({
-    configPath: join(root, "wrangler.toml"),
+    configPath,
     // Where `--persist-to` has the data.
     persist: { path: join(folder, "v3") },
   });
@@ -57,6 +66,7 @@ async function localBatch(folder: string, statements: string[]): Promise<Results
     return await unlessLocked(() => env.DB.batch(statements.map((sql) => env.DB.prepare(sql))));
   } finally {
     await dispose();
+    rmSync(scratch, { recursive: true });
   }
 }
 

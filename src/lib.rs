@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+mod changes;
 mod clock;
 pub mod conversations;
 pub mod events;
@@ -13,7 +14,6 @@ pub mod idempotency;
 pub mod input;
 pub mod limits;
 mod live;
-mod log;
 pub mod messages;
 pub mod paging;
 mod platform;

@@ -81,7 +81,7 @@ function shapeOf(everything: Record<string, Row[]>): Record<string, string[]> {
     JSON.stringify(row)
       .replaceAll("\\t", " ")
       .replaceAll(/\b[0-9a-f]{64}\b/g, "HASH")
-      .replaceAll(/(?<="newest_id_time":")[0-9A-Za-z]{7}/g, "TIME")
+      .replaceAll(/(?<="newest_id_times":")[0-9A-Za-z]{14}/g, "TIMES")
       .replaceAll(/\b[0-9A-Za-z]{23}\b/g, "POSITION")
       .replaceAll(/\b[0-9A-Za-z]{16}\b/g, "ID")
       .replaceAll(/\b\d{10}(\d{3})?\b/g, "NOW");

@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Account, account } from "./support/accounts.ts";
 import type { Answer } from "./support/audit.ts";
-import { idsOf, links, position } from "./support/expectations.ts";
+import { assertError, idsOf, links, position } from "./support/expectations.ts";
 import { type Headers, keyed } from "./support/http.ts";
 import { mistakesOf, sendMistake } from "./support/mistakes.ts";
 import { KINDS, kindAt } from "./support/operations.ts";
-import { COLLECTION, item, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
+import { COLLECTION, EVENTS, item, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION } from "./support/paths.ts";
 import {
   type Caller,
   canBeKeyed,
@@ -85,7 +85,7 @@ for (const request of REQUESTS) {
   // A request that names no object cannot name one of another account.
   if (named.length === 0) continue;
   test(`${request.name}: another account's id answers byte for byte like an id that never existed`, async () => {
-    const [here, mallory, third] = [await world(), (await world()).account, await account()];
+    const [here, mallory, third] = [await world(), (await world()).account, (await world()).account];
     const { account: alice, real } = here;
     const nowhere = { account: mallory, real: (text: string) => replaceIds(text, () => NO_ID) };
     const ways = waysOf(request);
@@ -104,6 +104,20 @@ for (const request of REQUESTS) {
     }
   });
 }
+
+test("another account's position in the log answers like one that never existed", async () => {
+  const [alice, mallory] = [(await world()).account, (await world()).account];
+  const [hers, own] = [idsOf(await alice.get(EVENTS)), idsOf(await mallory.get(EVENTS))];
+  assert.ok(hers.length > 0 && own.length > 0);
+  for (const position of hers) {
+    // Its number is one of her own log, too.
+    const missing = position.slice(0, 9) + randomId().slice(9);
+    const foreign = await mallory.get(`${EVENTS}?starting_after=${position}`);
+    assertError(foreign, 410, "position_expired", "starting_after");
+    assert.deepEqual(bare(foreign), bare(await mallory.get(`${EVENTS}?starting_after=${missing}`)));
+    assert.ok(!own.includes(position));
+  }
+});
 
 test("a list of tokens shows no token of another account, whatever the cursor", async () => {
   const { mallory, token } = await neighbours();

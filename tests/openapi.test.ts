@@ -8,8 +8,9 @@ import { account } from "./support/accounts.ts";
 import { assertAcceptable, assertDescribed } from "./support/described.ts";
 import { FORM, send } from "./support/http.ts";
 import { complaint, description, methodsOf, operationOf, resolved, scopeOf } from "./support/openapi.ts";
-import { COLLECTION, item, NO_ID } from "./support/paths.ts";
+import { COLLECTION, EVENTS, item, NO_ID } from "./support/paths.ts";
 import { REQUESTS, send as sendRequest, world } from "./support/requests.ts";
+import { origin } from "./support/server.ts";
 
 const source = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
 const paths = Object.keys(description.paths);
@@ -116,6 +117,24 @@ test("every attribute, parameter and header has a description, a type and an exa
   for (const [name, schema] of Object.entries<any>(schemas)) {
     if (schema.example !== undefined) assert.equal(complaint(schema, schema.example), undefined, name);
   }
+});
+
+test("a stream of events is as described, and the audit fails on one that is not", async () => {
+  const { account: alice } = await world();
+  const end = new AbortController();
+  const { status, headers, body } = await fetch(`${origin}${EVENTS}?starting_after=0000000000000000`, {
+    headers: { Authorization: `Bearer ${alice.token}`, Accept: "text/event-stream" },
+    signal: end.signal,
+  });
+  let text = "";
+  for await (const bytes of body!) {
+    text += Buffer.from(bytes).toString();
+    if (/^data: .*\n\n/m.test(text)) break;
+  }
+  end.abort();
+  const described = (text: string) => () => assertDescribed("GET", EVENTS, status, Object.fromEntries(headers), text);
+  described(text)();
+  assert.throws(described(text.replace('"conversation_id":', '"account_id":')), assert.AssertionError);
 });
 
 test("the audit fails on a response that is not as described", async () => {

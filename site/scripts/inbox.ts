@@ -7,8 +7,9 @@ import {
   ConversationsError,
   NetworkError,
 } from "../../clients/typescript/src/index.ts";
-import { announce, byId } from "./inbox/dom.ts";
+import { announce, byId, nameOf } from "./inbox/dom.ts";
 import { createList, type List } from "./inbox/list.ts";
+import { noneRuns } from "./inbox/pending.ts";
 import { createThread, type Thread } from "./inbox/thread.ts";
 import { closeToast, toast } from "./inbox/toast.ts";
 
@@ -25,6 +26,7 @@ addEventListener("pageshow", () => (unloading = false));
 
 let list: List;
 let thread: Thread;
+let live = new AbortController();
 
 const signInForm = byId<HTMLFormElement>("sign-in");
 const tokenInput = byId<HTMLInputElement>("token");
@@ -42,7 +44,7 @@ async function signIn(token: string): Promise<void> {
     baseUrl: location.origin,
     fetch: (url, init) => fetch(url, { ...init, keepalive: unloading }),
   });
-  thread = createThread({ client, onChange: (conversation) => list.show(conversation), onError });
+  thread = createThread({ client, onChange: (conversation) => list.show(conversation), onDeleted, onError });
   list = createList({ client, onOpen, onChange, onError });
   try {
     await client.conversations.list({ limit: 1 }).page();
@@ -55,12 +57,44 @@ async function signIn(token: string): Promise<void> {
   byId("inbox").hidden = false;
   byId("sign-out").hidden = false;
   updateLayout();
-  await list.load();
   list.focus(null);
+  live = new AbortController();
+  await follow(client, live.signal);
+}
+
+/** Loads the page, and keeps it up to date. */
+async function follow(client: Conversations, signal: AbortSignal): Promise<void> {
+  try {
+    await client.events.copy({
+      signal,
+      // The page keeps a part of a copy: the conversations in the list, and the messages in the thread.
+      onReset: async () => {
+        await Promise.all([list.load(), thread.reload()]);
+      },
+      onChange: async ({ events }) => {
+        await noneRuns();
+        list.apply(events);
+        thread.apply(events);
+      },
+      onOpen: () => showConnection(""),
+      onError: () => showConnection("Not connected. Trying again…"),
+    });
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof ConversationsError && error.status === 403)) return onError(error);
+    showConnection(`No live updates. ${error.message}`);
+    await list.load().catch(onError);
+  }
+}
+
+function showConnection(text: string): void {
+  byId("connection").textContent = text;
 }
 
 function signOut(reason: string): void {
   sessionStorage.removeItem(STORAGE_KEY);
+  live.abort();
+  showConnection("");
   thread.close();
   byId("conversations").replaceChildren();
   byId("inbox").hidden = true;
@@ -91,18 +125,24 @@ function onOpen(conversation: Conversation): void {
   byId("thread-title").focus();
 }
 
+/** Another client deleted the conversation that is open. */
+function onDeleted(conversation: Conversation): void {
+  closeThread(byId("thread").contains(document.activeElement));
+  toast(`${nameOf(conversation)} was deleted.`);
+}
+
 /** The list changed a conversation, or deletes it (null). */
 function onChange(id: string, conversation: Conversation | null): void {
   if (conversation !== null) thread.show(conversation);
   else if (thread.current()?.id === id) closeThread();
 }
 
-function closeThread(): void {
+function closeThread(movesFocus = true): void {
   const id = thread.current()?.id ?? null;
   thread.close();
   list.select(null);
   updateLayout();
-  list.focus(id);
+  if (movesFocus) list.focus(id);
 }
 
 /** A narrow screen shows either the list or the thread. */
@@ -113,7 +153,7 @@ function updateLayout(): void {
 }
 narrow.onchange = () => list && updateLayout();
 
-byId("back").onclick = closeThread;
+byId("back").onclick = () => closeThread();
 byId("thread").onkeydown = (event) => {
   if (event.key === "Escape") closeThread();
 };

@@ -2,13 +2,13 @@
 //! What `?1`, `?2` and the columns of an answer are: `query.rs`.
 
 use crate::{
+    changes::{log_deletion, logged},
     clock::{moment, new_id, newest_id, now_ms},
     conversations::input::{Filter, Flags, Sort, Update},
     http::conditions::Condition,
     id::Id,
     idempotency::{Identity, unless_replayed},
     input::values::{Reference, Timestamp},
-    log::{log_deletion, logged},
     paging::Paging,
     query::{Parameter, Statement, answer, as_caller},
     removal::delete_messages,

@@ -1,5 +1,5 @@
 //! The SQL that reads the log, whole but for the caller ([`as_caller!`]), with the index it rides on. What `?1`, `?2` and
-//! the columns of an answer are: `query.rs`. What writes the log: `log.rs`.
+//! the columns of an answer are: `query.rs`. What writes the log: `changes.rs`.
 
 use crate::{
     events::input::Start,

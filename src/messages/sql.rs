@@ -2,12 +2,12 @@
 //! What `?1`, `?2` and the columns of an answer are: `query.rs`.
 
 use crate::{
+    changes::{log_deletion, logged},
     clock::{base62, newest_id, next_ms},
     http::conditions::Condition,
     id::Id,
     idempotency::{Identity, unless_replayed},
     input::values::Timestamp,
-    log::{log_deletion, logged},
     messages::input::{Create, Update},
     paging::Paging,
     query::{Parameter, Statement, answer, as_caller},

@@ -19,6 +19,9 @@ export const EXPECTED: Record<string, unknown> = {
   invalid: { status: 400, code: "parameter_invalid", param: "limit", request: true },
   gone: { status: 404, code: "resource_missing", param: null, request: true },
   sentOnce: 1,
+  listed: ["conversation.created", "message.created", "message.created", "message.created"],
+  streamed: ["message.created", "live"],
+  copied: { conversations: 1, messages: 4, changed: ["live"], ended: "AbortError" },
   cancelled: "AbortError",
   opened: true,
   revoked: { status: 401, code: "token_invalid", param: null, request: true },
@@ -38,6 +41,17 @@ export async function everything(options: Options): Promise<Record<string, unkno
   for await (const { message } of messages) walked.push(message);
   const first = await messages.page();
   const second = await first.next!();
+
+  const listed = [];
+  for await (const { type, conversation_id } of client.events.list({ limit: 2 }))
+    if (conversation_id === created.id) listed.push(type);
+  const streamed: unknown[] = [];
+  const send = () => void client.messages.create({ conversation_id: created.id, message: "live" });
+  for await (const { type, message } of client.events.stream({ onOpen: send })) {
+    streamed.push(type, message?.message);
+    break;
+  }
+  const copied = await copy(client, created.id);
 
   const seen = await client.conversations.get(created.id);
   const notModified = await client.conversations.get(created.id, { ifNoneMatch: seen });
@@ -79,10 +93,34 @@ export async function everything(options: Options): Promise<Record<string, unkno
     invalid,
     gone,
     sentOnce: withCarol.length,
+    listed,
+    streamed,
+    copied,
     cancelled,
     opened,
     revoked,
   };
+}
+
+/** Copies the account, and follows the copy for one change. */
+async function copy(client: Conversations, conversation_id: string): Promise<Record<string, unknown>> {
+  const stop = new AbortController();
+  const found = { conversations: 0, messages: 0, changed: [] as string[] };
+  const ended = await client.events
+    .copy({
+      signal: stop.signal,
+      onReset: async ({ conversations, messages }) => {
+        for await (const _ of conversations) found.conversations += 1;
+        for await (const _ of messages) found.messages += 1;
+      },
+      onOpen: () => void client.messages.create({ conversation_id, message: "live" }),
+      onChange: ({ messages }) => {
+        found.changed = messages.map(({ message }) => message);
+        stop.abort();
+      },
+    })
+    .catch((error: Error) => error.name);
+  return { ...found, ended };
 }
 
 /** A fetch that loses the first response to each request. */

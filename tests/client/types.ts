@@ -42,6 +42,17 @@ export async function types(client: Conversations, error: ConversationsError): P
   // @ts-expect-error: tokens are rotated, not updated
   client.tokens.update;
 
+  for await (const { type, message } of client.events.stream({ after: conversation.id })) {
+    // @ts-expect-error: null if it was deleted
+    void message.message;
+    // @ts-expect-error: not a type of event
+    void (type === "message.read");
+  }
+  // @ts-expect-error: the log is read in one direction
+  client.events.list({ ending_before: conversation.id });
+  // @ts-expect-error: without `onReset` there is nothing to begin with
+  await client.events.copy({ onChange: () => {} });
+
   const code: ErrorCode | null = error.code;
   // @ts-expect-error: not a documented code
   void (code === "teapot");

@@ -8,7 +8,7 @@ import { arrival, sql } from "../support/database.ts";
 import { assertError } from "../support/expectations.ts";
 import { type Headers, JSON_TYPE, keyed, sendSlowly } from "../support/http.ts";
 import { rotation, tokenItem } from "../support/paths.ts";
-import { canBeKeyed, REQUESTS, type Request, reads, type World, world } from "../support/requests.ts";
+import { canBeKeyed, giveValues, REQUESTS, type Request, reads, type World, world } from "../support/requests.ts";
 import { ALL, hashOf, SCOPES } from "../support/tokens.ts";
 
 const WRITES: [request: Request, headers: Headers][] = REQUESTS.filter((request) => !reads(request)).flatMap(
@@ -137,7 +137,9 @@ for (const [request, headers] of WRITES) {
 
     for (const change of VALID) {
       test(`${change.name}: the request succeeds`, async () => {
-        const { answer, before, after } = await overtaken(await newWorld(), change, request, headers);
+        const here = await newWorld();
+        await giveValues(here, request);
+        const { answer, before, after } = await overtaken(here, change, request, headers);
         assert.equal(answer.status, request.operation.success, answer.text);
         assert.notDeepEqual(after, before);
       });

@@ -67,7 +67,7 @@ test("up to a thousand messages are deleted with their conversation, in the one 
 });
 
 test("a token that expires between two statements of the deletion has done it whole, or nothing", async () => {
-  for (const from of [1, 2, 3, 4, 5]) {
+  for (const from of [1, 2, 3, 4]) {
     const alice = await account();
     const token = await grant(alice.id, { expires_at: 3_000_000_000 });
     const id = await alice.insert();

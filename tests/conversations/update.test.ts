@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "../support/accounts.ts";
 import { assertConversation, assertError } from "../support/expectations.ts";
+import { ifMatch } from "../support/http.ts";
 import { item, NO_ID } from "../support/paths.ts";
 
 for (const verb of ["put", "patch"] as const) {
@@ -93,10 +94,53 @@ test("pinning in a conversation that does not exist is a 404", async () => {
   assertError(await alice.put(item(NO_ID), { pinned_message_id: message }), 404, "resource_missing");
 });
 
-test("a repeated update changes nothing more", async () => {
+test("an update to the values that are there already writes nothing and keeps the ETag", async () => {
+  const alice = await account();
+  const id = await alice.insert({ is_pinned: 1, archived_at: 5, last_opened_at: 6 });
+  const message = await alice.insertMessage(id);
+  const before = await alice.put(item(id), { pinned_message_id: message });
+  for (const attributes of [
+    { is_pinned: true },
+    { is_muted: false },
+    { archived_at: 5 },
+    { last_opened_at: 6 },
+    { pinned_message_id: message },
+    { is_pinned: true, is_muted: false, archived_at: 5, last_opened_at: 6, pinned_message_id: message },
+  ]) {
+    for (const headers of [{}, ifMatch(before)]) {
+      const answer = await alice.put(item(id), attributes, headers);
+      assert.deepEqual([answer.status, answer.text, answer.headers.etag], [200, before.text, before.headers.etag]);
+      assert.equal(answer.cost.rowsWritten, 0);
+    }
+  }
+});
+
+test("an update of which one attribute is new changes the ETag", async () => {
+  const alice = await account();
+  const id = await alice.insert({ is_pinned: 1 });
+  const before = await alice.get(item(id));
+  const answer = await alice.put(item(id), { is_pinned: true, is_muted: true });
+  assertConversation(answer.json, { is_pinned: true, is_muted: true });
+  assert.notEqual(answer.headers.etag, before.headers.etag);
+});
+
+test("an update that would change nothing is refused all the same: 412, and 400 for a pin", async () => {
+  const alice = await account();
+  const [id, other] = [await alice.insert(), await alice.insert()];
+  const message = await alice.insertMessage(other);
+  const outdated = { "If-Match": '"x"' };
+  assertError(await alice.put(item(id), "is_muted=false", outdated), 412, "precondition_failed", "If-Match");
+  const foreign = { is_muted: false, pinned_message_id: message };
+  assertError(await alice.put(item(id), foreign), 400, "parameter_invalid", "pinned_message_id");
+});
+
+test("`last_opened_at` of the current second or later is now, so each such update changes the conversation", async () => {
   const alice = await account();
   const id = await alice.insert();
-  const first = await alice.put(item(id), "is_pinned=true");
-  const second = await alice.put(item(id), "is_pinned=true");
-  assert.equal(first.text, second.text);
+  const tags = new Set([(await alice.get(item(id))).headers.etag]);
+  for (const ahead of [0, 1, 2]) {
+    const answer = await alice.put(item(id), "last_opened_at=253402300799", { "x-test-clock": String(ahead) });
+    tags.add(answer.headers.etag);
+  }
+  assert.equal(tags.size, 4);
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "../support/accounts.ts";
 import { assertError, assertMessage } from "../support/expectations.ts";
+import { ifMatch } from "../support/http.ts";
 import { item, messageItem, NO_ID } from "../support/paths.ts";
 
 for (const verb of ["put", "patch"] as const) {
@@ -72,6 +73,25 @@ test("an empty value of a form makes a message unread again", async () => {
   const alice = await account();
   const id = await alice.insertMessage(await alice.insert(), { read_at: 7 });
   assertMessage((await alice.put(messageItem(id), "read_at=")).json, { read_at: null });
+});
+
+test("an update to the values that are there already writes nothing, and keeps updated_at and the ETag", async () => {
+  const alice = await account();
+  const id = await alice.insertMessage(await alice.insert(), { message: "Hello", read_at: 7, updated_at: 8 });
+  const before = await alice.get(messageItem(id));
+  for (const attributes of ["message=Hello", "read_at=7", "message=Hello&read_at=7"]) {
+    for (const headers of [{}, ifMatch(before)]) {
+      const answer = await alice.put(messageItem(id), attributes, headers);
+      assert.deepEqual([answer.status, answer.text, answer.headers.etag], [200, before.text, before.headers.etag]);
+      assert.equal(answer.cost.rowsWritten, 0);
+    }
+    const outdated = await alice.put(messageItem(id), attributes, { "If-Match": '"x"' });
+    assertError(outdated, 412, "precondition_failed", "If-Match");
+  }
+  const unread = await alice.put(messageItem(id), "message=Hello&read_at=");
+  assertMessage(unread.json, { ...before.json, read_at: null, updated_at: unread.json.updated_at });
+  assert.ok(unread.json.updated_at > 8);
+  assert.notEqual(unread.headers.etag, before.headers.etag);
 });
 
 test("an update can have a text of 10,000 characters, too", async () => {

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { type Account, account } from "../support/accounts.ts";
-import type { Row } from "../support/database.ts";
+import { type Account, account, grant } from "../support/accounts.ts";
+import { type Row, sql } from "../support/database.ts";
 import { item } from "../support/paths.ts";
-import { newToken } from "../support/tokens.ts";
+import { ALL, newToken, SCOPES } from "../support/tokens.ts";
 import { inBrowser, PHONE, violations } from "./browser.ts";
 
 /** An account with a conversation for each contact, the most recently active first. */
@@ -288,7 +288,268 @@ inBrowser("the keyboard is enough for everything", {}, async (page) => {
   // Tab goes through dave's actions and out of the list to the undo button.
   for (let i = 0; i < 10 && (await focused(page)) !== "Undo"; i += 1) await press("Tab");
   await press("Enter");
+  // The message has made dave's conversation the most recently active one.
+  await assertNames(page, ["dave", "bob", "carol"]);
+});
+
+const thread = (page: Page) => page.getByRole("region", { name: "Messages" });
+const connection = (page: Page) => page.locator("#connection");
+const openThread = async (page: Page, contact: string) => {
+  await row(page, contact)
+    .getByRole("button", { name: new RegExp(`^${contact}`) })
+    .click();
+  await page.getByRole("heading", { name: contact }).waitFor();
+};
+
+inBrowser("a message that another client sends appears in the list and in the open thread", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {}, dave: {} });
+  await alice.say(ids.bob!, { message: "First" });
+  await signIn(page, alice.token);
   await assertNames(page, ["bob", "carol", "dave"]);
+  await openThread(page, "bob");
+  await thread(page).getByText("First").waitFor();
+
+  await alice.say(ids.dave!, { contact_id: "dave" });
+  await assertNames(page, ["dave", "bob", "carol"]);
+  await row(page, "dave").getByText("unread").waitFor();
+
+  await alice.say(ids.bob!, { contact_id: "bob", message: "Second" });
+  await thread(page).getByText("Second").waitFor();
+  await assertNames(page, ["bob", "dave", "carol"]);
+  // The user sees it: the conversation is read, also for the API.
+  for (let i = 0; (await alice.get("/v1/conversations?unread=true")).json.data.length !== 1; i += 1)
+    assert.ok(i < 200, "it stays unread");
+  await row(page, "bob").getByText("unread").waitFor({ state: "detached" });
+
+  await alice.say(ids.carol!, { message: "From the account itself" });
+  await assertNames(page, ["carol", "bob", "dave"]);
+  assert.equal(await row(page, "carol").getByText("unread").count(), 0);
+  assert.equal(await thread(page).getByRole("listitem").count(), 2);
+});
+
+inBrowser("a message that the page itself sends appears once", {}, async (page) => {
+  const { alice } = await inboxOf({ bob: {} });
+  await signIn(page, alice.token);
+  await openThread(page, "bob");
+  for (const text of ["One", "Two", "Three"]) {
+    await page.getByLabel("Message", { exact: true }).fill(text);
+    await page.keyboard.press("Enter");
+    await thread(page).getByText(text).waitFor();
+  }
+  // By now, the events of the first two have arrived as well.
+  await alice.client.conversations.create({ contact_id: "carol" });
+  await row(page, "carol").waitFor();
+  assert.deepEqual(await thread(page).locator(".text").allInnerTexts(), ["One", "Two", "Three"]);
+});
+
+inBrowser("changed, pinned and deleted messages follow in the open thread", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {} });
+  const [one, two] = [await alice.say(ids.bob!, { message: "One" }), await alice.say(ids.bob!, { message: "Two" })];
+  await signIn(page, alice.token);
+  await openThread(page, "bob");
+  await thread(page).getByText("Two").waitFor();
+  await alice.client.messages.update(one.id, { message: "Changed" });
+  await thread(page).getByText("Changed").waitFor();
+  await alice.client.conversations.update(ids.bob!, { pinned_message_id: one.id });
+  await page.locator("#pinned").getByText("Changed").waitFor();
+  await thread(page).getByRole("button", { name: "Unpin this message" }).waitFor();
+  await alice.client.messages.delete(one.id);
+  await page.locator("#pinned").waitFor({ state: "hidden" });
+  await thread(page).getByText("Changed").waitFor({ state: "detached" });
+  await alice.client.messages.delete(two.id);
+  await thread(page).getByText("Two").waitFor({ state: "detached" });
+});
+
+inBrowser("a conversation that another client deletes disappears, and its thread is closed", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {} });
+  await signIn(page, alice.token);
+  await openThread(page, "bob");
+  await alice.client.conversations.delete(ids.bob!);
+  await assertNames(page, ["carol"]);
+  await toast(page).getByText("bob was deleted.").waitFor();
+  await page.getByText("Select a conversation.").waitFor();
+  assert.equal(await focused(page), "Conversations");
+});
+
+inBrowser("the list follows what another client creates, pins, mutes, archives and opens", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {}, dave: { archived_at: 1 }, erin: {} });
+  const { conversations } = alice.client;
+  await signIn(page, alice.token);
+  await assertNames(page, ["bob", "carol", "erin"]);
+  await conversations.update(ids.carol!, { is_pinned: true });
+  await page.getByRole("button", { name: "Unpin carol" }).waitFor();
+  await conversations.update(ids.carol!, { is_muted: true });
+  await page.getByRole("button", { name: "Unmute carol" }).waitFor();
+  await conversations.update(ids.bob!, { archived_at: 1 });
+  await assertNames(page, ["carol", "erin"]);
+  // Between the others, where its activity belongs.
+  await conversations.update(ids.dave!, { archived_at: null });
+  await assertNames(page, ["carol", "dave", "erin"]);
+  await conversations.create({ contact_id: "frank" });
+  await assertNames(page, ["carol", "dave", "erin", "frank"]);
+
+  await page.getByRole("switch", { name: "Unread" }).click();
+  await assertNames(page, ["frank"]);
+  await alice.say(ids.erin!, { contact_id: "erin" });
+  await assertNames(page, ["erin", "frank"]);
+  await conversations.update(ids.erin!, { last_opened_at: 253402300799 });
+  await assertNames(page, ["frank"]);
+});
+
+inBrowser("on a later page, a conversation that becomes active moves to the first page", {}, async (page) => {
+  const contacts = Array.from({ length: 13 }, (_, i) => `contact${i + 10}`);
+  const { alice, ids } = await inboxOf(Object.fromEntries(contacts.map((contact) => [contact, {}])));
+  await signIn(page, alice.token);
+  await page.getByRole("button", { name: "Older" }).click();
+  await assertNames(page, contacts.slice(10));
+  await alice.say(ids.contact21!);
+  await assertNames(page, ["contact20", "contact22"]);
+  await alice.client.conversations.update(ids.contact15!, { archived_at: 1 });
+  await alice.client.conversations.update(ids.contact15!, { archived_at: null });
+  await alice.client.conversations.update(ids.contact22!, { is_pinned: true });
+  await page.getByRole("button", { name: "Unpin contact22" }).waitFor();
+  await assertNames(page, ["contact20", "contact22"]);
+});
+
+inBrowser("what the user writes, and the focus, stay when something changes", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {} });
+  await alice.say(ids.bob!, { message: "One" });
+  await signIn(page, alice.token);
+  await openThread(page, "bob");
+  await page.getByLabel("Message", { exact: true }).fill("Not yet sent");
+  await alice.say(ids.bob!, { contact_id: "bob", message: "Two" });
+  await thread(page).getByText("Two").waitFor();
+  assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "Not yet sent");
+  assert.equal(await page.evaluate("document.activeElement.id"), "text");
+  await thread(page).getByRole("button", { name: "Pin the message “One" }).focus();
+  await alice.say(ids.bob!, { contact_id: "bob", message: "Three" });
+  await thread(page).getByText("Three").waitFor();
+  assert.equal(await focused(page), "Pin the message “One”");
+  await page.getByRole("button", { name: "Mute carol" }).focus();
+  await alice.say(ids.carol!, { contact_id: "carol" });
+  await assertNames(page, ["carol", "bob"]);
+  assert.equal(await focused(page), "Mute carol");
+});
+
+inBrowser("a response that is older than a live change does not undo it", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: { is_pinned: 1 } });
+  await signIn(page, alice.token);
+  await assertNames(page, ["bob", "carol"]);
+  // The page that the filter loads is from before the change, and arrives after it.
+  const [read, changed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await page.route("**/v1/conversations?*pinned=true*", async (route) => {
+    const response = await route.fetch();
+    read.resolve();
+    await changed.promise;
+    await route.fulfill({ response });
+  });
+  await page.getByRole("switch", { name: "Pinned" }).click();
+  await read.promise;
+  await page.evaluate(`{
+    const { decode } = TextDecoder.prototype;
+    TextDecoder.prototype.decode = function (...args) {
+      const text = decode.apply(this, args);
+      if (text.includes("conversation.updated")) setTimeout(() => document.body.setAttribute("data-received", ""));
+      return text;
+    };
+  }`);
+  await alice.client.conversations.update(ids.bob!, { is_pinned: true });
+  await page.locator("body[data-received]").waitFor();
+  changed.resolve();
+  await page.locator('#conversations[aria-busy="false"]').waitFor();
+  await assertNames(page, ["bob", "carol"]);
+});
+
+/** Gives the test a switch for the connection of the page. */
+async function unreliable(page: Page) {
+  await page.clock.install();
+  await page.addInitScript(`{
+    const { fetch } = window;
+    window.cut = new AbortController();
+    window.fetch = (url, init) =>
+      cut.signal.aborted
+        ? Promise.reject(new TypeError("Failed to fetch"))
+        : fetch(url, { ...init, signal: AbortSignal.any([init.signal, cut.signal]) });
+  }`);
+  return {
+    async cut(): Promise<void> {
+      await page.evaluate("cut.abort()");
+      await connection(page).getByText("Not connected. Trying again…").waitFor();
+    },
+    async restore(): Promise<void> {
+      await page.evaluate("window.cut = new AbortController()");
+      // Past the wait before the next attempt.
+      await page.clock.fastForward(10_000);
+      await connection(page).getByText("Not connected").waitFor({ state: "detached" });
+    },
+  };
+}
+
+inBrowser("without a connection the page says so, and afterwards shows what it missed, once", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {}, dave: {} });
+  const { cut, restore } = await unreliable(page);
+  await signIn(page, alice.token);
+  await openThread(page, "bob");
+  await alice.say(ids.bob!, { message: "Before" });
+  await thread(page).getByText("Before").waitFor();
+  await cut();
+  await alice.say(ids.bob!, { contact_id: "bob", message: "While it was away" });
+  await alice.client.conversations.delete(ids.carol!);
+  await restore();
+  await thread(page).getByText("While it was away").waitFor();
+  await assertNames(page, ["bob", "dave"]);
+  await alice.say(ids.bob!, { contact_id: "bob", message: "Afterwards" });
+  await thread(page).getByText("Afterwards").waitFor();
+  assert.deepEqual(await thread(page).locator(".text").allInnerTexts(), ["Before", "While it was away", "Afterwards"]);
+});
+
+inBrowser("after so long that its position has expired, the page loads everything again", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {}, dave: {} });
+  await alice.say(ids.bob!, { message: "Before" });
+  const { cut, restore } = await unreliable(page);
+  await signIn(page, alice.token);
+  await openThread(page, "bob");
+  await thread(page).getByText("Before").waitFor();
+  await page.getByLabel("Message", { exact: true }).fill("Not yet sent");
+  await cut();
+  await alice.say(ids.bob!, { contact_id: "bob", message: "While it was away" });
+  await alice.client.conversations.delete(ids.carol!);
+  await alice.client.conversations.update(ids.dave!, { is_pinned: true });
+  await sql(
+    "DELETE FROM events WHERE account_id = ?1 AND seq < (SELECT max(seq) FROM events WHERE account_id = ?1)",
+    alice.id,
+  );
+  await restore();
+  await thread(page).getByText("While it was away").waitFor();
+  await page.getByRole("button", { name: "Unpin dave" }).waitFor();
+  await assertNames(page, ["bob", "dave"]);
+  assert.equal(await page.getByLabel("Message", { exact: true }).inputValue(), "Not yet sent");
+
+  // The same when the open conversation is gone.
+  await cut();
+  await alice.client.conversations.delete(ids.bob!);
+  await alice.client.conversations.update(ids.dave!, { is_pinned: false });
+  await sql(
+    "DELETE FROM events WHERE account_id = ?1 AND seq < (SELECT max(seq) FROM events WHERE account_id = ?1)",
+    alice.id,
+  );
+  await restore();
+  await toast(page).getByText("bob was deleted.").waitFor();
+  await assertNames(page, ["dave"]);
+});
+
+inBrowser("a token without the scope events:read works, and the page says that nothing is live", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {}, carol: {} });
+  await alice.say(ids.bob!, { message: "Hello" });
+  await signIn(page, await grant(alice.id, { scopes: ALL - SCOPES["events:read"]! }));
+  await connection(page).getByText("No live updates. The token lacks the scope `events:read`.").waitFor();
+  await assertNames(page, ["bob", "carol"]);
+  await openThread(page, "bob");
+  await thread(page).getByText("Hello").waitFor();
+  await page.getByRole("button", { name: "Pin carol" }).click();
+  await page.getByRole("button", { name: "Unpin carol" }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  assert.equal(await connection(page).textContent(), "");
 });
 
 for (const colorScheme of ["light", "dark"] as const) {

@@ -31,7 +31,7 @@ test("create prints only the token", async () => {
 
   const [row] = await rows(`SELECT * FROM tokens WHERE hash = '${hashOf(text)}'`);
   assert.match(String(row.id), /^[0-9A-Za-z]{16}$/);
-  assert.equal(row.scopes, 15);
+  assert.equal(row.scopes, 47);
   assert.equal(row.expires_at, null);
   assert.ok(!JSON.stringify(row).includes(text.slice(5, 35)), "the secret is in the row");
 });
@@ -72,7 +72,7 @@ test("a second token of an account does not change the account and the first tok
   assert.deepEqual(
     listed.map(({ name, scopes }) => [name, scopes]),
     [
-      ["first", ["conversations:read", "conversations:write", "messages:read", "messages:write"]],
+      ["first", ["conversations:read", "conversations:write", "messages:read", "messages:write", "events:read"]],
       ["second", ["conversations:read", "messages:write"]],
     ],
   );

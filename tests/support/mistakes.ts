@@ -51,6 +51,9 @@ const MALFORMED_HEADERS: Record<string, string> = {
   "Last-Event-ID": "x",
 };
 
+/** A header that means something only with another one. */
+const ONLY_WITH: Record<string, Headers> = { "Last-Event-ID": { Accept: "text/event-stream" } };
+
 /** One parameter more than a query may have. */
 const MANY = Array.from({ length: 65 }, (_, n) => `a${n}`).join("&");
 
@@ -73,7 +76,7 @@ export function mistakesOf(operation: Operation): Mistake[] {
     ].map(([title, name, value]) =>
       mistake(operation, {
         name: title,
-        headers: { ...(body && { "Content-Type": JSON_TYPE }), [name]: value },
+        headers: { ...(body && { "Content-Type": JSON_TYPE }), ...ONLY_WITH[name], [name]: value },
         code: "parameter_invalid",
         param: name,
       }),

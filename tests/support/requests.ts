@@ -119,3 +119,15 @@ export function send(
   const type = text === undefined ? {} : { "Content-Type": JSON_TYPE };
   return caller.send(operation.method, real(target), { ...type, ...headers }, text);
 }
+
+/** Values that an update with null clears. */
+const VALUES: Attributes = { pinned_message_id: message, archived_at: 7 };
+
+/** Gives the object of an update those values that the update clears: without them it would change nothing. */
+export async function giveValues(here: World, { operation, target, body }: Request): Promise<void> {
+  const cleared = Object.keys(body ?? {}).filter((name) => body?.[name] === null);
+  if (cleared.length === 0) return;
+  const values = Object.fromEntries(cleared.map((name) => [name, VALUES[name]]));
+  const answer = await send(here, { operation, target, body: values });
+  assert.equal(answer.status, 200, answer.text);
+}

@@ -33,7 +33,7 @@ export interface CopyOptions extends Omit<StreamOptions, "after"> {
   position?: string | null | undefined;
   /**
    * Replaces the whole copy. It is called first if there is no `position`, and again if the position has expired or a
-   * list failed. It must have read both lists to their ends before it returns.
+   * list failed. Before it returns, it must have read everything that the copy keeps.
    */
   onReset: (everything: Everything) => void | Promise<void>;
   /** Applies changes to the copy. The next changes come after it has returned. */

@@ -24,6 +24,17 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/**
+ * Makes these the children of an element. One that is a child already stays in the document, and so keeps the focus, a
+ * selection in it and a click that has begun.
+ */
+export function setChildren(parent: Element, children: Element[]): void {
+  const kept = new Set(children);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  for (const [at, child] of children.entries())
+    if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null);
+}
+
 /** One of inbox.html's symbols. */
 export function icon(name: string): SVGElement {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

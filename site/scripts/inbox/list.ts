@@ -1,13 +1,15 @@
 // The list of conversations: a page sorted by activity, its filters, and the actions on each conversation.
 
 import type {
+  AccountEvent,
   Conversation,
   ConversationChanges,
   ConversationFilters,
   Conversations,
   Page,
 } from "../../../clients/typescript/src/index.ts";
-import { announce, byId, h, icon, iconButton, isUnread, nameOf, now, plural, time } from "./dom.ts";
+import { announce, byId, h, icon, iconButton, isUnread, nameOf, now, plural, setChildren, time } from "./dom.ts";
+import { pauseLive } from "./pending.ts";
 import { toast } from "./toast.ts";
 
 interface Hooks {
@@ -22,6 +24,8 @@ interface Hooks {
 export interface List {
   /** Loads the first page. */
   load: () => Promise<void>;
+  /** Shows what other clients changed. */
+  apply: (events: AccountEvent[]) => void;
   /** Shows a conversation's new state, if it is on the page. */
   show: (conversation: Conversation) => void;
   /** Changes a conversation, and shows `done` with an undo button. */
@@ -45,6 +49,8 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
   const [newer, older] = [byId<HTMLButtonElement>("newer"), byId<HTMLButtonElement>("older")];
   let page: Page<Conversation> = { data: [], has_more: false, next: null, prev: null };
   let selected: string | null = null;
+  /** A row stays as long as its conversation does not change. */
+  const rendered = new WeakMap<Conversation, HTMLLIElement>();
   /** Conversations that will be deleted. They are hidden already. */
   const deleting = new Set<string>();
   let request = new AbortController();
@@ -52,7 +58,7 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
   const switches = SWITCHES.map(([label, on, off = {}]) => {
     const click = () => {
       button.setAttribute("aria-checked", String(button.getAttribute("aria-checked") !== "true"));
-      void load();
+      load().catch(onError);
     };
     const button = h("button", { type: "button", role: "switch", "aria-checked": "false", click }, label);
     return { button, filter: () => (button.getAttribute("aria-checked") === "true" ? on : off) };
@@ -62,11 +68,8 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
   newer.onclick = () => void turn(page.prev, newer);
   older.onclick = () => void turn(page.next, older);
 
-  /** Loads a page, and cancels an earlier request that is still running. */
-  async function get(
-    load: ((options: { signal: AbortSignal }) => Promise<Page<Conversation>>) | null,
-  ): Promise<boolean> {
-    if (load === null) return false;
+  /** Loads a page, and cancels an earlier request that is still running. Returns whether it shows the page. */
+  const get = pauseLive(async (load: (options: { signal: AbortSignal }) => Promise<Page<Conversation>>) => {
     request.abort();
     request = new AbortController();
     const { signal } = request;
@@ -78,12 +81,12 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
       announce(count === 0 ? "No conversations." : `${plural(count, "conversation")}.`);
       return true;
     } catch (error) {
-      if (!signal.aborted) onError(error);
-      return false;
+      if (signal.aborted) return false;
+      throw error;
     } finally {
       if (!signal.aborted) rows.ariaBusy = "false";
     }
-  }
+  });
 
   async function load(): Promise<void> {
     const filters = Object.assign({ sort: "last_active_at" as const }, ...switches.map(({ filter }) => filter()));
@@ -91,15 +94,25 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
   }
 
   async function turn(load: Page<Conversation>["next"], button: HTMLButtonElement): Promise<void> {
-    if (!(await get(load))) return;
-    byId("list").scrollTop = 0;
-    // A disabled button loses the focus.
-    if (button.disabled) focus(null);
+    try {
+      if (load === null || !(await get(load))) return;
+      byId("list").scrollTop = 0;
+      // A disabled button loses the focus.
+      if (button.disabled) focus(null);
+    } catch (error) {
+      onError(error);
+    }
   }
 
   function render(): void {
     const shown = page.data.filter(({ id }) => !deleting.has(id));
-    rows.replaceChildren(...shown.map(row));
+    const rowFor = (conversation: Conversation) => {
+      const known = rendered.get(conversation) ?? row(conversation);
+      rendered.set(conversation, known);
+      return known;
+    };
+    setChildren(rows, shown.map(rowFor));
+    select(selected);
     byId("no-conversations").hidden = shown.length > 0;
     newer.disabled = page.prev === null;
     older.disabled = page.next === null;
@@ -125,7 +138,6 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
         {
           type: "button",
           class: "row",
-          "aria-current": id === selected ? "true" : undefined,
           click: () => onOpen(conversation),
         },
         h("span", { class: "dot", "aria-hidden": "true" }),
@@ -186,6 +198,36 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
     update();
   }
 
+  function apply(events: AccountEvent[]): void {
+    for (const { type, conversation_id, conversation } of events) {
+      const place = page.data.findIndex(({ id }) => id === conversation_id);
+      const stays = conversation !== null && matches(conversation);
+      if (stays && place >= 0 && type !== "message.created") page.data[place] = conversation;
+      else {
+        if (place >= 0) page.data.splice(place, 1);
+        if (stays) insert(conversation);
+      }
+    }
+    update();
+  }
+
+  /**
+   * Inserts a conversation in its place, at an end of the page only if it does not belong on another page, or was here.
+   * The page may become longer, so that it loses no row.
+   */
+  function insert(conversation: Conversation, wasHere = false): void {
+    const activity = ({ last_active_at }: Conversation) => last_active_at ?? -1;
+    const next = page.data.findIndex(
+      (other) =>
+        activity(other) < activity(conversation) ||
+        // Of several conversations in a second, this is the latest. Those that were never active are in order of ids.
+        (activity(other) === activity(conversation) && (activity(other) >= 0 || other.id < conversation.id)),
+    );
+    const place = next < 0 ? page.data.length : next;
+    if (wasHere || (place === 0 ? page.prev === null : place < page.data.length || page.next === null))
+      page.data.splice(place, 0, conversation);
+  }
+
   /** Whether the filters still match a conversation after a change. */
   function matches(conversation: Conversation): boolean {
     const is: ConversationFilters = {
@@ -199,7 +241,7 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
     );
   }
 
-  async function change(conversation: Conversation, changes: ConversationChanges, done: string): Promise<void> {
+  const change = pauseLive(async (conversation: Conversation, changes: ConversationChanges, done: string) => {
     const before = Object.fromEntries(
       Object.keys(changes).map((name) => [name, conversation[name as keyof Conversation]]),
     ) as ConversationChanges;
@@ -209,16 +251,16 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
       if (place >= 0 && !matches(after)) page.data.splice(place, 1);
       show(after);
       onChange(after.id, after);
-      toast(`${done}: ${nameOf(after)}.`, { undo: () => void undo(after, before, place) });
+      toast(`${done}: ${nameOf(after)}.`, { undo: () => void undo(after, before, place >= 0) });
     } catch (error) {
       onError(error);
     }
-  }
+  });
 
-  async function undo({ id }: Conversation, before: ConversationChanges, place: number): Promise<void> {
+  const undo = pauseLive(async ({ id }: Conversation, before: ConversationChanges, wasHere: boolean) => {
     try {
       const conversation = await client.conversations.update(id, before);
-      if (place >= 0 && !page.data.some((other) => other.id === id)) page.data.splice(place, 0, conversation);
+      if (wasHere && !page.data.some((other) => other.id === id)) insert(conversation, true);
       show(conversation);
       onChange(id, conversation);
       focus(id);
@@ -226,7 +268,7 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
     } catch (error) {
       onError(error);
     }
-  }
+  });
 
   /** A deletion can't be undone, so the request is sent when the toast closes or the page unloads. */
   function remove(conversation: Conversation): void {
@@ -272,5 +314,5 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
     (step > 0 ? row.nextElementSibling : row.previousElementSibling)?.querySelector<HTMLElement>(".row")?.focus();
   };
 
-  return { load, show, change, select, focus };
+  return { load, apply, show, change, select, focus };
 }

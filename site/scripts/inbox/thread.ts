@@ -1,17 +1,31 @@
 // One conversation: its messages, the pinned message, and the form for a new message.
 
-import type { Conversation, Conversations, Message, Page } from "../../../clients/typescript/src/index.ts";
-import { announce, byId, h, iconButton, isUnread, nameOf, now, plural, time } from "./dom.ts";
+import {
+  type AccountEvent,
+  type Conversation,
+  type Conversations,
+  ConversationsError,
+  type Message,
+  type Page,
+} from "../../../clients/typescript/src/index.ts";
+import { announce, byId, h, iconButton, isUnread, nameOf, now, plural, setChildren, time } from "./dom.ts";
+import { pauseLive } from "./pending.ts";
 
 interface Hooks {
   client: Conversations;
   onChange: (conversation: Conversation) => void;
+  /** Another client deleted the conversation. */
+  onDeleted: (conversation: Conversation) => void;
   onError: (error: unknown) => void;
 }
 
 export interface Thread {
   /** Shows a conversation and its newest messages. */
   open: (conversation: Conversation) => Promise<void>;
+  /** Loads the conversation that is open, and its newest messages. */
+  reload: () => Promise<void>;
+  /** Shows what other clients changed. */
+  apply: (events: AccountEvent[]) => void;
   /** Shows the new state of the conversation that is open. */
   show: (conversation: Conversation) => void;
   close: () => void;
@@ -19,49 +33,123 @@ export interface Thread {
   current: () => Conversation | null;
 }
 
-export function createThread({ client, onChange, onError }: Hooks): Thread {
+export function createThread({ client, onChange, onDeleted, onError }: Hooks): Thread {
+  const box = byId("messages");
   const messageList = byId("message-list");
   const earlier = byId<HTMLButtonElement>("earlier");
   const form = byId<HTMLFormElement>("send");
   const text = byId<HTMLTextAreaElement>("text");
   let conversation: Conversation | null = null;
   let messages: Message[] = [];
+  const lines = new WeakMap<Message, { element: HTMLLIElement; isPinned: boolean }>();
   let next: Page<Message>["next"] = null;
   let pinned: Message | null = null;
   let request = new AbortController();
   /** The idempotency key of the text: after a failure, sending it again does not create a second message. */
   let draft: { text: string; key: string } | null = null;
+  /** A message arrived since the conversation was marked as read. */
+  let unseen = false;
 
   async function open(chosen: Conversation): Promise<void> {
     request.abort();
     request = new AbortController();
-    const { signal } = request;
-    [conversation, messages, next, pinned, draft] = [chosen, [], null, null, null];
+    [conversation, messages, next, pinned, draft, unseen] = [chosen, [], null, null, null, false];
     text.value = "";
     byId("no-thread").hidden = true;
     byId("open-thread").hidden = false;
     byId("thread-title").textContent = nameOf(chosen);
     render();
+    const { signal } = request;
     try {
-      const page = await client.messages.list({ conversation_id: chosen.id, limit: 30 }, { signal }).page();
-      [messages, next] = [page.data.toReversed(), page.next];
-      await findPinned(signal);
+      await load(signal);
       if (signal.aborted) return;
-      render();
-      byId("messages").scrollTop = byId("messages").scrollHeight;
       announce(messages.length === 0 ? "No messages." : `${plural(messages.length, "message")}.`);
-      if (isUnread(chosen))
-        update(
-          await client.conversations.update(
-            chosen.id,
-            { last_opened_at: Math.max(now(), chosen.last_active_at ?? 0) },
-            { signal },
-          ),
-        );
+      if (isUnread(chosen)) await markAsRead();
     } catch (error) {
       if (!signal.aborted) onError(error);
     }
   }
+
+  /** Loads the newest messages, and shows the last one. */
+  const load = pauseLive(async (signal: AbortSignal) => {
+    if (conversation === null) return;
+    const page = await client.messages.list({ conversation_id: conversation.id, limit: 30 }, { signal }).page();
+    [messages, next] = [page.data.toReversed(), page.next];
+    await findPinned(signal);
+    if (signal.aborted) return;
+    render();
+    box.scrollTop = box.scrollHeight;
+  });
+
+  async function reload(): Promise<void> {
+    if (conversation === null) return;
+    const { signal } = request;
+    try {
+      update(await client.conversations.get(conversation.id, { signal }));
+      await load(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ConversationsError && error.code === "resource_missing")) throw error;
+      if (conversation !== null) onDeleted(conversation);
+    }
+  }
+
+  function apply(events: AccountEvent[]): void {
+    for (const { type, conversation_id, conversation: state, message_id, message } of events) {
+      if (conversation?.id !== conversation_id) continue;
+      if (state === null) {
+        onDeleted(conversation);
+        return;
+      }
+      conversation = state;
+      if (message_id !== null && message === null) messages = messages.filter(({ id }) => id !== message_id);
+      if (message_id === pinned?.id) pinned = message;
+      if (message !== null) place(message);
+      if (type === "message.created" && message !== null && message.contact_id !== null) {
+        unseen = true;
+        announce(`New message from ${message.contact_id}: ${message.message}`);
+      }
+    }
+    if (conversation === null) return;
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    render();
+    if (atEnd) box.scrollTop = box.scrollHeight;
+    if ((conversation.pinned_message_id ?? undefined) !== pinned?.id) void showPinned(request.signal);
+    void markAsSeen();
+  }
+
+  /** Adds a message or replaces its earlier state. One before the loaded messages comes with "Earlier messages". */
+  function place(message: Message): void {
+    const at = messages.findIndex(({ id }) => id >= message.id);
+    if (messages[at]?.id === message.id) messages[at] = message;
+    else if (at < 0) messages.push(message);
+    else if (at > 0 || next === null) messages.splice(at, 0, message);
+  }
+
+  const showPinned = pauseLive(async (signal: AbortSignal) => {
+    try {
+      await findPinned(signal);
+      render();
+    } catch (error) {
+      if (!signal.aborted) onError(error);
+    }
+  });
+
+  const markAsRead = pauseLive(async () => {
+    if (conversation === null) return;
+    const { id, last_active_at } = conversation;
+    const { signal } = request;
+    update(await client.conversations.update(id, { last_opened_at: Math.max(now(), last_active_at ?? 0) }, { signal }));
+  });
+
+  /** Marks the conversation as read if a message arrived, and the page can be seen. */
+  async function markAsSeen(): Promise<void> {
+    if (!unseen || document.hidden) return;
+    unseen = false;
+    // The user has not asked for it, so a failure is not shown. The conversation stays unread.
+    await markAsRead().catch(() => {});
+  }
+  document.addEventListener("visibilitychange", () => void markAsSeen());
 
   function update(updated: Conversation): void {
     show(updated);
@@ -92,9 +180,12 @@ export function createThread({ client, onChange, onError }: Hooks): Thread {
   function render(): void {
     if (conversation === null) return;
     earlier.hidden = next === null;
-    messageList.replaceChildren(...messages.map(line));
+    const focused = document.activeElement?.closest<HTMLElement>("#message-list li");
+    setChildren(messageList, messages.map(line));
+    if (focused?.isConnected === false)
+      (messageList.querySelector<HTMLElement>(`[data-id="${focused.dataset.id}"] button`) ?? box).focus();
     byId("pinned").hidden = pinned === null;
-    if (pinned !== null) {
+    if (pinned !== null && byId("pinned").textContent !== `Pinned: ${pinned.message}`) {
       byId("pinned").replaceChildren(
         h("p", {}, h("strong", {}, "Pinned: "), pinned.message),
         iconButton("pin", "Unpin the message", () => void pin(null), true),
@@ -105,9 +196,11 @@ export function createThread({ client, onChange, onError }: Hooks): Thread {
   function line(message: Message): HTMLLIElement {
     const own = message.contact_id === null;
     const isPinned = message.id === conversation?.pinned_message_id;
-    return h(
+    const known = lines.get(message);
+    if (known?.isPinned === isPinned) return known.element;
+    const element = h(
       "li",
-      { class: own ? "own" : "" },
+      { "data-id": message.id, class: own ? "own" : "" },
       h("p", { class: "sender" }, own ? "You" : (message.contact_id ?? ""), " ", time(message.created_at)),
       h(
         "div",
@@ -118,29 +211,29 @@ export function createThread({ client, onChange, onError }: Hooks): Thread {
           : iconButton("pin", `Pin the message “${message.message.slice(0, 40)}”`, () => void pin(message)),
       ),
     );
+    lines.set(message, { element, isPinned });
+    return element;
   }
 
-  async function pin(message: Message | null): Promise<void> {
+  const pin = pauseLive(async (message: Message | null) => {
     if (conversation === null) return;
     try {
       const after = await client.conversations.update(conversation.id, { pinned_message_id: message?.id ?? null });
-      // Rendering replaces the button that has the focus.
-      const place = [...messageList.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement);
       pinned = message;
       update(after);
-      (messageList.querySelectorAll("button")[place] ?? byId("thread-title")).focus();
+      // The button beside the pinned message disappears with it.
+      if (!messageList.contains(document.activeElement)) byId("thread-title").focus();
       announce(message === null ? "Unpinned." : "Pinned.");
     } catch (error) {
       onError(error);
     }
-  }
+  });
 
-  earlier.onclick = async () => {
+  earlier.onclick = pauseLive(async () => {
     const { signal } = request;
     if (next === null) return;
     try {
       const page = await next({ signal });
-      const box = byId("messages");
       const fromBottom = box.scrollHeight - box.scrollTop;
       [messages, next] = [[...page.data.toReversed(), ...messages], page.next];
       render();
@@ -150,10 +243,9 @@ export function createThread({ client, onChange, onError }: Hooks): Thread {
     } catch (error) {
       if (!signal.aborted) onError(error);
     }
-  };
+  });
 
-  form.onsubmit = async (event) => {
-    event.preventDefault();
+  const submit = pauseLive(async () => {
     const target = conversation;
     const message = text.value;
     if (target === null || message.trim() === "" || form.ariaBusy === "true") return;
@@ -164,9 +256,9 @@ export function createThread({ client, onChange, onError }: Hooks): Thread {
       if (conversation?.id === target.id) {
         draft = null;
         if (text.value === message) text.value = "";
-        messages.push(sent);
+        place(sent);
         render();
-        byId("messages").scrollTop = byId("messages").scrollHeight;
+        box.scrollTop = box.scrollHeight;
       }
       announce("Sent.");
       update(await client.conversations.get(target.id));
@@ -175,6 +267,11 @@ export function createThread({ client, onChange, onError }: Hooks): Thread {
     } finally {
       form.ariaBusy = "false";
     }
+  });
+
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    void submit();
   };
 
   text.onkeydown = (event) => {
@@ -183,5 +280,5 @@ export function createThread({ client, onChange, onError }: Hooks): Thread {
     form.requestSubmit();
   };
 
-  return { open, show, close, current: () => conversation };
+  return { open, reload, apply, show, close, current: () => conversation };
 }
