@@ -31,7 +31,7 @@ const heading = (page: Page, code: string) => page.locator(`h2[id="api/${code}"]
 
 inBrowser("it begins with the guides, with this origin in the commands", {}, async (page) => {
   await open(page);
-  for (const name of ["First call", "Tokens", "Paging", "Retries", "Errors"]) {
+  for (const name of ["First call", "Tokens", "Paging", "Follow changes", "Retries", "Errors"]) {
     await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor({ state: "attached" });
   }
   await page.getByText(`curl -G ${origin}/v1/conversations`).first().waitFor();

@@ -7,13 +7,15 @@ use url::Url;
 type Field = fn(&Head) -> Option<&str>;
 
 /// The headers that pass, in the order in which JavaScript writes them.
-const HEADERS: [(&str, Field); 8] = [
+const HEADERS: [(&str, Field); 10] = [
     ("authorization", |head| head.authorization.as_deref()),
     ("content-type", |head| head.content_type.as_deref()),
     ("content-encoding", |head| head.content_encoding.as_deref()),
     ("idempotency-key", |head| head.idempotency_key.as_deref()),
     ("if-match", |head| head.if_match.as_deref()),
     ("if-none-match", |head| head.if_none_match.as_deref()),
+    ("accept", |head| head.accept.as_deref()),
+    ("last-event-id", |head| head.last_event_id.as_deref()),
     ("access-control-request-method", |head| head.access_control_request_method.as_deref()),
     ("cf-connecting-ip", |head| head.cf_connecting_ip.as_deref()),
 ];

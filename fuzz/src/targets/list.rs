@@ -1,4 +1,4 @@
-//! Lists and their cursors: the links of a page lead to the same list, from the right position and in the right
+//! Lists and their cursors, and the log of events: the links of a page lead to the same list, from the right position and in the right
 //! direction.
 
 use conversations::{
@@ -7,7 +7,7 @@ use conversations::{
         response::{Body, Objects},
     },
     id::base62,
-    query::{Parameter, Query, Rows},
+    query::{Parameter, Query, Rows, Until},
 };
 use serde_json::json;
 
@@ -17,6 +17,9 @@ use super::{BASE62, ORIGIN, Sent, check_headers, query, refusal};
 pub fn list(input: &[u8]) {
     let (url, seeds) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
     let Ok(url) = str::from_utf8(url) else { return };
+    if (Sent { method: "GET", url, content_type: "", body: b"" }).reads_events() {
+        return events(url, seeds);
+    }
     let path = url.split('?').next().unwrap_or_default();
     if !["/v1/conversations", "/v1/messages", "/v1/tokens"].contains(&path) {
         return;
@@ -86,6 +89,68 @@ pub fn list(input: &[u8]) {
         assert_eq!(linked.sql == sql, same_direction, "the direction of {target}");
     }
     assert_eq!(links.next(), None, "a link too many");
+}
+
+/// The log of events: it has one direction, and each page links to what comes after it. `wait` is kept.
+fn events(url: &str, seeds: &[u8]) {
+    let page = match get(url) {
+        Ok(page) => page,
+        Err(error) => {
+            refusal(error);
+            return;
+        }
+    };
+    let (_, sent) = url.split_once('?').unwrap_or_default();
+    let value = |name: &str| form_urlencoded::parse(sent.as_bytes()).find(|(known, _)| known == name);
+    let [wanted, seq, id] = parameters_of_events(&page);
+    let limit = value("limit").map_or(10, |(_, limit)| limit.parse().expect("is a number"));
+    assert!((1..=100).contains(&limit), "a limit of {limit}");
+    assert_eq!((wanted, page.limit, page.repeatable), (Parameter::Integer(limit + 2), limit as usize, true));
+    match value("starting_after").as_ref().map(|(_, position)| position.as_ref()) {
+        None => assert_eq!((seq, id), (Parameter::Integer(1), Parameter::Null)),
+        Some("now") => assert_eq!((seq, id), (Parameter::Integer((1 << 53) - 1), Parameter::Null)),
+        Some(position) => assert_eq!([seq, id], position_of_event(position)),
+    }
+    let wait = value("wait").map(|(_, seconds)| seconds.parse::<u64>().expect("is a number"));
+    assert!(wait.is_none_or(|seconds| (1..=30).contains(&seconds)), "a wait of {wait:?}");
+    let until = |page: &Query| page.live.as_ref().map(|live| live.until);
+    assert_eq!(until(&page), wait.map(|seconds| Until::Found { seconds }));
+
+    let event = |seed: u64| format!("{seed:09x}AbCdEfG");
+    let found: Vec<String> = seeds.iter().skip(1).take(limit as usize).map(|seed| event((*seed).into())).collect();
+    let has_more = found.len() % 2 == 1;
+    let (first, last) = (found.first().cloned(), found.last().cloned());
+    let end = last.clone().unwrap_or_else(|| event(4096));
+    let tag = Some(event(4096) + "-1-3f");
+    let response = (page.render)(Rows { first, last, has_more, tag, ..Rows::default() }).expect("there is a page");
+    check_headers(&response.headers);
+    let Body::Objects(Objects { before, reversed: false, after }) = &response.body else { panic!("oldest first") };
+    let body: serde_json::Value = serde_json::from_str(&[before, "", after].concat()).expect("the page is JSON");
+    assert_eq!(body, json!({ "has_more": has_more, "data": [] }));
+
+    let link = response.headers.iter().find(|(name, _)| *name == "link").map_or("", |(_, value)| value);
+    let target = link.strip_prefix(&format!("<{ORIGIN}")).and_then(|link| link.strip_suffix(r#">; rel="next""#));
+    let target = target.unwrap_or_else(|| panic!("{link} is no link to the next page"));
+    let linked = get(target).map_err(refusal).unwrap_or_else(|code| panic!("{target} is refused: {code:?}"));
+    assert_eq!(until(&linked), wait.map(|seconds| Until::Found { seconds }), "{target}");
+    let [seq, id] = position_of_event(&end);
+    assert_eq!(parameters_of_events(&linked), [Parameter::Integer(limit + 2), seq, id], "{target}");
+}
+
+/// How many rows a page of events asks for, from which number on, and after which event.
+fn parameters_of_events(page: &Query) -> [Parameter; 3] {
+    let [list] = page.statements.as_slice() else { panic!("a list is {:?}", page.statements) };
+    list.parameters.clone().try_into().expect("a page of events has three parameters")
+}
+
+/// The number and the id of an event.
+fn position_of_event(id: &str) -> [Parameter; 2] {
+    let (number, request) = id.split_at_checked(9).expect("an id has 16 characters");
+    let digits: Vec<_> =
+        number.bytes().map(|digit| b"0123456789abcdef".iter().position(|known| *known == digit)).collect();
+    let number = digits.iter().fold(0, |sum, digit| 16 * sum + digit.expect("the number is hexadecimal") as i64);
+    assert!(request.len() == 7 && request.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
+    [Parameter::Integer(number), Parameter::Text(id.to_owned())]
 }
 
 /// The position right after another, or right before it: the id at its end as a number, one more or less.

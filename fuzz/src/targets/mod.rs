@@ -52,6 +52,11 @@ pub struct Sent<'a> {
 }
 
 impl Sent<'_> {
+    /// Whether the path is that of events.
+    pub fn reads_events(&self) -> bool {
+        self.url.split('?').next() == Some("/v1/events")
+    }
+
     pub fn head(&self) -> Head {
         let (path, query) = self.url.split_once('?').unwrap_or((self.url, ""));
         Head {

@@ -116,15 +116,19 @@ fn refused(sent: Sent<'_>, code: Code) {
 }
 
 /// A malformed conditional header is refused with every method, a well-formed one where it does not count. A malformed
-/// key is refused where it counts, and changes nothing elsewhere.
+/// key or id of an event is refused where it counts, and changes nothing elsewhere.
 fn headers_count_for_their_methods(sent: Sent<'_>, expected: &Outcome) {
     let [malformed, tag] = ["\"", "\"tag\""].map(|value| Some(value.to_owned()));
     let is = |methods: &[&str]| methods.contains(&sent.method);
     let mut heads = vec![
         (true, Head { if_match: malformed.clone(), ..sent.head() }),
         (true, Head { if_none_match: malformed.clone(), ..sent.head() }),
-        (is(&["POST"]), Head { idempotency_key: malformed, ..sent.head() }),
+        (is(&["POST"]), Head { idempotency_key: malformed.clone(), ..sent.head() }),
     ];
+    let accept = Some("text/event-stream".to_owned());
+    let is_stream = sent.method == "GET" && sent.reads_events();
+    heads.push((is_stream, Head { accept, last_event_id: malformed.clone(), ..sent.head() }));
+    heads.push((false, Head { last_event_id: malformed, ..sent.head() }));
     if !is(&["PUT", "PATCH", "DELETE"]) {
         heads.push((true, Head { if_match: tag.clone(), ..sent.head() }));
     }
@@ -145,7 +149,7 @@ fn headers_count_for_their_methods(sent: Sent<'_>, expected: &Outcome) {
 
 /// Whatever the database finds, the response is one that the API documents. The input chooses what it finds.
 fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
-    const OUTCOMES: [&str; 12] = [
+    const OUTCOMES: [&str; 13] = [
         "full",
         "created",
         "existing",
@@ -156,6 +160,7 @@ fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
         "scopes",
         "stronger",
         "expires_at",
+        "expired",
         "00000000000000000000000000000000",
         "",
     ];
@@ -167,8 +172,10 @@ fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
         (!text.is_empty()).then(|| text.to_owned())
     };
     let (outcome, replay) = (choose(&OUTCOMES), choose(&REPLAYS));
-    let scopes = if choose(&["reads", ""]).is_some() { Scopes::of_bits(31) } else { Scopes::default() };
+    let scopes = if choose(&["reads", ""]).is_some() { Scopes::of_bits(63) } else { Scopes::default() };
     let (tag, first) = (choose(&["V000000000000001", ""]), choose(&["V000000000000001", ""]));
+    // A page of events always has a tag.
+    let tag = tag.or_else(|| sent.reads_events().then(|| "000000002aAbCdEfG-1-3f".to_owned()));
     for key in [None, Some("k".to_owned())] {
         let head = Head { idempotency_key: key, ..sent.head() };
         let keyed = head.idempotency_key.is_some() && sent.method == "POST";
@@ -190,7 +197,7 @@ fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
                         let body = [&objects.before, object, &objects.after].concat();
                         serde_json::from_str::<Json>(&body).expect("the body is JSON");
                     }
-                    Body::File => panic!("an endpoint answers with a file"),
+                    Body::File | Body::Stream => panic!("what was found is no file and no stream"),
                 }
             }
             // The key is stored in the same transaction, so it is there.

@@ -31,6 +31,7 @@ pub fn route(input: &[u8]) {
     let methods: &[&str] = match segments[..] {
         ["", "" | "inbox" | "openapi.json" | "health"] | ["", "assets", _, ..] => &["GET", "HEAD"],
         ["", "v1", "conversations" | "messages" | "tokens"] => &["GET", "HEAD", "POST"],
+        ["", "v1", "events"] => &["GET", "HEAD"],
         ["", "v1", _, ""] | ["", "v1", _, "", _] => &[],
         ["", "v1", "conversations" | "messages", _] => &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
         ["", "v1", "tokens", _] => &["GET", "HEAD", "DELETE"],
