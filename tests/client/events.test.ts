@@ -50,11 +50,19 @@ async function create(alice: Account, n: number): Promise<Conversation[]> {
 
 test("for await returns all events in the order of the changes, and ends", async () => {
   const alice = await account();
-  const client = connect(alice.token);
+  let requests = 0;
+  const client = connect(alice.token, {
+    fetch: (url, init) => {
+      requests += 1;
+      return fetch(url, init);
+    },
+  });
   const created = await create(alice, 12);
   await client.conversations.update(created[0]!.id, { is_muted: true });
   await client.conversations.delete(created[1]!.id);
+  requests = 0;
   const events = await all(client.events.list({ limit: 5 }));
+  assert.equal(requests, 3);
   assert.deepEqual(typesOf(events), [
     ...Array(12).fill("conversation.created"),
     "conversation.updated",
