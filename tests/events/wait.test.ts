@@ -22,8 +22,8 @@ const SHORT = list("starting_after=now&wait=1");
 const types = (answer: Answer): string[] => answer.json.data.map((event: any) => event.type);
 const next = (answer: Answer): string => String(links(answer).next);
 
-/** A request that waits. It has read the log when this returns: from now on every change wakes it. `woken` is its answer,
- * and makes sure that a ring brought it and not the end of its time, with one reading after the ring. */
+/** A request that waits. It has read the log when this returns: from now on every change wakes it. `woken` is its
+ * answer, and makes sure that a ring brought it and not the end of its time, with one reading after the ring. */
 async function waiting(holder: Account, path = NEXT, caller = api(holder.token), headers: Headers = {}) {
   await unwatch(holder);
   const begin = performance.now();
