@@ -52,7 +52,8 @@ await measure("message of 1,000 characters", text(1000));
 
 const event = (message: string) =>
   `INSERT INTO events (account_id, seq, change, conversation_id, message_id, request_id, created_at, newest_id_times)
-   SELECT 1, coalesce((SELECT max(seq) FROM events), 0) + n, 'created', ${id}, ${message}, ${id}, 1795387096, 'V000001V000001'
+   SELECT 1, coalesce((SELECT max(seq) FROM events), 0) + n, 'created', ${id}, ${message}, ${id}, 1795387096,
+     'V000001V000001'
    FROM numbers`;
 await measure("event of a conversation", event("NULL"));
 await measure("event of a message", event(id));

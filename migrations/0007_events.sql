@@ -49,7 +49,7 @@ WHERE conversation_id || message_id <> '00000000000000';
 DROP TRIGGER conversations_deleted;
 DROP TRIGGER messages_deleted;
 
--- Creations and updates are logged by the database, no matter which statement makes them. With a deletion it is the other
+-- The database logs every change itself, no matter which statement makes it. With a request's deletion it is the other
 -- way round: a row that is gone can't say which request deleted it, so its event comes first, and deletes it.
 
 -- The request that creates an object is in its `changed_by`.
@@ -131,7 +131,7 @@ END;
 
 -- Where the message was pinned, the trigger `messages_unpin` unpins it first.
 CREATE TRIGGER events_delete_message AFTER INSERT ON events
-WHEN NEW.change = 'deleted' AND NEW.message_id IS NOT NULL
+WHEN NEW.change = 'deleted' AND NEW.message_id IS NOT NULL AND NEW.request_id IS NOT NULL
 BEGIN
   DELETE FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
   WHERE account_id = NEW.account_id AND conversation_id = NEW.conversation_id AND id = NEW.message_id;
@@ -140,7 +140,7 @@ END;
 -- Deletes the conversation, and by their foreign key its messages, unless they are too many for one step of
 -- src/removal.rs: then hides it. Its pin would keep a message.
 CREATE TRIGGER events_delete_conversation AFTER INSERT ON events
-WHEN NEW.change = 'deleted' AND NEW.message_id IS NULL
+WHEN NEW.change = 'deleted' AND NEW.message_id IS NULL AND NEW.request_id IS NOT NULL
 BEGIN
   DELETE FROM conversations -- PRIMARY KEY (account_id, id)
   WHERE account_id = NEW.account_id AND id = NEW.conversation_id AND NOT (
@@ -153,6 +153,69 @@ BEGIN
   UPDATE conversations -- PRIMARY KEY (account_id, id)
   SET is_removed = 1, pinned_message_id = NULL
   WHERE account_id = NEW.account_id AND id = NEW.conversation_id;
+END;
+
+-- Deletions that no event came before: by the operator's own SQL, and by the Worker from before. The event of a
+-- conversation comes before its messages are deleted, which have none of their own.
+CREATE TRIGGER conversations_log_deleted BEFORE DELETE ON conversations
+WHEN NOT OLD.is_removed AND (
+  SELECT change = 'deleted' AND conversation_id = OLD.id AND message_id IS NULL
+  FROM events WHERE account_id = OLD.account_id ORDER BY seq DESC LIMIT 1
+) IS NOT TRUE
+BEGIN
+  INSERT INTO events (account_id, seq, change, conversation_id, created_at, newest_id_times)
+  VALUES (
+    OLD.account_id,
+    coalesce((SELECT max(seq) FROM events WHERE account_id = OLD.account_id), 0) + 1,
+    'deleted', OLD.id,
+    unixepoch(),
+    coalesce(
+      (SELECT newest_id_times FROM events WHERE account_id = OLD.account_id ORDER BY seq DESC LIMIT 1),
+      '00000000000000'
+    )
+  );
+END;
+
+CREATE TRIGGER conversations_log_removed AFTER UPDATE OF is_removed ON conversations
+WHEN NEW.is_removed > OLD.is_removed AND (
+  SELECT change = 'deleted' AND conversation_id = OLD.id AND message_id IS NULL
+  FROM events WHERE account_id = OLD.account_id ORDER BY seq DESC LIMIT 1
+) IS NOT TRUE
+BEGIN
+  INSERT INTO events (account_id, seq, change, conversation_id, created_at, newest_id_times)
+  VALUES (
+    OLD.account_id,
+    coalesce((SELECT max(seq) FROM events WHERE account_id = OLD.account_id), 0) + 1,
+    'deleted', OLD.id,
+    unixepoch(),
+    coalesce(
+      (SELECT newest_id_times FROM events WHERE account_id = OLD.account_id ORDER BY seq DESC LIMIT 1),
+      '00000000000000'
+    )
+  );
+END;
+
+CREATE TRIGGER messages_log_deleted BEFORE DELETE ON messages
+WHEN NOT EXISTS (
+    SELECT 1 FROM conversations INDEXED BY conversations_removed
+    WHERE account_id = OLD.account_id AND id = OLD.conversation_id AND is_removed
+  )
+  AND (
+    SELECT change = 'deleted' AND conversation_id = OLD.conversation_id AND coalesce(message_id = OLD.id, TRUE)
+    FROM events WHERE account_id = OLD.account_id ORDER BY seq DESC LIMIT 1
+  ) IS NOT TRUE
+BEGIN
+  INSERT INTO events (account_id, seq, change, conversation_id, message_id, created_at, newest_id_times)
+  VALUES (
+    OLD.account_id,
+    coalesce((SELECT max(seq) FROM events WHERE account_id = OLD.account_id), 0) + 1,
+    'deleted', OLD.conversation_id, OLD.id,
+    unixepoch(),
+    coalesce(
+      (SELECT newest_id_times FROM events WHERE account_id = OLD.account_id ORDER BY seq DESC LIMIT 1),
+      '00000000000000'
+    )
+  );
 END;
 
 -- The token as the API shows it, with a scope more.

@@ -1,7 +1,8 @@
 // `npm run durability`: kills a running server during writes, restarts it on the same data, and repeats that. Each
 // client has its own conversations and waits for each response, so a kill leaves it at most one unanswered write. Its
-// objects must then be exactly as before or as after that write. Power cuts are not tested: the operating system
-// survives a kill and still writes its buffers to the disk.
+// objects must then be exactly as before or as after that write, and the log of changes must have the events of the
+// writes that were done, and no other. Power cuts are not tested: the operating system survives a kill and still writes
+// its buffers to the disk.
 import { randomInt } from "node:crypto";
 import { cpSync, globSync } from "node:fs";
 import { join } from "node:path";
@@ -12,11 +13,12 @@ import { freePort, Server, stateFolder, tokenIn } from "../tests/scripts/process
 import { command, options, stopSignal, wholeNumber } from "./cli.ts";
 import { Failure } from "./shared.ts";
 
-const USAGE = `Usage: npm run durability [-- --kills 20] [--seed N] [--lose]
+const USAGE = `Usage: npm run durability [-- --kills 20] [--seed N] [--lose | --lose-event]
 
   --kills N    how often to kill the server (default: 20)
   --seed N     repeat the choices of the run that printed this seed (default: a new seed)
-  --lose       delete an acknowledged message from the database after the last kill, to see it reported`;
+  --lose       delete an acknowledged message from the database after the last kill, to see it reported
+  --lose-event delete the newest event of the log from the database after the last kill, to see it reported`;
 
 const CLIENTS = 8;
 /** The time limit of a start and the writes until the kill, on a busy machine. The sum of all limits is checked. */
@@ -40,8 +42,16 @@ type Client = {
   below: (bound: number) => number;
   contents: Contents;
   unanswered?: { write: Write; since: number };
+  /** The events of the writes that were acknowledged since the last kill. */
+  events: Event[];
 };
-type Call = (method: string, path: string, attributes?: Attributes) => Promise<{ status: number; body: any }>;
+/** What a write is in the log of changes. Of a write without an answer the request is not known. */
+type Event = { type: string; conversation: string; message: string | null; request: string | null };
+type Call = (
+  method: string,
+  path: string,
+  attributes?: Attributes,
+) => Promise<{ status: number; body: any; request: string | null }>;
 
 const now = () => Math.floor(Date.now() / 1000);
 const isMessage = (resource: Resource) => "conversation_id" in resource;
@@ -53,6 +63,7 @@ await command(USAGE, async (args) => {
     kills: { type: "string", default: "20" },
     seed: { type: "string" },
     lose: { type: "boolean" },
+    "lose-event": { type: "boolean" },
   });
   const kills = wholeNumber("kills", values.kills);
   const seed = wholeNumber("seed", values.seed ?? String(randomInt(1, 1_000_000)));
@@ -61,7 +72,7 @@ await command(USAGE, async (args) => {
   const below = random(seed);
   const clients = Array.from(
     { length: CLIENTS },
-    (_, n): Client => ({ name: `client${n}`, below: random(seed + n + 1), contents: new Map() }),
+    (_, n): Client => ({ name: `client${n}`, below: random(seed + n + 1), contents: new Map(), events: [] }),
   );
   const sum = { acknowledged: 0, lost: 0, half: 0, done: 0, undone: 0 };
   const problems: string[] = [];
@@ -83,11 +94,13 @@ await command(USAGE, async (args) => {
 
   try {
     let call = await start();
+    let position = "";
     for (let kill = 1; kill <= kills; kill += 1) {
       const acknowledged = await load(clients, call, 50 + below(200), () => server!.signal("SIGKILL"));
       const killed = now();
       stop.throwIfAborted();
       if (values.lose && kill === kills) lose(clients, state.path);
+      if (values["lose-event"] && kill === kills) loseEvent(state.path);
       const { contents: stored, complaints } = inspect(state.path);
       call = await start();
       const found = await everything(call);
@@ -96,7 +109,15 @@ await command(USAGE, async (args) => {
         problems.push("The API does not return what was in the database after the kill.");
       }
 
+      const logged = await log(call, position);
+      position = logged.position;
       const results = clients.map((client) => judge(client, found, killed));
+      problems.push(
+        ...judgeEvents(
+          results.flatMap(({ events }) => events),
+          logged.events,
+        ),
+      );
       const count = (word: "lost" | "half" | "done" | "undone") => {
         const all = results.map((result) => result[word]).reduce((a, b) => a + b);
         sum[word] += all;
@@ -142,7 +163,9 @@ async function load(clients: Client[], call: Call, until: number, kill: () => Pr
         });
         if (answer === undefined) return;
         const { id, created_at, updated_at } = answer.body ?? {};
-        client.contents = write.after(id, updated_at ?? created_at);
+        const contents = write.after(id, updated_at ?? created_at);
+        client.events.push(...eventOf(client.contents, contents, answer.request));
+        client.contents = contents;
         client.unanswered = undefined;
         if (answer.status !== write.status || (id && !isDeepStrictEqual(answer.body, client.contents.get(id)))) {
           const request = `${write.method} ${write.path} ${JSON.stringify(write.attributes)}`;
@@ -231,7 +254,10 @@ function choose({ name, below, contents }: Client): Write {
       path: `/v1/messages/${message.id}`,
       attributes,
       status: 200,
-      after: (_, now) => and({ ...message, ...attributes, updated_at: now }),
+      after: (_, now) => {
+        const isChanged = !isDeepStrictEqual({ ...message, ...attributes }, message);
+        return and({ ...message, ...attributes, updated_at: isChanged ? now : message.updated_at! });
+      },
     };
   }
   const [path, gone] =
@@ -278,7 +304,7 @@ function judge(client: Client, all: Contents, killed: number) {
       (id) => !isDeepStrictEqual(expected.get(id), found.get(id)),
     );
   const [nearest] = [contents, ...afters]
-    .map((expected) => ({ done: expected !== contents, ids: differing(expected) }))
+    .map((expected) => ({ expected, done: expected !== contents, ids: differing(expected) }))
     .sort((a, b) => a.ids.length - b.ids.length);
   // A difference in what the unanswered write changes is a write done by half. Any other is an acknowledged write lost.
   const half = nearest!.ids.filter((id) => afters.some((after) => !isDeepStrictEqual(after.get(id), contents.get(id))));
@@ -290,6 +316,7 @@ function judge(client: Client, all: Contents, killed: number) {
     half: half.length > 0 ? 1 : 0,
     done: unanswered && !wrong && nearest!.done ? 1 : 0,
     undone: unanswered && !wrong && !nearest!.done ? 1 : 0,
+    events: [...client.events, ...(wrong ? [] : eventOf(contents, nearest!.expected, null))],
     problems: nearest!.ids.map(
       (id) =>
         `${half.includes(id) ? "HALF" : "LOST"} ${name}, ${id}\n` +
@@ -298,7 +325,50 @@ function judge(client: Client, all: Contents, killed: number) {
   };
   client.contents = found;
   client.unanswered = undefined;
+  client.events = [];
   return result;
+}
+
+/** The event of a write that turned these contents into those, if it changed anything. */
+function eventOf(before: Contents, after: Contents, request: string | null): Event[] {
+  const differing = [...new Set([...before.keys(), ...after.keys()])]
+    .map((id) => [before.get(id), after.get(id)] as const)
+    .filter(([was, is]) => !isDeepStrictEqual(was, is));
+  const event = ([was, is]: (typeof differing)[number]): Event => {
+    const change = was === undefined ? "created" : is === undefined ? "deleted" : "updated";
+    const resource = (is ?? was)!;
+    return isMessage(resource)
+      ? { type: `message.${change}`, conversation: String(resource.conversation_id), message: resource.id, request }
+      : { type: `conversation.${change}`, conversation: resource.id, message: null, request };
+  };
+  const events = differing.map(event);
+  // A conversation that is deleted takes its messages with it. What a message changes in its conversation is its event.
+  const only =
+    events.find(({ type }) => type === "conversation.deleted") ??
+    events.find(({ message }) => message !== null) ??
+    events[0];
+  return only === undefined ? [] : [only];
+}
+
+/** Compares the events of the writes that were done with those in the log. */
+function judgeEvents(expected: Event[], logged: Event[]): string[] {
+  const describe = ({ type, conversation, message, request }: Event) =>
+    `${type} ${conversation} ${message ?? ""} of ${request ?? "an unanswered request"}`;
+  const left = [...logged];
+  // Those of acknowledged writes first: only they name their request.
+  const lost = [...expected]
+    .sort((a, b) => Number(a.request === null) - Number(b.request === null))
+    .filter((event) => {
+      const at = left.findIndex((found) =>
+        isDeepStrictEqual({ ...found, request: event.request && found.request }, event),
+      );
+      if (at >= 0) left.splice(at, 1);
+      return at < 0;
+    });
+  return [
+    ...lost.map((event) => `LOST EVENT ${describe(event)}`),
+    ...left.map((event) => `EVENT OF NO WRITE ${describe(event)}`),
+  ];
 }
 
 function callerOf(port: number, token: string): Call {
@@ -310,7 +380,8 @@ function callerOf(port: number, token: string): Call {
       body: attributes && JSON.stringify(attributes),
     });
     const text = await response.text();
-    return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+    const body = text === "" ? undefined : JSON.parse(text);
+    return { status: response.status, body, request: response.headers.get("x-request-id") };
   };
 }
 
@@ -328,6 +399,20 @@ async function everything(call: Call): Promise<Contents> {
   return contents;
 }
 
+/** The events after a position of the log, and the position after them. */
+async function log(call: Call, position: string): Promise<{ events: Event[]; position: string }> {
+  const events: Event[] = [];
+  for (let more = true; more; ) {
+    const { body } = await call("GET", `/v1/events?limit=100${position && `&starting_after=${position}`}`);
+    for (const { id, type, conversation_id: conversation, message_id: message, request_id: request } of body.data) {
+      events.push({ type, conversation, message, request });
+      position = id;
+    }
+    more = body.has_more;
+  }
+  return { events, position };
+}
+
 /** The database as the kill left it. Reads a copy: opening the file would repair it, which the server must do. */
 function inspect(folder: string): { contents: Contents; complaints: string[] } {
   using copy = stateFolder();
@@ -340,6 +425,11 @@ function inspect(folder: string): { contents: Contents; complaints: string[] } {
       .map((row) => `${check}: ${JSON.stringify(row)}`)
       .filter((line) => !line.endsWith('{"integrity_check":"ok"}')),
   );
+  const gaps = database
+    .prepare("SELECT account_id, count(*) AS events, max(seq) AS last FROM events GROUP BY account_id")
+    .all()
+    .filter(({ events, last }) => events !== last);
+  complaints.push(...gaps.map((row) => `The numbers of events have a gap: ${JSON.stringify(row)}`));
   const resources = database.prepare("SELECT object FROM conversations UNION ALL SELECT object FROM messages").all();
   return {
     contents: new Map(
@@ -359,6 +449,12 @@ function lose(clients: Client[], folder: string) {
   if (sure.length === 0) throw new Failure("There is no message to delete. Use another seed.");
   using database = open(folder);
   database.prepare("DELETE FROM messages WHERE id = ?").run(sure[0]!.id);
+}
+
+/** Deletes the newest event, which is one of the writes since the last kill. */
+function loseEvent(folder: string) {
+  using database = open(folder);
+  database.exec("DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)");
 }
 
 /** The file with the tables. The runtime has another file beside it. */

@@ -1,6 +1,7 @@
-//! The log of changes (contract, "Events"): how it is written. The database logs creations and updates itself, and
-//! deletes what an event says is deleted (migrations/0007_events.sql). So no change lacks its event, and no event its
-//! change, whatever happens between two statements of a request. How the log is read: `events/`.
+//! The log of changes (contract, "Events"): how it is written. The database logs every change itself
+//! (migrations/0007_events.sql). With a request's deletion it is the other way round: the request writes the event, and
+//! the database deletes what it names. So no change lacks its event, and no event its change, whatever happens between
+//! two statements of a request. How the log is read: `events/`.
 
 /// Logs the deletion of the object that `$from` joins to the caller on the condition `$condition`, and so deletes it.
 /// Its `$ids` are those of its conversation and its message. `?5` is the request's id.

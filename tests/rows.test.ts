@@ -127,7 +127,7 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
   [
     "delete a conversation without messages",
     async ({ like }) => alice.delete(item((await alice.post(COLLECTION, like)).json.id)),
-    15,
+    16,
     2,
     2,
   ],
@@ -138,7 +138,7 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
       await fillMessages(alice, id, 1000, 1_000_000);
       return alice.delete(item(id));
     },
-    5014,
+    6015,
     1002,
     1002,
   ],
@@ -168,14 +168,14 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     0,
   ],
   ["update a message, without attributes", ({ message }) => alice.put(messageItem(message)), 2, 0, 0],
-  ["delete a message", ({ message }) => alice.delete(messageItem(message)), 11, 2, 2],
+  ["delete a message", ({ message }) => alice.delete(messageItem(message)), 12, 2, 2],
   [
     "delete a pinned message",
     async ({ conversation, message }) => {
       await alice.put(item(conversation), `pinned_message_id=${message}`);
       return alice.delete(messageItem(message));
     },
-    11,
+    12,
     3,
     3,
   ],

@@ -478,6 +478,41 @@ test("a token that was revoked before the migration stays revoked, and one in it
   );
 });
 
+test("after the migration the log is empty, and knows the newest ids, also of what was deleted", () => {
+  const at = files.indexOf("0007_events.sql");
+  using database = databaseAt(at);
+  database.exec(`
+    INSERT INTO accounts (id, name, created_at) VALUES (3, 'carol', 3);
+    INSERT INTO conversations (account_id, id, contact_id, created_at) VALUES (1, 'Vc3KVDk000000000', 'bob', 1);
+    INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+    VALUES (2, '0000000000000001', 'Vc3KVDm000000000', 'Hello', 1);
+    DELETE FROM messages WHERE id = 'Vc3KVDm000000000'`);
+  for (const migration of migrations.slice(at)) database.exec(migration);
+  const logs = () =>
+    database
+      .prepare("SELECT account_id, seq, change, newest_id_times FROM events ORDER BY account_id, seq")
+      .all()
+      .map((row) => Object.values(row));
+  // A row with the number 0 is no event.
+  const before = [
+    [1, 0, "created", "Vc3KVDk0000000"],
+    [2, 0, "created", "0000000Vc3KVDm"],
+  ];
+  assert.deepEqual(logs(), before);
+  database.exec(`
+    INSERT INTO conversations (account_id, id, contact_id, created_at) VALUES (3, 'Vc3KVDp000000000', 'bob', 1);
+    INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+    VALUES (1, 'Vc3KVDk000000000', 'Vc3KVDn000000000', 'Hello', 1);
+    DELETE FROM messages WHERE id = 'Vc3KVDn000000000'`);
+  assert.deepEqual(logs(), [
+    before[0],
+    [1, 1, "created", "Vc3KVDkVc3KVDn"],
+    [1, 2, "deleted", "Vc3KVDkVc3KVDn"],
+    before[1],
+    [3, 1, "created", "Vc3KVDp0000000"],
+  ]);
+});
+
 test("an opening in the future is one at the time of the migration", () => {
   const at = files.indexOf("0005_one_clock.sql");
   using database = databaseAt(at);
@@ -506,7 +541,8 @@ test("deleting a conversation deletes its messages, and deleting an account ever
   await alice.insertMessage(await alice.insert());
   await sql("DELETE FROM accounts WHERE id = ?", alice.id);
   assert.deepEqual(await alice.contents(), { conversations: [], messages: [] });
-  assert.deepEqual(await sql("SELECT * FROM tokens WHERE account_id = ?", alice.id), []);
+  for (const table of ["tokens", "events"])
+    assert.deepEqual(await sql(`SELECT * FROM ${table} WHERE account_id = ?`, alice.id), [], table);
   const { conversations, messages } = await bob.contents();
   assert.deepEqual([conversations.length, messages.length], [1, 1]);
 });

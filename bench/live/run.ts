@@ -1,5 +1,5 @@
-// `npm run live`: measures how long an event takes from the sender's 201 to the listeners, and what listeners cost while
-// nothing happens. Prints the results and writes them to live.json and README.md.
+// `npm run live`: measures how long an event takes from the sender's 201 to the listeners, and what listeners cost
+// while nothing happens. Prints the results and writes them to live.json and README.md.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -80,8 +80,8 @@ interface Listener {
 async function listen(world: World, count: number): Promise<Listener[]> {
   const tokens = Array.from({ length: Math.ceil(count / LISTENERS_OF_A_TOKEN) }, newToken);
   for (const [at, token] of tokens.entries()) {
-    const sql = `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at) SELECT ?1, ?2, 1, 'listener', scopes, 0
-                 FROM tokens WHERE hash = ?3`;
+    const sql = `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at)
+                 SELECT ?1, ?2, 1, 'listener', scopes, 0 FROM tokens WHERE hash = ?3`;
     await world.sql("thousand")([
       { sql, params: [hashOf(token), `listener${String(at).padStart(8, "0")}`, TOKEN_HASH] },
     ]);

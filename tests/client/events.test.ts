@@ -50,11 +50,19 @@ async function create(alice: Account, n: number): Promise<Conversation[]> {
 
 test("for await returns all events in the order of the changes, and ends", async () => {
   const alice = await account();
-  const client = connect(alice.token);
+  let requests = 0;
+  const client = connect(alice.token, {
+    fetch: (url, init) => {
+      requests += 1;
+      return fetch(url, init);
+    },
+  });
   const created = await create(alice, 12);
   await client.conversations.update(created[0]!.id, { is_muted: true });
   await client.conversations.delete(created[1]!.id);
+  requests = 0;
   const events = await all(client.events.list({ limit: 5 }));
+  assert.equal(requests, 3);
   assert.deepEqual(typesOf(events), [
     ...Array(12).fill("conversation.created"),
     "conversation.updated",
@@ -342,7 +350,7 @@ test("what changes while the lists are read is in the copy", async () => {
   assert.equal(copy.conversations.size, 2);
 });
 
-test("six clients change everything at once, over connections that break: the copy is equal, byte for byte", async () => {
+test("six clients change everything, over connections that break: the copy is equal, byte for byte", async () => {
   const alice = await account();
   const copy = new Copy();
   const conversations = await create(alice, 6);
@@ -422,7 +430,7 @@ test("a copy whose position has expired is replaced: it has no deleted object, a
 /** A callback that must not be called. */
 const never = (): never => assert.fail("it was called");
 
-test("a copy needs the scopes to read conversations and messages, because null would look like a deletion", async () => {
+test("a copy needs the scopes to read conversations and messages: null would look like a deletion", async () => {
   const alice = await account();
   for (const missing of [SCOPES["conversations:read"]!, MESSAGES_READ, SCOPES["events:read"]!]) {
     const client = connect(await grant(alice.id, { scopes: ALL - missing }));

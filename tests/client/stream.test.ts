@@ -6,7 +6,13 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import test, { after } from "node:test";
-import { Conversations, ConversationsError, NetworkError, type Options } from "../../clients/typescript/src/index.ts";
+import {
+  type Changes,
+  Conversations,
+  ConversationsError,
+  NetworkError,
+  type Options,
+} from "../../clients/typescript/src/index.ts";
 
 type Fetch = NonNullable<Options["fetch"]>;
 
@@ -203,6 +209,22 @@ test("onOpen is called for each connection, and onError for each failure", async
   assert.deepEqual(seen, ["error", "open", "error", "open"]);
 });
 
+test("onOpen is called once for a connection, in however many parts its text arrives", async () => {
+  const parts = [":\n", "retry: 5\n", event(1), event(2)].map((part) => new TextEncoder().encode(part));
+  const headers = { "content-type": "text/event-stream" };
+  const client = new Conversations({
+    token: "self_nothing",
+    baseUrl: "https://api.example",
+    fetch: async () => new Response(ReadableStream.from(parts), { headers }),
+  });
+  let opened = 0;
+  const onOpen = () => {
+    opened += 1;
+  };
+  for await (const { id: last } of client.events.stream({ after: id(0), onOpen })) if (last === id(2)) break;
+  assert.equal(opened, 1);
+});
+
 test("an exception in onOpen or onError ends the stream", async () => {
   const reason = new Error("a bug");
   const raise = () => {
@@ -339,4 +361,44 @@ test("a character that arrives in two parts is whole", async () => {
     },
   ]);
   assert.deepEqual((await collect(client)).ids, ["😀"]);
+});
+
+test("changes that arrive together are one batch, with the last state of each object", async () => {
+  const object = (id: string, more = {}) => ({ id, ...more });
+  const message = (id: string, conversation_id: string, text: string) => ({ id, conversation_id, message: text });
+  const [a, b, muted] = [object("a"), object("b"), object("b", { is_muted: true })];
+  const events = [
+    { conversation_id: "a", conversation: a, message_id: "1", message: message("1", "a", "of a deleted conversation") },
+    { conversation_id: "b", conversation: b, message_id: "2", message: message("2", "b", "first") },
+    { conversation_id: "b", conversation: muted, message_id: "2", message: message("2", "b", "last") },
+    { conversation_id: "b", conversation: muted, message_id: "3", message: null },
+    { conversation_id: "a", conversation: null, message_id: null, message: null },
+  ].map((event, n) => ({ id: id(n + 1), ...event }));
+  const text = events.map((event) => `id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`).join("");
+  const list: Step = (response) => {
+    response.writeHead(200, { "content-type": "application/json" }).end('{"has_more":false,"data":[]}');
+  };
+  const { client } = await connect([list, list, stream(text)]);
+  const stop = new AbortController();
+  const batches: Changes[] = [];
+  const copy = client.events.copy({
+    position: id(0),
+    onReset: () => assert.fail("the position is known"),
+    onChange: (changes) => {
+      batches.push(changes);
+      stop.abort();
+    },
+    signal: stop.signal,
+  });
+  await assert.rejects(copy, { name: "AbortError" });
+  assert.deepEqual(batches, [
+    {
+      position: id(5),
+      events,
+      conversations: [muted],
+      messages: [message("2", "b", "last")],
+      deletedConversations: ["a"],
+      deletedMessages: ["3"],
+    },
+  ]);
 });

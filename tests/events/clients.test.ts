@@ -1,5 +1,5 @@
-// GET /v1/events as server-sent events, with clients that others wrote, as they are: curl, and two packages of npm. They
-// go through a connection that is cut again and again.
+// GET /v1/events as server-sent events, with clients that others wrote, as they are: curl, and two packages of npm. The
+// packages go through a connection that is cut again and again.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

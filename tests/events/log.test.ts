@@ -1,5 +1,5 @@
-// What is logged: each change of a conversation or a message is one event, and nothing else is one. How the log is read:
-// list.test.ts. That a copy can be kept by it: copy.test.ts.
+// What is logged: each change of a conversation or a message is one event, and nothing else is one. How the log is
+// read: list.test.ts. That a copy can be kept by it: copy.test.ts.
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
@@ -284,19 +284,33 @@ test("a change whose answer was lost is one event, and its retries are none", as
   assert.equal(events[1]![3], requestOf(removed));
 });
 
-test("what the operator changes by SQL is logged, without a request", async () => {
-  const { alice, id, own } = await inbox();
+test("what no request changes is logged too: the operator's SQL, and the Worker from before", async () => {
+  const { alice, id, own, pinned } = await inbox();
   const logged = await follow(alice);
-  const other = await alice.insert();
-  const message = await alice.insertMessage(other);
-  await sql("UPDATE conversations SET is_muted = 0 WHERE account_id = ? AND id = ?", alice.id, id);
-  await sql("UPDATE messages SET message = 'Hi' WHERE account_id = ? AND id = ?", alice.id, own);
+  const of = (table: string, object: string, change: string) =>
+    sql(`${change.replace("?", table)} WHERE account_id = ? AND id = ?`, alice.id, object);
+  const [other, removed] = [await alice.insert(), await alice.insert()];
+  const messages = [await alice.insertMessage(other), await alice.insertMessage(removed)];
+  await of("conversations", id, "UPDATE ? SET is_muted = 0");
+  await of("messages", own, "UPDATE ? SET message = 'Hi'");
+  await of("messages", own, "DELETE FROM ?");
+  await of("messages", pinned, "DELETE FROM ?");
+  await of("conversations", other, "DELETE FROM ?");
+  await of("conversations", removed, "UPDATE ? SET is_removed = 1");
+  await sweepAll();
   assert.deepEqual(await logged(), [
     ["conversation.created", other, null, null],
-    ["message.created", other, message, null],
+    ["conversation.created", removed, null, null],
+    ["message.created", other, messages[0], null],
+    ["message.created", removed, messages[1], null],
     ["conversation.updated", id, null, null],
     ["message.updated", id, own, null],
+    ["message.deleted", id, own, null],
+    ["message.deleted", id, pinned, null],
+    ["conversation.deleted", other, null, null],
+    ["conversation.deleted", removed, null, null],
   ]);
+  assert.deepEqual((await alice.contents()).messages, []);
 });
 
 test("each account has its own log", async () => {

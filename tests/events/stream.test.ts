@@ -1,5 +1,5 @@
-// GET /v1/events as server-sent events: what is streamed, from where on, in which order, and how streams end. Clients that
-// others wrote: clients.test.ts.
+// GET /v1/events as server-sent events: what is streamed, from where on, in which order, and to how many at once. What
+// takes time: time.test.ts. Clients that others wrote: clients.test.ts.
 
 import assert from "node:assert/strict";
 import test, { afterEach } from "node:test";

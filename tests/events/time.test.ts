@@ -1,5 +1,5 @@
-// GET /v1/events over time: polls without a ring, comment lines, and the ends of streams. Here the Worker's time goes 300
-// times as fast: a stream has a comment line every 50 ms, reads the log at least every 200 ms, and ends after two
+// GET /v1/events over time: polls without a ring, comment lines, and the ends of streams. Here the Worker's time goes
+// 300 times as fast: a stream has a comment line every 50 ms, reads the log at least every 200 ms, and ends after two
 // seconds. What is counted are comment lines: four from one poll to the next.
 
 import assert from "node:assert/strict";

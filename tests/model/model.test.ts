@@ -20,12 +20,15 @@ import {
   type Answer,
   answers,
   type Conversation,
+  eventId,
   isReader,
+  log,
   type Message,
   msOf,
   NEW_CONVERSATION,
   NEW_MESSAGE,
   newAccount,
+  pageOfEvents,
   type Request,
   second,
   show,
@@ -159,15 +162,41 @@ async function compare(world: World, service: Service, request: Request): Promis
   }
 }
 
+/** A page of the log, after so many events. */
+async function compareEvents({ accounts, log }: Service, model: Account, after: number, limit: number): Promise<void> {
+  const position = after === 0 ? "" : `&starting_after=${eventId(model, after)}`;
+  const path = `/v1/events?limit=${limit}${position}`;
+  const answer = await accounts.get(model)!.get(path);
+  const { tag: _, ...actual } = told("events", answer);
+  log.push(`GET ${path} -> ${answer.status} ${answer.text}`.slice(0, 1000));
+  const now = Math.ceil(Date.now() / 1000);
+  const times = answer.json.data.map(({ created_at }: { created_at: number }) => created_at);
+  for (const time of times) assert.ok(now - 3600 < time && time <= now, `an event at ${time}`);
+  const { tag: __, ...expected } = { ...ABSENT, ...pageOfEvents(model, after, limit, times) };
+  assert.deepEqual(actual, expected);
+  // The same, and in the same order.
+  assert.equal(JSON.stringify(actual.body), JSON.stringify(expected.body));
+}
+
 /** All that is stored is what the model holds, and the lists are in its order. */
 async function compareContents(world: World, service: Service): Promise<void> {
   type Object = { id: string };
   const sorted = (objects: Object[]) => objects.sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const [model, real] of service.accounts) {
-    const { conversations, messages } = await real.contents();
+    const { conversations = [], messages = [], events = [] } = await real.everything();
     const objects = (rows: typeof messages): Object[] => rows.map((row) => JSON.parse(String(row.object)));
     assert.deepEqual(sorted(objects(conversations)), sorted([...model.conversations.values()].map(show) as Object[]));
     assert.deepEqual(sorted(objects(messages)), sorted([...model.messages.values()]));
+    assert.deepEqual(
+      events.map(({ seq, change, conversation_id, message_id, request_id }) => ({
+        seq,
+        type: `${message_id === null ? "conversation" : "message"}.${change}`,
+        conversation_id,
+        message_id,
+        request_id,
+      })),
+      model.events.map((event, index) => ({ seq: index + 1, ...event })),
+    );
     const token = world.tokens.find(({ account }) => account === model)!;
     for (const unread of ["true", "false"]) {
       const query: Request["query"]["attributes"] = [
@@ -283,9 +312,21 @@ const filled = step(4, "fill", fc.record({ n, stored }), async (world, { account
       JSON.stringify(made[table]),
     );
   }
+  for (const object of [...made.conversations, ...made.messages]) log(model, object, "created", null);
   world.conversations.push(...made.conversations);
   world.messages.push(...made.messages);
 });
+
+/** A consumer reads the log. */
+const followed = step(
+  6,
+  "events",
+  fc.record({ n, after: fc.noBias(fc.nat(999)), limit: fc.integer({ min: 1, max: 20 }) }),
+  async (_, service, { n, after, limit }) => {
+    const model = [...service.accounts.keys()][n % service.accounts.size]!;
+    await compareEvents(service, model, after % (model.events.length + 1), limit);
+  },
+);
 
 const steps = fc.oneof(
   request(12, "conversations", "create"),
@@ -302,6 +343,7 @@ const steps = fc.oneof(
   granted,
   revoked,
   filled,
+  followed,
 );
 
 // ------------------------------------------------------------------------------------------------------------- the run

@@ -2,6 +2,7 @@
 // Worker. What the service chooses (ids, the time) it is told, from the response, and checks against what it holds and
 // against the clock. Who asks and compares is `model.test.ts`.
 
+import { isDeepStrictEqual } from "node:util";
 import { BASE62, base62 } from "../support/tokens.ts";
 
 /** A conversation, with its times in milliseconds. `show` makes of it what the API shows. */
@@ -90,6 +91,14 @@ class Objects<T> extends Map<string, T> {
   }
 }
 
+/** A change of a conversation, or of a message, and the request that made it. Null: it was stored past the API. */
+export interface Event {
+  type: string;
+  conversation_id: string;
+  message_id: string | null;
+  request_id: string | null;
+}
+
 /** The objects of one account. */
 export interface Account {
   conversations: Objects<Conversation>;
@@ -99,6 +108,8 @@ export interface Account {
   tags: Map<string, { current?: string; past: string[] }>;
   /** What was asked and answered with each Idempotency-Key. */
   keys: Map<string, { content: string; answer: Answer }>;
+  /** The log of its changes, in order. */
+  events: Event[];
 }
 
 export const newAccount = (): Account => ({
@@ -106,6 +117,7 @@ export const newAccount = (): Account => ({
   messages: new Objects(),
   tags: new Map(),
   keys: new Map(),
+  events: [],
 });
 
 /** What a caller shows: nothing that is a token (`missing`), or one that opens an account while it is good. */
@@ -306,6 +318,54 @@ function names(list: string, { tags }: Account, id: string): boolean {
   return list === "*" || [...list.matchAll(/"[^"]*"/g)].some(([tag]) => tag === tags.get(id)?.current);
 }
 
+// -------------------------------------------------------------------------------------------------------------- events
+
+/** An object was changed: what kind of change it was, and the request that made it. */
+export function log(
+  { events }: Account,
+  object: Conversation | Message,
+  change: string,
+  request_id: string | null,
+): void {
+  events.push(
+    "conversation_id" in object
+      ? { type: `message.${change}`, conversation_id: object.conversation_id, message_id: object.id, request_id }
+      : { type: `conversation.${change}`, conversation_id: object.id, message_id: null, request_id },
+  );
+}
+
+/** The id of the n-th event, counted from 1, and of the position before the first. */
+export function eventId({ events }: Account, n: number): string {
+  const request = events[n - 1]?.request_id ?? "0".repeat(16);
+  return n.toString(16).padStart(9, "0") + request.slice(9);
+}
+
+/** A page of the log after so many events: the objects are as they are now. The times are those that it showed. */
+export function pageOfEvents(account: Account, after: number, limit: number, times: number[]): Answer {
+  const { events, conversations, messages } = account;
+  const shown = (object: object | undefined) => (object === undefined ? null : show(object));
+  const data = events.slice(after, after + limit).map(({ type, conversation_id, message_id, request_id }, index) => ({
+    id: eventId(account, after + index + 1),
+    type,
+    created_at: times[index],
+    conversation_id,
+    message_id,
+    request_id,
+    conversation: shown(conversations.get(conversation_id)),
+    message: shown(messages.get(message_id ?? "")),
+  }));
+  const links = { next: target("events", { limit, starting_after: eventId(account, after + data.length) }) };
+  return { status: 200, links, body: { has_more: after + data.length < events.length, data } };
+}
+
+/** Whether an update left a conversation as it was. Of an opening now the model does not know the millisecond. If it
+ * was the last one of its second, opening at the end of that second is no change: the tag tells. */
+function isSame(before: Conversation, after: Conversation, isTagSame: boolean): boolean {
+  const [was, is] = [before.last_opened_ms, after.last_opened_ms];
+  if (!isDeepStrictEqual({ ...before, last_opened_ms: is }, after)) return false;
+  return was === is || (was !== null && is === 1000 * second(was) + 999 && isTagSame);
+}
+
 // --------------------------------------------------------------------------------------------------------------- pages
 
 /** The position before or after another: one with the previous or the next id, where there is such an id. */
@@ -447,6 +507,7 @@ const CONVERSATIONS: Record<string, Operation> = {
       const isThere = distinct === true && oldest !== undefined;
       const conversation = isThere ? oldest : newConversation(account, chosen, contact_id, group_id);
       account.conversations.set(conversation.id, conversation);
+      if (!isThere) log(account, conversation, "created", chosen.request);
       const location = `/v1/conversations/${conversation.id}`;
       return tagged(account, conversation.id, chosen, { status: isThere ? 200 : 201, location, body: conversation });
     },
@@ -471,12 +532,16 @@ const CONVERSATIONS: Record<string, Operation> = {
       if (pin !== null && account.messages.get(pin)?.conversation_id !== path) return invalid("pinned_message_id");
       const refusal = refused("conversations", asked);
       if (refusal !== undefined) return refusal;
+      const before = { ...conversation };
       const { last_opened_at, ...rest } = values;
       Object.assign(conversation, rest);
       if (last_opened_at === null) conversation.last_opened_ms = null;
       if (typeof last_opened_at === "number")
         conversation.last_opened_ms = openedAt(last_opened_at, asked.chosen, conversation.last_active_ms);
-      if (Object.keys(values).length > 0) changed(account, path);
+      if (!isSame(before, conversation, asked.chosen.tag === tagsOf(account, path).current)) {
+        changed(account, path);
+        log(account, conversation, "updated", asked.chosen.request);
+      }
       return tagged(account, path, asked.chosen, { status: 200, body: conversation });
     },
   },
@@ -486,6 +551,7 @@ const CONVERSATIONS: Record<string, Operation> = {
       const { conversations, messages } = asked.account;
       const refusal = refused("conversations", asked);
       if (refusal !== undefined) return refusal;
+      log(asked.account, conversations.get(asked.path)!, "deleted", asked.chosen.request);
       for (const message of messages.values()) if (message.conversation_id === asked.path) messages.delete(message.id);
       conversations.delete(asked.path);
       return { status: 204 };
@@ -518,6 +584,7 @@ const MESSAGES: Record<string, Operation> = {
       if (contact_id === null) conversation.last_opened_ms = now;
       else conversation.last_received_ms = now;
       changed(account, conversation_id);
+      log(account, message, "created", chosen.request);
       return tagged(account, id, chosen, { status: 201, location: `/v1/messages/${id}`, body: message });
     },
   },
@@ -531,10 +598,11 @@ const MESSAGES: Record<string, Operation> = {
       const refusal = refused("messages", asked);
       if (refusal !== undefined) return refusal;
       const message = account.messages.get(path)!;
-      if (Object.keys(values).length > 0) {
+      if (!isDeepStrictEqual({ ...message, ...values }, message)) {
         const { created_at, updated_at } = message;
         Object.assign(message, values, { updated_at: secondShown(chosen.now, chosen, created_at, updated_at) });
         changed(account, path);
+        log(account, message, "updated", chosen.request);
       }
       return tagged(account, path, chosen, { status: 200, body: message });
     },
@@ -545,6 +613,7 @@ const MESSAGES: Record<string, Operation> = {
       const { account, path } = asked;
       const refusal = refused("messages", asked);
       if (refusal !== undefined) return refusal;
+      log(account, account.messages.get(path)!, "deleted", asked.chosen.request);
       const conversation = account.conversations.get(account.messages.get(path)!.conversation_id)!;
       if (conversation.pinned_message_id === path) {
         conversation.pinned_message_id = null;

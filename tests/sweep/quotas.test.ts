@@ -58,9 +58,9 @@ test("a sweep that ends early is continued, and each step is bounded", async () 
   await sweepAll();
   await fillMessages(alice, await alice.insert(), 1200);
   await setDue(alice);
-  // Calls 1 and 2 are the steps of the other kinds. The answer to the third is lost.
+  // Calls 1 to 3 are the steps of the other kinds. The answer to the fourth is lost.
   const lose = { "x-test-d1-lost": "D1_ERROR: Network connection lost." };
-  await sweep({ ...lose, "x-test-d1-failures-from": "3" });
+  await sweep({ ...lose, "x-test-d1-failures-from": "4" });
   assert.equal((await counted(alice)).objects, 501);
   await sweepAll();
   await assertCounted(alice);
@@ -104,7 +104,7 @@ test("what is created during a recount is counted once, also where the recount h
   await fillMessages(alice, conversation, 1400);
   await sweepAll();
   await setRecountDue(alice);
-  await sweep({ "x-test-d1-lost": "D1_ERROR: Network connection lost.", "x-test-d1-failures-from": "3" });
+  await sweep({ "x-test-d1-lost": "D1_ERROR: Network connection lost.", "x-test-d1-failures-from": "4" });
   await fillMessages(alice, conversation, 700, 5000);
   await sweepAll();
   await setDue(alice);
@@ -201,7 +201,7 @@ test("also while a recount is under way", async () => {
   await sweepAll();
   await setQuota(alice, 10, 1e9);
   // The first 500 are counted again when one of them goes, and one of the others.
-  await sweep({ "x-test-d1-lost": "D1_ERROR: Network connection lost.", "x-test-d1-failures-from": "3" });
+  await sweep({ "x-test-d1-lost": "D1_ERROR: Network connection lost.", "x-test-d1-failures-from": "4" });
   await alice.delete(messageItem("0000000000000100"));
   await alice.delete(messageItem("0000000000001100"));
   await sweepAll();

@@ -7,9 +7,8 @@ import { sql } from "../support/database.ts";
 import { assertError, assertNewToken, assertToken } from "../support/expectations.ts";
 import { api, type Headers, keyed } from "../support/http.ts";
 import { COLLECTION, item, MESSAGES, rotation, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
-import { ALL, hashOf, MESSAGES_READ, READ, randomId, TOKENS, WRITE } from "../support/tokens.ts";
+import { ALL, hashOf, MESSAGES_READ, READ, randomId, SCOPES, TOKENS, WRITE } from "../support/tokens.ts";
 
-const NAMES = ["conversations:read", "conversations:write", "messages:read", "messages:write", "tokens:write"];
 const END = 253402300799;
 
 test("a new token is a 201 with the object, its secret, its Location and a Cache-Control with no-store", async () => {
@@ -67,7 +66,7 @@ test("a form and JSON mean the same", async () => {
 test("scopes are returned in one order, whatever the order in the request", async () => {
   const alice = await account();
   for (let bits = 1; bits <= ALL; bits += 1) {
-    const scopes = NAMES.filter((_, n) => bits & (1 << n));
+    const scopes = Object.keys(SCOPES).filter((_, n) => bits & (1 << n));
     const { json } = await alice.post(TOKEN_COLLECTION, { name: "x", scopes: scopes.toReversed().join(" ") });
     assert.equal(json.scopes, scopes.join(" "));
   }
@@ -130,15 +129,14 @@ test("without expires_at, or with null or an empty value of a form, a token does
 });
 
 test("a token cannot make a token with more scopes", async () => {
-  const owner = await account();
-  for (let held = TOKENS; held <= ALL; held += 1) {
-    const caller = api(await grant(owner.id, { scopes: held }));
-    for (const [n, name] of NAMES.entries()) {
-      const answer = await caller.post(TOKEN_COLLECTION, {
-        name: "x",
-        scopes: `${name}${n === 4 ? "" : " tokens:write"}`,
-      });
-      if (held & (1 << n)) {
+  for (let others = 0; others <= ALL; others += 1) {
+    if (others & TOKENS) continue;
+    const held = others | TOKENS;
+    const caller = api(await grant((await account()).id, { scopes: held }));
+    for (const [name, bit] of Object.entries(SCOPES)) {
+      const scopes = [...new Set([name, "tokens:write"])].join(" ");
+      const answer = await caller.post(TOKEN_COLLECTION, { name: "x", scopes });
+      if (held & bit) {
         assert.equal(answer.status, 201, `${held} ${name}`);
         continue;
       }

@@ -73,14 +73,16 @@ test("revoking needs tokens:write, and no other scope is enough", async () => {
 
 test("a token cannot revoke a token that has a scope it lacks, and it can revoke every other", async () => {
   const owner = await account();
-  for (let held = TOKENS; held <= ALL; held += 1) {
+  for (let others = 0; others <= ALL; others += 1) {
+    if (others & TOKENS) continue;
+    const held = others | TOKENS;
     const caller = api(await grant(owner.id, { scopes: held }));
-    for (const [n, bit] of Object.values(SCOPES).entries()) {
+    for (const bit of Object.values(SCOPES)) {
       const victim = await grant(owner.id, { scopes: bit });
       const id = await idOf(victim);
       const before = await owner.everything();
       const answer = await caller.delete(tokenItem(id));
-      if (held & (1 << n)) {
+      if (held & bit) {
         assert.equal(answer.status, 204, `${held} ${bit}`);
         continue;
       }

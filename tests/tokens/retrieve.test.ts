@@ -7,7 +7,7 @@ import { sql } from "../support/database.ts";
 import { assertError, assertToken } from "../support/expectations.ts";
 import { api } from "../support/http.ts";
 import { item, NO_ID, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
-import { hashOf } from "../support/tokens.ts";
+import { hashOf, SCOPES } from "../support/tokens.ts";
 
 const idOf = async (token: string): Promise<string> =>
   String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.id);
@@ -18,7 +18,7 @@ test("a token has its six fields in order, set or null", async () => {
   assertToken((await alice.get(tokenItem(bare))).json, {
     id: bare,
     name: "test",
-    scopes: "conversations:read conversations:write messages:read messages:write tokens:write",
+    scopes: Object.keys(SCOPES).join(" "),
     created_at: 0,
     expires_at: null,
     revoked_at: null,

@@ -150,7 +150,7 @@ export class EventsResource {
         });
         for await (const events of this.#batches({ ...options, after })) await onChange(changesOf(events));
       } catch (error) {
-        if (!(error instanceof ConversationsError && error.status === 410)) throw error;
+        if (!(error instanceof ConversationsError && error.code === "position_expired")) throw error;
       }
     }
   }

@@ -122,6 +122,34 @@ export interface paths {
         patch: operations["patchMessage"];
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List events
+         * @description Returns a page of the log, oldest event first. The `Link` header always has a `rel="next"`, which continues
+         *     after this page, also if the page is empty.
+         *
+         *     With `wait`, the response comes when there is an event after the position. With `Accept: text/event-stream`, the
+         *     response is a stream of server-sent events. It begins after the `Last-Event-ID`, or `starting_after`, or now.
+         *     `limit` and `wait` cannot be combined with a stream. `HEAD` neither waits nor streams.
+         *
+         *     Requires the scope `events:read`. Without `conversations:read`, `conversation` is null, and without
+         *     `messages:read`, `message` is null.
+         */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -512,6 +540,139 @@ export interface components {
             data: components["schemas"]["Message"][];
         };
         /**
+         * @description The id of an event, which is also a position in the log. Ids sort in the order of the log.
+         * @example 00000002aVblPx1B
+         */
+        EventId: string;
+        /**
+         * @example {
+         *       "id": "00000002aVblPx1B",
+         *       "type": "message.created",
+         *       "created_at": 705103200,
+         *       "conversation_id": "xgQQXg3hrtjh7AvZ",
+         *       "message_id": "V000000000000001",
+         *       "request_id": "VblPx28fUJxQZqx1",
+         *       "conversation": {
+         *         "id": "xgQQXg3hrtjh7AvZ",
+         *         "contact_id": "WAz8eIbvDR60rouK",
+         *         "group_id": null,
+         *         "pinned_message_id": null,
+         *         "is_pinned": false,
+         *         "is_muted": false,
+         *         "last_active_at": 705103200,
+         *         "last_opened_at": 705103200,
+         *         "created_at": 692233200,
+         *         "archived_at": null
+         *       },
+         *       "message": {
+         *         "id": "V000000000000001",
+         *         "conversation_id": "xgQQXg3hrtjh7AvZ",
+         *         "contact_id": "WAz8eIbvDR60rouK",
+         *         "message": "See you at eight.",
+         *         "read_at": null,
+         *         "created_at": 705103200,
+         *         "updated_at": null
+         *       }
+         *     }
+         */
+        Event: {
+            id: components["schemas"]["EventId"];
+            /**
+             * @description What changed, and how.
+             * @example message.created
+             * @enum {string}
+             */
+            type: "conversation.created" | "conversation.updated" | "conversation.deleted" | "message.created" | "message.updated" | "message.deleted";
+            created_at: components["schemas"]["Timestamp"];
+            conversation_id: components["schemas"]["Id"];
+            /** @description The message. Null if the conversation itself changed. */
+            message_id: components["schemas"]["Id"] | null;
+            /** @description The id of the request that made the change. Null if it was not made by a request. */
+            request_id: components["schemas"]["Id"] | null;
+            /** @description The conversation as it is when the event is read. Null if it is deleted, or if the token lacks `conversations:read`. */
+            conversation: components["schemas"]["Conversation"] | null;
+            /** @description The message as it is when the event is read. Null if it is deleted, if the conversation itself changed, or if the token lacks `messages:read`. */
+            message: components["schemas"]["Message"] | null;
+        };
+        /**
+         * @example {
+         *       "has_more": false,
+         *       "data": [
+         *         {
+         *           "id": "00000002aVblPx1B",
+         *           "type": "message.created",
+         *           "created_at": 705103200,
+         *           "conversation_id": "xgQQXg3hrtjh7AvZ",
+         *           "message_id": "V000000000000001",
+         *           "request_id": "VblPx28fUJxQZqx1",
+         *           "conversation": {
+         *             "id": "xgQQXg3hrtjh7AvZ",
+         *             "contact_id": "WAz8eIbvDR60rouK",
+         *             "group_id": null,
+         *             "pinned_message_id": null,
+         *             "is_pinned": false,
+         *             "is_muted": false,
+         *             "last_active_at": 705103200,
+         *             "last_opened_at": 705103200,
+         *             "created_at": 692233200,
+         *             "archived_at": null
+         *           },
+         *           "message": {
+         *             "id": "V000000000000001",
+         *             "conversation_id": "xgQQXg3hrtjh7AvZ",
+         *             "contact_id": "WAz8eIbvDR60rouK",
+         *             "message": "See you at eight.",
+         *             "read_at": null,
+         *             "created_at": 705103200,
+         *             "updated_at": null
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        EventList: {
+            /**
+             * @description Whether there are more events after this page.
+             * @example false
+             */
+            has_more: boolean;
+            /**
+             * @description The events in the page, oldest first.
+             * @example [
+             *       {
+             *         "id": "00000002aVblPx1B",
+             *         "type": "message.created",
+             *         "created_at": 705103200,
+             *         "conversation_id": "xgQQXg3hrtjh7AvZ",
+             *         "message_id": "V000000000000001",
+             *         "request_id": "VblPx28fUJxQZqx1",
+             *         "conversation": {
+             *           "id": "xgQQXg3hrtjh7AvZ",
+             *           "contact_id": "WAz8eIbvDR60rouK",
+             *           "group_id": null,
+             *           "pinned_message_id": null,
+             *           "is_pinned": false,
+             *           "is_muted": false,
+             *           "last_active_at": 705103200,
+             *           "last_opened_at": 705103200,
+             *           "created_at": 692233200,
+             *           "archived_at": null
+             *         },
+             *         "message": {
+             *           "id": "V000000000000001",
+             *           "conversation_id": "xgQQXg3hrtjh7AvZ",
+             *           "contact_id": "WAz8eIbvDR60rouK",
+             *           "message": "See you at eight.",
+             *           "read_at": null,
+             *           "created_at": 705103200,
+             *           "updated_at": null
+             *         }
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Event"][];
+        };
+        /**
          * @description The text, 1 to 10,000 characters. Of the control characters it may have only tab, line feed and carriage return.
          * @example See you at eight.
          */
@@ -565,7 +726,7 @@ export interface components {
             read_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
         };
         /**
-         * @description Scopes separated by single spaces, each at most once: `conversations:read`, `conversations:write`, `messages:read`, `messages:write`, `tokens:write`.
+         * @description Scopes separated by single spaces, each at most once: `conversations:read`, `conversations:write`, `messages:read`, `messages:write`, `tokens:write`, `events:read`.
          * @example conversations:read messages:read
          */
         Scopes: string;
@@ -721,7 +882,7 @@ export interface components {
              * @example parameter_invalid
              * @enum {string}
              */
-            code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "parameters_too_many" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "quota_exceeded" | "https_required" | "resource_missing" | "path_unknown" | "method_not_allowed" | "token_rotated" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable";
+            code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "parameters_too_many" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "quota_exceeded" | "https_required" | "resource_missing" | "path_unknown" | "method_not_allowed" | "token_rotated" | "position_expired" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable";
             /**
              * @description What is wrong and what is valid, for people.
              * @example `limit` must be a whole number from 1 to 100.
@@ -901,6 +1062,43 @@ export interface components {
                 "application/json": components["schemas"]["Message"];
             };
         };
+        /** @description A page of events, or the stream. A stream has neither `ETag` nor `Link`. */
+        EventList: {
+            headers: {
+                /** @description The version of the page, for conditional requests. */
+                ETag?: string;
+                Link: components["headers"]["Next"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["EventList"];
+                "text/event-stream": string;
+            };
+        };
+        /** @description The page has not changed. */
+        EventsNotModified: {
+            headers: {
+                /** @description The version of the page, for conditional requests. */
+                ETag?: string;
+                Link: components["headers"]["Next"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
         /** @description The token, without its secret. */
         Token: {
             headers: {
@@ -1031,6 +1229,22 @@ export interface components {
         };
         /** @description This deployment does not include the API description. */
         NoFile: {
+            headers: {
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The log does not have this position any more, or never had it. */
+        Expired: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1313,6 +1527,8 @@ export interface components {
         Location: string;
         /** @description The URLs of the next and the previous page, if they exist (RFC 8288). They keep all parameters. A page past a cursor always links back, also when it is empty. */
         Link: string;
+        /** @description The URL that continues after this page (RFC 8288), also if the page is empty. It keeps `limit` and `wait`. */
+        Next: string;
         /** @description This response was first returned to an earlier request with the same `Idempotency-Key`. */
         "Idempotent-Replayed": "true";
         /** @description The number of seconds to wait before you retry. */
@@ -1699,6 +1915,40 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["Missing"];
             412: components["responses"]["Outdated"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of objects in a page. */
+                limit?: components["parameters"]["limit"];
+                /** @description Returns the events after the event with this id. `now` means the newest event. Without it, a page begins with the oldest event that is kept. */
+                starting_after?: string;
+                /** @description The number of seconds to wait if there is no event after the position. Without it, the response comes at once. */
+                wait?: number;
+            };
+            header?: {
+                /** @description The id of the last event of an earlier stream. The stream continues after it, whatever `starting_after` is. */
+                "Last-Event-ID"?: components["schemas"]["EventId"];
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["EventList"];
+            304: components["responses"]["EventsNotModified"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            410: components["responses"]["Expired"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];

@@ -29,28 +29,9 @@ export type NewMessage = Schemas["NewMessage"];
 export type MessageChanges = Schemas["MessageChanges"];
 
 /** An event of the log: one change of a conversation or a message. */
-export interface AccountEvent {
-  id: string;
-  type:
-    | "conversation.created"
-    | "conversation.updated"
-    | "conversation.deleted"
-    | "message.created"
-    | "message.updated"
-    | "message.deleted";
-  created_at: number;
-  conversation_id: string;
-  message_id: string | null;
-  request_id: string | null;
-  conversation: Conversation | null;
-  message: Message | null;
-}
+export type AccountEvent = Schemas["Event"];
 /** The position, the page size and the wait of a list of events. */
-export interface EventFilters {
-  limit?: number;
-  starting_after?: string;
-  wait?: number;
-}
+export type EventFilters = Query<"listEvents">;
 
 /** A token of the account, without its secret. */
 export type Token = Schemas["Token"];
