@@ -1,8 +1,8 @@
 // `npm run durability`: kills a running server during writes, restarts it on the same data, and repeats that. Each
 // client has its own conversations and waits for each response, so a kill leaves it at most one unanswered write. Its
-// objects must then be exactly as before or as after that write, and the log of changes must have the events of the writes
-// that were done, and no other. Power cuts are not tested: the operating system survives a kill and still writes its
-// buffers to the disk.
+// objects must then be exactly as before or as after that write, and the log of changes must have the events of the
+// writes that were done, and no other. Power cuts are not tested: the operating system survives a kill and still writes
+// its buffers to the disk.
 import { randomInt } from "node:crypto";
 import { cpSync, globSync } from "node:fs";
 import { join } from "node:path";

@@ -29,8 +29,8 @@ macro_rules! base62 {
 }
 pub(crate) use base62;
 
-/// What the newest id that the account `$account` has given to a conversation or to a message begins with. The log knows
-/// it, also when that object was deleted. Reads one row.
+/// What the newest id that the account `$account` has given to a conversation or to a message begins with. The log
+/// knows it, also when that object was deleted. Reads one row.
 macro_rules! newest_id {
     (conversation of $account:literal) => {
         $crate::clock::newest_id!("1" of $account)

@@ -38,8 +38,7 @@ removed (account_id, id) AS (
 }
 pub(crate) use removed;
 
-/// Deletes the messages of [`removed!`] conversations that one step allows. In ascending order, so that the trigger
-/// `messages_deleted` seldom writes.
+/// Deletes the messages of [`removed!`] conversations that one step allows.
 macro_rules! delete_messages {
     ($which:expr) => {
         concat!(

@@ -142,8 +142,8 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
-/// Whether no cache may store what the route answers with, a browser's own included: messages, also those of events, and
-/// tokens.
+/// Whether no cache may store what the route answers with, a browser's own included: messages, also those of events,
+/// and tokens.
 pub fn is_private(route: &str) -> bool {
     ["/v1/messages", "/v1/tokens", "/v1/events"].iter().any(|private| route.starts_with(private))
 }

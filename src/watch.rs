@@ -1,5 +1,5 @@
-//! The mark that says whether an account's changes are watched live. It stands in the rows of the account's tokens, so a
-//! write knows it from the row that it reads anyway, and rings the account's bell (`platform/bell.rs`) only then.
+//! The mark that says whether an account's changes are watched live. It stands in the rows of the account's tokens, so
+//! a write knows it from the row that it reads anyway, and rings the account's bell (`platform/bell.rs`) only then.
 
 use crate::query::{Statement, as_caller};
 

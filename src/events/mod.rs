@@ -83,8 +83,8 @@ fn end(rows: &Rows) -> &str {
 
 /// 410 for a position that the log does not have (contract, "Events").
 fn position_expired() -> Error {
-    const MESSAGE: &str = "The log does not have this position: it is older than the oldest event that is kept, or from \
-                           another history of the account. To start again: take the position of \
+    const MESSAGE: &str = "The log does not have this position: it is older than the oldest event that is kept, or \
+                           from another history of the account. To start again: take the position of \
                            `GET /v1/events?starting_after=now` from its `Link` header, list all conversations and \
                            messages, then continue from that position.";
     Error::for_param(Code::PositionExpired, "starting_after", MESSAGE)

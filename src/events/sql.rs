@@ -1,5 +1,5 @@
-//! The SQL that reads the log, whole but for the caller ([`as_caller!`]), with the index it rides on. What `?1`, `?2` and
-//! the columns of an answer are: `query.rs`. What writes the log: `changes.rs`.
+//! The SQL that reads the log, whole but for the caller ([`as_caller!`]), with the index it rides on. What `?1`, `?2`
+//! and the columns of an answer are: `query.rs`. What writes the log: `changes.rs`.
 
 use crate::{
     events::input::Start,
@@ -14,10 +14,10 @@ macro_rules! id {
     };
 }
 
-/// A page of events, oldest first, each with the objects as they are now. The event of the position comes first, without
-/// an object: it tells whether the position is one of this log. The outcome is `expired` when it is not. `tag` begins
-/// with the id of the newest event: nothing that a page shows changes without a new one. Reads 3 * limit + 8 rows at
-/// most. `?3` the rows wanted, `?4` the number of the first event, `?5` the id of the position or null.
+/// A page of events, oldest first, each with the objects as they are now. The event of the position comes first,
+/// without an object: it tells whether the position is one of this log. The outcome is `expired` when it is not. `tag`
+/// begins with the id of the newest event: nothing that a page shows changes without a new one. Reads 3 * limit + 8
+/// rows at most. `?3` the rows wanted, `?4` the number of the first event, `?5` the id of the position or null.
 const PAGE: &str = as_caller!(concat!(
     ",
 page (account_id, token, scopes, seq, id, type, created_at, conversation_id, message_id, request_id, is_shown) AS (

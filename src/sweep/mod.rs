@@ -1,5 +1,6 @@
 //! The sweep: what requests leave for later, in steps. It removes what was deleted, idempotency keys that have expired
-//! and events that were kept long enough, and counts what accounts use. It runs every minute (`[triggers]` in wrangler.toml).
+//! and events that were kept long enough, and counts what accounts use. It runs every minute (`[triggers]` in
+//! wrangler.toml).
 //!
 //! A step is one call to D1, so one transaction. Only the database remembers where the work stands: a sweep that ends
 //! early is continued by the next one, and two at once do no harm.

@@ -182,7 +182,8 @@ SELECT
     new_id!(),
     ",
   rotated.account_id, rotated.name, rotated.scopes, unixepoch(),
-  nullif(min(coalesce(rotated.expires_at, 253402300800), caller.valid_until), 253402300800), caller.is_full, caller.is_watched
+  nullif(min(coalesce(rotated.expires_at, 253402300800), caller.valid_until), 253402300800),
+  caller.is_full, caller.is_watched
 FROM caller
 JOIN moment
 JOIN tokens AS rotated INDEXED BY tokens_by_account

@@ -350,7 +350,7 @@ test("what changes while the lists are read is in the copy", async () => {
   assert.equal(copy.conversations.size, 2);
 });
 
-test("six clients change everything at once, over connections that break: the copy is equal, byte for byte", async () => {
+test("six clients change everything, over connections that break: the copy is equal, byte for byte", async () => {
   const alice = await account();
   const copy = new Copy();
   const conversations = await create(alice, 6);
@@ -430,7 +430,7 @@ test("a copy whose position has expired is replaced: it has no deleted object, a
 /** A callback that must not be called. */
 const never = (): never => assert.fail("it was called");
 
-test("a copy needs the scopes to read conversations and messages, because null would look like a deletion", async () => {
+test("a copy needs the scopes to read conversations and messages: null would look like a deletion", async () => {
   const alice = await account();
   for (const missing of [SCOPES["conversations:read"]!, MESSAGES_READ, SCOPES["events:read"]!]) {
     const client = connect(await grant(alice.id, { scopes: ALL - missing }));

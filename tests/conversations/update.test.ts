@@ -134,7 +134,7 @@ test("an update that would change nothing is refused all the same: 412, and 400 
   assertError(await alice.put(item(id), foreign), 400, "parameter_invalid", "pinned_message_id");
 });
 
-test("`last_opened_at` of the current second or later is now, so each such update changes the conversation", async () => {
+test("`last_opened_at` of the current second or later is now: each such update changes the conversation", async () => {
   const alice = await account();
   const id = await alice.insert();
   const tags = new Set([(await alice.get(item(id))).headers.etag]);

@@ -1,5 +1,5 @@
-// What is logged: each change of a conversation or a message is one event, and nothing else is one. How the log is read:
-// list.test.ts. That a copy can be kept by it: copy.test.ts.
+// What is logged: each change of a conversation or a message is one event, and nothing else is one. How the log is
+// read: list.test.ts. That a copy can be kept by it: copy.test.ts.
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";

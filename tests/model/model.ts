@@ -340,7 +340,7 @@ export function eventId({ events }: Account, n: number): string {
   return n.toString(16).padStart(9, "0") + request.slice(9);
 }
 
-/** A page of the log after so many events: the objects are as they are now. Whoever asks knows when the events were. */
+/** A page of the log after so many events: the objects are as they are now. The times are those that it showed. */
 export function pageOfEvents(account: Account, after: number, limit: number, times: number[]): Answer {
   const { events, conversations, messages } = account;
   const shown = (object: object | undefined) => (object === undefined ? null : show(object));
@@ -358,8 +358,8 @@ export function pageOfEvents(account: Account, after: number, limit: number, tim
   return { status: 200, links, body: { has_more: after + data.length < events.length, data } };
 }
 
-/** Whether an update left a conversation as it was. Of an opening now the model does not know the millisecond. If it was
- * the last one of its second, opening at the end of that second is no change: the tag tells. */
+/** Whether an update left a conversation as it was. Of an opening now the model does not know the millisecond. If it
+ * was the last one of its second, opening at the end of that second is no change: the tag tells. */
 function isSame(before: Conversation, after: Conversation, isTagSame: boolean): boolean {
   const [was, is] = [before.last_opened_ms, after.last_opened_ms];
   if (!isDeepStrictEqual({ ...before, last_opened_ms: is }, after)) return false;

@@ -11,6 +11,7 @@
 //   x-test-no-d1        there is no database
 //   x-test-gate         calls to D1 wait before they do anything, until the gate of this name is opened
 //   x-test-gate-after   the same, after everything was done
+//   x-test-gate-from    the first call that waits is this one, counted from 1
 //   x-test-reached      goes past the Worker: answers once a call waits at the gate of this name
 //   x-test-open         goes past the Worker: opens the gate of this name
 //   x-test-limiters     the rate limiters are "full", also without the variable LIMITS: "undocumented", "failing", or
@@ -98,6 +99,7 @@ async function sweep(env, ctx) {
 function faults(headers) {
   let left = Number(headers.get("x-test-d1-failures") ?? Infinity);
   let before = Number(headers.get("x-test-d1-failures-from") ?? 1) - 1;
+  let ungated = Number(headers.get("x-test-gate-from") ?? 1) - 1;
   const fault = (failing, text, name) => async () => {
     if (name !== null) {
       happen(`reached ${name}`);
@@ -107,9 +109,11 @@ function faults(headers) {
   };
   return () => {
     const failing = before-- <= 0 && left-- > 0;
+    const gated = ungated-- <= 0;
+    const gate = (name) => (gated ? headers.get(name) : null);
     return {
-      before: fault(failing, headers.get("x-test-d1-failure"), headers.get("x-test-gate")),
-      after: fault(failing, headers.get("x-test-d1-lost"), headers.get("x-test-gate-after")),
+      before: fault(failing, headers.get("x-test-d1-failure"), gate("x-test-gate")),
+      after: fault(failing, headers.get("x-test-d1-lost"), gate("x-test-gate-after")),
     };
   };
 }

@@ -1,5 +1,5 @@
-//! Lists and their cursors, and the log of events: the links of a page lead to the same list, from the right position and in the right
-//! direction.
+//! Lists and their cursors, and the log of events: the links of a page lead to the same list, from the right position
+//! and in the right direction.
 
 use conversations::{
     http::{
