@@ -82,9 +82,13 @@ async function follow(client: Conversations, signal: AbortSignal): Promise<void>
     });
   } catch (error) {
     if (signal.aborted) return;
-    if (!(error instanceof ConversationsError && error.status === 403)) return onError(error);
-    showConnection(`No live updates. ${error.message}`);
-    await list.load().catch(onError);
+    if (error instanceof ConversationsError && error.status === 403) {
+      showConnection(`No live updates. ${error.message}`);
+      await list.load().catch(onError);
+    } else {
+      showConnection("No live updates. Reload the page.");
+      onError(error);
+    }
   }
 }
 
