@@ -43,6 +43,7 @@ async function signIn(token: string): Promise<void> {
     token,
     baseUrl: location.origin,
     fetch: (url, init) => fetch(url, { ...init, keepalive: unloading }),
+    wait,
   });
   thread = createThread({ client, onChange: (conversation) => list.show(conversation), onDeleted, onError });
   list = createList({ client, onOpen, onChange, onError });
@@ -81,9 +82,29 @@ async function follow(client: Conversations, signal: AbortSignal): Promise<void>
     });
   } catch (error) {
     if (signal.aborted) return;
-    if (!(error instanceof ConversationsError && error.status === 403)) return onError(error);
-    showConnection(`No live updates. ${error.message}`);
-    await list.load().catch(onError);
+    if (error instanceof ConversationsError && error.status === 403) {
+      showConnection(`No live updates. ${error.message}`);
+      await list.load().catch(onError);
+    } else {
+      showConnection("No live updates. Reload the page.");
+      onError(error);
+    }
+  }
+}
+
+/** Waits for a time before another attempt, but no longer than until the browser is online again. */
+async function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  const over = new AbortController();
+  const { signal: until } = over;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      setTimeout(resolve, milliseconds);
+      addEventListener("online", () => resolve(), { signal: until });
+      signal?.addEventListener("abort", () => reject(signal.reason), { signal: until });
+    });
+  } finally {
+    over.abort();
   }
 }
 

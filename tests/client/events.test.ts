@@ -338,14 +338,16 @@ test("what changes while the lists are read is in the copy", async () => {
   const [kept, changed, gone] = await create(alice, 3);
   await alice.say(gone!.id);
   const copy = new Copy();
+  const reset = Promise.withResolvers<void>();
   const onReset = async (everything: Everything) => {
     await copy.onReset(everything);
     // After the lists, but before the stream.
     await client.conversations.update(changed!.id, { is_muted: true });
     await client.conversations.delete(gone!.id);
     await alice.say(kept!.id);
+    reset.resolve();
   };
-  await copy.follow(client, async () => {}, { onReset });
+  await copy.follow(client, () => reset.promise, { onReset });
   assert.equal(String(copy), await original(alice));
   assert.equal(copy.conversations.size, 2);
 });

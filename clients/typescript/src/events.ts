@@ -6,6 +6,10 @@ import { List, linksOf } from "./list.ts";
 import { EventStreamParser } from "./sse.ts";
 import type { AccountEvent, Conversation, EventFilters, Message } from "./types.ts";
 
+const PATH = "v1/events";
+/** The wait in milliseconds before the first reconnection, if the API has not said how long. */
+const FIRST_WAIT = 1000;
+
 /** A page of the log, the oldest event first. */
 export interface EventPage {
   data: AccountEvent[];
@@ -101,10 +105,6 @@ export class EventList implements AsyncIterable<AccountEvent> {
   }
 }
 
-const PATH = "v1/events";
-/** The wait in milliseconds before the first reconnection, if the API has not said how long. */
-const FIRST_WAIT = 1000;
-
 /** The log of changes. The client's token needs the scope `events:read`. */
 export class EventsResource {
   readonly #http: Http;
@@ -151,6 +151,8 @@ export class EventsResource {
         for await (const events of this.#batches({ ...options, after })) await onChange(changesOf(events));
       } catch (error) {
         if (!(error instanceof ConversationsError && error.code === "position_expired")) throw error;
+        // After the database was restored, the positions of all clients have expired at once.
+        await this.#http.pause(1, error, FIRST_WAIT, signal);
       }
     }
   }

@@ -1455,6 +1455,24 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description Too many requests, or too many requests that wait for events or stream them. */
+        ListenersLimited: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                /** @description The exceeded limit: `q` requests in `w` seconds. Absent if too many requests wait or stream. */
+                "RateLimit-Policy"?: string;
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
         /** @description The service failed. */
         Fault: {
             headers: {
@@ -1933,8 +1951,8 @@ export interface operations {
                 wait?: number;
             };
             header?: {
-                /** @description The id of the last event of an earlier stream. The stream continues after it, whatever `starting_after` is. */
-                "Last-Event-ID"?: components["schemas"]["EventId"];
+                /** @description For a stream: the id of the last event of an earlier stream. This stream continues after it, whatever `starting_after` is. An empty header counts as absent. */
+                "Last-Event-ID"?: string;
                 /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
@@ -1951,7 +1969,7 @@ export interface operations {
             410: components["responses"]["Expired"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["RateLimited"];
+            429: components["responses"]["ListenersLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["Unavailable"];
         };

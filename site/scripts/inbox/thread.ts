@@ -261,11 +261,20 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
         box.scrollTop = box.scrollHeight;
       }
       announce("Sent.");
-      update(await client.conversations.get(target.id));
+      void refresh(target.id);
     } catch (error) {
       onError(error);
     } finally {
       form.ariaBusy = "false";
+    }
+  });
+
+  /** Shows the activity of a conversation after a message was sent. */
+  const refresh = pauseLive(async (id: string) => {
+    try {
+      update(await client.conversations.get(id));
+    } catch (error) {
+      onError(error);
     }
   });
 
