@@ -226,6 +226,8 @@ pub struct Query {
     pub limit: usize,
     /// Whether running it twice is the same as running it once.
     pub repeatable: bool,
+    /// Whether one call to D1 may serve all who ask the same at the same time.
+    pub is_shared: bool,
     /// Makes the response.
     pub render: Render,
     /// How it goes on when it has found all there is. None: it doesn't.
@@ -259,7 +261,7 @@ impl Query {
     }
 
     fn reads(statements: Vec<Statement>, render: impl FnOnce(Rows) -> Result<Response, Error> + 'static) -> Self {
-        Self { statements, limit: 1, repeatable: true, render: Box::new(render), live: None }
+        Self { statements, limit: 1, repeatable: true, is_shared: false, render: Box::new(render), live: None }
     }
 
     /// Writes, and says what is there afterwards.

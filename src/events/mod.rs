@@ -57,7 +57,7 @@ impl Page {
         let after = move |rows: &Rows| {
             let mut query = self.clone().query(Position::parse(end(rows)).map(Start::After).as_ref());
             query.statements.insert(0, watch::mark());
-            query
+            Query { is_shared: true, ..query }
         };
         Live { until, after: Box::new(after) }
     }

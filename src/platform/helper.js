@@ -46,17 +46,18 @@ export async function allows(limiter, key) {
 
 /** Runs the statements of `batch_json` in query.rs as one call. Gives what `Rows` there holds, and the objects of the
  * response, which stay here and come after those that were found before. */
-export async function batch(database, json, before) {
+export async function batch(database, json, before, isShared) {
   const { caller, statements, limit, max_bytes } = JSON.parse(json);
-  const results = await database.batch(
-    statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)),
-  );
+  const run = () =>
+    database.batch(statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)));
+  const { results, calls } = isShared ? await share(json, run) : { results: await run(), calls: 1 };
   const cost = {
+    calls,
     duration: before?.duration ?? 0,
     rows_read: before?.rows_read ?? 0,
     rows_written: before?.rows_written ?? 0,
   };
-  for (const { meta } of results) {
+  for (const { meta } of calls === 0 ? [] : results) {
     cost.duration += 1000 * meta.duration;
     cost.rows_read += meta.rows_read;
     cost.rows_written += meta.rows_written;
@@ -83,6 +84,31 @@ export async function batch(database, json, before) {
     shown,
   };
 }
+
+/** Calls that have not begun yet, by what they ask. */
+const shared = new Map();
+
+/** Makes one call to D1 for all who ask the same within a few milliseconds, as the listeners of a token do when the bell
+ * rings. A call that has begun is not shared: it may not see what the bell rang for. `calls` is 0 where another request
+ * made the call. */
+async function share(question, run) {
+  const call = shared.get(question);
+  if (call === undefined) {
+    const call = sleep(5).then(() => {
+      shared.delete(question);
+      return run();
+    });
+    shared.set(question, call);
+    return { results: await call, calls: 1 };
+  }
+  // The request that makes the call may have ended before it has begun.
+  const results = await Promise.race([call, sleep(1000)]);
+  if (results !== undefined) return { results, calls: 0 };
+  shared.delete(question);
+  return { results: await run(), calls: 1 };
+}
+
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const utf8 = new TextEncoder();
 

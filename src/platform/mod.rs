@@ -44,7 +44,7 @@ extern "C" {
     async fn body(request: &web_sys::Request, limit: usize, discarded: usize) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
-    fn batch(database: &Database, statements: &str, before: Option<&Found>) -> Promise;
+    fn batch(database: &Database, statements: &str, before: Option<&Found>, is_shared: bool) -> Promise;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
@@ -117,6 +117,8 @@ extern "C" {
     fn has_more(this: &Found) -> bool;
     #[wasm_bindgen(method, getter)]
     fn resume(this: &Found) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn calls(this: &Found) -> usize;
     #[wasm_bindgen(method, getter)]
     fn duration(this: &Found) -> f64;
     #[wasm_bindgen(method, getter)]
@@ -291,7 +293,6 @@ impl Incoming {
     pub async fn run(&mut self, caller: &Caller, query: &mut Query) -> Result<Rows, Error> {
         let mut failures = 0;
         loop {
-            self.record.d1_calls += 1;
             let failure = match self.batch(caller, query).await {
                 Ok(Rows { resume: Some(position), .. }) => {
                     query.resume(position);
@@ -300,6 +301,7 @@ impl Incoming {
                 Ok(rows) => return Ok(rows),
                 Err(failure) => failure,
             };
+            self.record.d1_calls += 1;
             failures += 1;
             match failure.retry_delay(failures, query.repeatable, &self.id) {
                 Some(delay) => Delay::from(delay).await,
@@ -311,8 +313,9 @@ impl Incoming {
     async fn batch(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Failure> {
         let database = database(&self.env)?;
         // The text is gone before the wait: kilobytes of each waiting request would fill the memory of the wasm.
-        let found = JsFuture::from(batch(&database, &query.to_json(caller), self.found.as_ref()));
+        let found = JsFuture::from(batch(&database, &query.to_json(caller), self.found.as_ref(), query.is_shared));
         let found: &Found = self.found.insert(answered(found.await)?);
+        self.record.d1_calls += found.calls();
         self.record.token = found.token();
         self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
@@ -420,7 +423,7 @@ pub fn event_retention_days(env: &Env) -> i64 {
 
 /// Runs statements that have no caller in one call to D1. Returns the account that they name, and the cost.
 pub async fn run(env: &Env, statements: &[Statement]) -> Result<(Option<i64>, Cost), Failure> {
-    let found = JsFuture::from(batch(&database(env)?, &batch_json(&[], statements, 0), None));
+    let found = JsFuture::from(batch(&database(env)?, &batch_json(&[], statements, 0), None, false));
     let found = answered(found.await)?;
     Ok((found.account().map(|account| account as i64), found.cost()))
 }
