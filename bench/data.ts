@@ -47,8 +47,9 @@ export async function fill(sql: Sql, conversations: number, tokenHash: string): 
   ]);
   const indexes = await sql([
     {
+      // A trigger names conversations_removed, which has no row here.
       sql: `SELECT name, sql FROM sqlite_schema
-            WHERE type = 'index' AND tbl_name = 'conversations' AND sql IS NOT NULL`,
+            WHERE type = 'index' AND tbl_name = 'conversations' AND name <> 'conversations_removed' AND sql IS NOT NULL`,
     },
   ]);
   await sql(indexes.map(({ name }) => ({ sql: `DROP INDEX ${name}` })));
