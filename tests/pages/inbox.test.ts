@@ -353,6 +353,8 @@ inBrowser("changed, pinned and deleted messages follow in the open thread", {}, 
   await alice.client.conversations.update(ids.bob!, { pinned_message_id: one.id });
   await page.locator("#pinned").getByText("Changed").waitFor();
   await thread(page).getByRole("button", { name: "Unpin this message" }).waitFor();
+  await alice.client.messages.update(one.id, { message: "Changed again" });
+  await page.locator("#pinned").getByText("Changed again").waitFor();
   await alice.client.messages.delete(one.id);
   await page.locator("#pinned").waitFor({ state: "hidden" });
   await thread(page).getByText("Changed").waitFor({ state: "detached" });

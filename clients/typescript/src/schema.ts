@@ -1951,10 +1951,10 @@ export interface operations {
                 wait?: number;
             };
             header?: {
-                /** @description For a stream: the id of the last event of an earlier stream. This stream continues after it, whatever `starting_after` is. An empty header counts as absent. */
+                /** @description For a stream: the id of the last event of an earlier stream. This stream continues after it, whatever `starting_after` is. An empty header counts as absent. A page does not use this header. */
                 "Last-Event-ID"?: string;
-                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
-                "If-None-Match"?: components["parameters"]["If-None-Match"];
+                /** @description Returns a 304 if the page's `ETag` is one of these. An empty header counts as absent. */
+                "If-None-Match"?: string;
             };
             path?: never;
             cookie?: never;
