@@ -17,6 +17,9 @@ pub const HEADERS: [(&str, &str); 2] = [
 pub fn preflight() -> Response {
     Response::no_content()
         .with("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
-        .with("access-control-allow-headers", "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match")
+        .with(
+            "access-control-allow-headers",
+            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID",
+        )
         .with("access-control-max-age", "86400")
 }
