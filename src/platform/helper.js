@@ -89,8 +89,8 @@ export async function batch(database, json, before, isShared) {
 const shared = new Map();
 
 /** Makes one call to D1 for all who ask the same within a few milliseconds, as the listeners of a token do when the
- * bell rings. A call that has begun is not shared: it may not see what the bell rang for. `calls` is 0 where another request
- * made the call. */
+ * bell rings. A call that has begun is not shared: it may not see what the bell rang for. `calls` is 0 where another
+ * request made the call. */
 async function share(question, run) {
   const call = shared.get(question);
   if (call === undefined) {
