@@ -15,8 +15,10 @@ use crate::{
 
 /// All in milliseconds. How long without a ring until the next reading.
 const POLL: u64 = 60_000;
-/// How long a stream may be silent: shorter than what closes an idle connection on its way.
-const KEEP_ALIVE: u64 = 15_000;
+/// How long a stream may be silent. Only writing tells that the caller has left, and not at the first time. It must be
+/// known within the 30 seconds that the platform lets a request go on then: what it has would stay in the memory of the
+/// wasm.
+const KEEP_ALIVE: u64 = 5_000;
 /// How long a stream lasts. A long one costs fewer requests, a short one lets a new version of the Worker take over.
 const DURATION: u64 = 600_000;
 /// When a caller connects again after the end of a stream.

@@ -63,7 +63,7 @@ WHERE (account_id, key) IN (
 /// Deletes events that were kept for `?1` days, the oldest first: of ten accounts at most, which share a thousand. The
 /// minute chooses which two thousand accounts are looked at, as in [`NOTICE`]. The newest event of an account stays:
 /// the next one's number follows from it. So does all that comes after an event to be kept, whatever the clock said:
-/// the log has no gaps. Reads three rows for each account, and three for each event, of which it writes one.
+/// the log has no gaps. Reads three rows for each account, and seven for each event, of which it writes one.
 pub const TRIM: &[&str] = &["\
 WITH old (account_id, seq, newest) AS MATERIALIZED (
   SELECT oldest.account_id, oldest.seq, (

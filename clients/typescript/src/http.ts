@@ -49,7 +49,7 @@ export interface ApiResponse {
 const TRANSIENT_STATUSES = [429, 502, 503, 504];
 /** The first wait in milliseconds. Each further wait is twice as long. */
 const FIRST_WAIT = 500;
-/** A stream without any byte for so many milliseconds is lost: the API sends a comment every 15 seconds. */
+/** A stream without any byte for so many milliseconds is lost: the API sends a comment every 5 seconds. */
 const MAX_SILENCE = 45_000;
 /** The longest timer in milliseconds. A longer one would end at once. */
 const MAX_TIMER = 2 ** 31 - 1;
