@@ -199,7 +199,8 @@ function wayBack({ version, bookmark }: Before): string {
   const code = version
     ? `
   npx wrangler rollback ${version}
-      restores the code. The tables stay as they are now, and no data is lost.`
+      restores the code. The tables stay as they are now, and no data is lost.
+      Not possible for a version from before the Durable Object: docs/OPERATIONS.md says what to do.`
     : "";
   const data = bookmark
     ? `
