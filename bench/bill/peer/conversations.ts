@@ -1,6 +1,6 @@
 // /v1/conversations: what a message cycle needs, and what fills an account.
 import { and, asc, desc, eq, isNotNull, isNull, not, type SQL, sql } from "drizzle-orm";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { App } from "../../peers/hono/app.ts";
 import { authenticate } from "../../peers/hono/auth.ts";
@@ -8,7 +8,7 @@ import { missing } from "../../peers/hono/errors.ts";
 import { newId } from "../../peers/hono/ids.ts";
 import { respond } from "../../peers/hono/paging.ts";
 import { body, conversationChanges, conversationsQuery, newConversation, query } from "../../peers/hono/validation.ts";
-import { conversationColumns, conversations } from "./schema.ts";
+import { conversationColumns, conversations, events } from "./schema.ts";
 
 const write = authenticate("conversations:write");
 
@@ -62,39 +62,64 @@ export default new Hono<App>()
 
   .post("/", write, async (c) => {
     const { contact_id, group_id } = await body(c, newConversation);
-    const conversation = await c
-      .get("db")
-      .insert(conversations)
-      .values({
-        accountId: c.get("accountId"),
-        id: newId(),
-        contactId: contact_id ?? null,
-        groupId: group_id ?? null,
-        createdAt: Date.now(),
-      })
-      .returning(conversationColumns)
-      .get();
-    return c.json(conversation, 201);
+    const id = newId();
+    const db = c.get("db");
+    const [[conversation]] = await db.batch([
+      db
+        .insert(conversations)
+        .values({
+          accountId: c.get("accountId"),
+          id,
+          contactId: contact_id ?? null,
+          groupId: group_id ?? null,
+          createdAt: Date.now(),
+        })
+        .returning(conversationColumns),
+      logged(c, "conversation.created", id),
+    ]);
+    return c.json(conversation!, 201);
   })
 
   .put("/:id", write, async (c) => {
     const changes = await body(c, conversationChanges);
-    const conversation = await c
-      .get("db")
-      .update(conversations)
-      .set({
-        pinnedMessageId: changes.pinned_message_id,
-        isPinned: changes.is_pinned,
-        isMuted: changes.is_muted,
-        archivedAt: endOfSecond(changes.archived_at),
-        lastOpenedAt: endOfSecond(changes.last_opened_at),
-      })
-      .where(and(eq(conversations.accountId, c.get("accountId")), eq(conversations.id, c.req.param("id"))))
-      .returning(conversationColumns)
-      .get();
+    const id = c.req.param("id");
+    const db = c.get("db");
+    const [[conversation]] = await db.batch([
+      db
+        .update(conversations)
+        .set({
+          pinnedMessageId: changes.pinned_message_id,
+          isPinned: changes.is_pinned,
+          isMuted: changes.is_muted,
+          archivedAt: endOfSecond(changes.archived_at),
+          lastOpenedAt: endOfSecond(changes.last_opened_at),
+        })
+        .where(and(eq(conversations.accountId, c.get("accountId")), eq(conversations.id, id)))
+        .returning(conversationColumns),
+      logged(c, "conversation.updated", id),
+    ]);
     if (!conversation) throw missing("conversation");
     return c.json(conversation);
   });
+
+/** Adds the event of a change of a conversation, if it is one of the account. */
+function logged(c: Context<App>, type: string, id: string) {
+  const db = c.get("db");
+  return db.insert(events).select(
+    db
+      .select({
+        id: sql<number>`null`.as("id"),
+        accountId: conversations.accountId,
+        type: sql<string>`${type}`.as("type"),
+        conversationId: conversations.id,
+        messageId: sql<null>`null`.as("message_id"),
+        requestId: sql<string>`${c.get("requestId")}`.as("request_id"),
+        createdAt: sql<number>`${Date.now()}`.as("created_at"),
+      })
+      .from(conversations)
+      .where(and(eq(conversations.accountId, c.get("accountId")), eq(conversations.id, id))),
+  );
+}
 
 /** The end of a second in milliseconds, or now: a message that comes later is unread. */
 const endOfSecond = (seconds: number | null | undefined) =>

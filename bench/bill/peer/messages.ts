@@ -7,7 +7,7 @@ import { missing } from "../../peers/hono/errors.ts";
 import { newId } from "../../peers/hono/ids.ts";
 import { respond } from "../../peers/hono/paging.ts";
 import { body, messagesQuery, newMessage, query } from "../../peers/hono/validation.ts";
-import { conversations, messageColumns, messages } from "./schema.ts";
+import { conversations, events, messageColumns, messages } from "./schema.ts";
 
 export default new Hono<App>()
   .get("/", authenticate("messages:read"), async (c) => {
@@ -29,11 +29,12 @@ export default new Hono<App>()
     return respond(c, wanted, rows);
   })
 
-  // Adds the message and updates its conversation, in one transaction.
+  // Adds the message and its event, and updates its conversation, in one transaction.
   .post("/", authenticate("messages:write"), async (c) => {
     const { conversation_id, contact_id, message } = await body(c, newMessage);
     const accountId = c.get("accountId");
     const now = Date.now();
+    const id = newId();
     const db = c.get("db");
     const one = and(eq(conversations.id, conversation_id), eq(conversations.accountId, accountId));
     const conversation = await db.select({ id: conversations.id }).from(conversations).where(one).get();
@@ -44,7 +45,7 @@ export default new Hono<App>()
         .values({
           accountId,
           conversationId: conversation_id,
-          id: newId(),
+          id,
           contactId: contact_id ?? null,
           message,
           createdAt: now,
@@ -54,6 +55,14 @@ export default new Hono<App>()
         .update(conversations)
         .set({ lastActiveAt: now, lastOpenedAt: contact_id == null ? now : undefined })
         .where(one),
+      db.insert(events).values({
+        accountId,
+        type: "message.created",
+        conversationId: conversation_id,
+        messageId: id,
+        requestId: c.get("requestId"),
+        createdAt: now,
+      }),
     ]);
     return c.json(created!, 201);
   });

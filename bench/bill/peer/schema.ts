@@ -96,6 +96,22 @@ export const messages = sqliteTable(
   ],
 );
 
+/** The log of changes. The rowid is the order of the database. */
+export const events = sqliteTable(
+  "events",
+  {
+    id: integer().primaryKey(),
+    accountId: accountId(),
+    type: text().notNull(),
+    conversationId: text("conversation_id").notNull(),
+    messageId: text("message_id"),
+    requestId: text("request_id").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  // The events of the account, oldest first.
+  (table) => [index("events_by_account").on(table.accountId, table.id)],
+);
+
 const seconds = (column: unknown) => sql<number | null>`${column} / 1000`;
 
 /** A conversation as the API shows it. */

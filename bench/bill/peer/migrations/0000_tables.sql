@@ -50,6 +50,19 @@ CREATE INDEX `conversations_by_group`
 CREATE INDEX `conversations_by_group_activity`
 	ON `conversations` (`account_id`,`group_id`,`last_active_at`,`id`)
 	WHERE group_id is not null;--> statement-breakpoint
+CREATE TABLE `events` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`account_id` integer NOT NULL,
+	`type` text NOT NULL,
+	`conversation_id` text NOT NULL,
+	`message_id` text,
+	`request_id` text NOT NULL,
+	`created_at` integer NOT NULL,
+	FOREIGN KEY (`account_id`) REFERENCES `accounts`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `events_by_account`
+	ON `events` (`account_id`,`id`);--> statement-breakpoint
 CREATE TABLE `messages` (
 	`id` text PRIMARY KEY NOT NULL,
 	`account_id` integer NOT NULL,
