@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { CASES, GOALS, GROWTH } from "./cases.ts";
 import { chart } from "./chart.ts";
-import { median } from "./figures.ts";
+import { figures, median } from "./figures.ts";
 import type { Measured, Results, Times } from "./results.ts";
 
 const here = new URL("./", import.meta.url);
@@ -168,8 +168,32 @@ export function publish(results: Results, keep: boolean): void {
   writeSection(bare ? BARE_BEGIN : BEGIN, `${text}\n\n${about}`);
 }
 
+/** Prints the table of a further measurement. Writes it and the results to bench/ if `keep`, with the versions of the
+ * packages that took part. */
+export async function publishPart(
+  name: string,
+  text: string,
+  results: Record<string, unknown>,
+  packages: string[],
+  keep: boolean,
+): Promise<void> {
+  console.log(`\n${text}\n`);
+  if (!keep) {
+    console.log("Nothing was written: only a full run writes its results.");
+    return;
+  }
+  const { machine, commit, versions: all } = await figures();
+  const versions = Object.fromEntries(packages.map((each) => [each, all[each]]));
+  const measuredAt = new Date().toISOString();
+  const about = { measuredAt, commit, machine, versions };
+  writeFileSync(new URL(`${name}.json`, here), `${JSON.stringify({ ...about, ...results }, null, 2)}\n`);
+  const used = packages.map((each) => `${each} ${versions[each]}`).join(", ");
+  const made = `${measuredAt.slice(0, 10)}, commit ${commit}`;
+  writeSection(`<!-- ${name}: written by npm run ${name} -->`, `${text}\n\n${made}; ${machine}; ${used}.`);
+}
+
 /** Replaces the part of README.md that begins with a marker. */
-export function writeSection(begin: string, text: string): void {
+function writeSection(begin: string, text: string): void {
   const readme = new URL("README.md", here);
   const [before, rest = ""] = readFileSync(readme, "utf8").split(begin);
   const end = rest.indexOf(END);

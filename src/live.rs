@@ -1,6 +1,6 @@
 //! Live answers (contract, "Events"): one that waits until there is something, and one that never ends by itself. The
-//! bell of the account says when to read again. Once a minute they read without a ring: so a ring that got lost only
-//! delays, and a token that is no longer valid ends them.
+//! bell of the account says when to read again. At the end of its time, or once a minute, each reads without a ring: so
+//! a ring that got lost only delays, and a token that is no longer valid ends it.
 
 use crate::{
     auth::caller::Caller,
@@ -13,7 +13,7 @@ use crate::{
     query::{Live, Query, Rows, Until},
 };
 
-/// All in milliseconds. How long without a ring until the next reading.
+/// All in milliseconds. How long a stream waits for a ring until its next reading.
 const POLL: u64 = 60_000;
 /// How long a stream may be silent. Only writing tells that the caller has left, and not at the first time. It must be
 /// known within the 30 seconds that the platform lets a request go on then: what it has would stay in the memory of the
@@ -70,7 +70,7 @@ async fn wait(
         if listener.is_lost() {
             listener = request.listen().await?;
         } else {
-            listener.rings(left.min(POLL)).await;
+            listener.rings(left).await;
         }
     }
 }

@@ -1,6 +1,5 @@
 // `npm run live`: measures how long an event takes from the sender's 201 to the listeners, and what listeners cost
 // while nothing happens. Prints the results and writes them to live.json and README.md.
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -8,8 +7,7 @@ import { root, step } from "../../scripts/shared.ts";
 import { hashOf, newToken } from "../../tests/support/tokens.ts";
 import { TOKEN, TOKEN_HASH } from "../cases.ts";
 import { conversationId, fill } from "../data.ts";
-import { figures } from "../figures.ts";
-import { table, writeSection } from "../report.ts";
+import { publishPart, table } from "../report.ts";
 import { bundle, clock, start, type World } from "../world.ts";
 
 const { values } = parseArgs({ options: { quick: { type: "boolean" } } });
@@ -25,7 +23,6 @@ const CONVERSATIONS = 1000;
 /** All events must arrive within this time after the last message was sent. */
 const LAST_EVENT_SECONDS = 30;
 const GOAL_MEDIAN_MS = 50;
-const BEGIN = "<!-- live: written by npm run live -->";
 
 const main = await step("bundle the Worker", () =>
   bundle("observed-calls", join(root, "wrangler.toml"), "bench/observed/calls.js"),
@@ -41,22 +38,8 @@ for (const listeners of [0, 100]) {
   idle.push({ listeners, ...cost });
 }
 
-const text = rendered();
-console.log(`\n${text}\n`);
-if (quick) console.log("Nothing was written: only a full run writes its results.");
-else {
-  const { machine, commit, versions } = await figures();
-  const measuredAt = new Date().toISOString();
-  const { wrangler, workerd } = versions;
-  const about = { measuredAt, commit, machine, versions: { wrangler, workerd } };
-  const how = { sendsASecond: SENDS_A_SECOND, sendSeconds: SEND_SECONDS, idleSeconds: IDLE_SECONDS };
-  writeFileSync(
-    new URL("../live.json", import.meta.url),
-    `${JSON.stringify({ ...about, ...how, delays, idle }, null, 2)}\n`,
-  );
-  const used = `wrangler ${wrangler}, workerd ${workerd}`;
-  writeSection(BEGIN, `${text}\n\n${measuredAt.slice(0, 10)}, commit ${commit}; ${machine}; ${used}.`);
-}
+const how = { sendsASecond: SENDS_A_SECOND, sendSeconds: SEND_SECONDS, idleSeconds: IDLE_SECONDS };
+await publishPart("live", rendered(), { ...how, delays, idle }, ["wrangler", "workerd"], !quick);
 
 /** Each measurement has a workerd and a database of its own: the streams of the one before may not have ended yet. */
 async function inWorld<T>(measure: (world: World) => Promise<T>): Promise<T> {

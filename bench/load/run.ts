@@ -1,14 +1,12 @@
 // `npm run load`: sends reads and writes over many connections, to this project's Worker and to Hono's in turn, prints
 // the rates and latencies, and writes them to load.json and README.md.
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
 import { root, step } from "../../scripts/shared.ts";
 import { CASES, type Request, TOKEN_HASH } from "../cases.ts";
 import { fill } from "../data.ts";
-import { figures } from "../figures.ts";
-import { table, writeSection } from "../report.ts";
+import { publishPart, table } from "../report.ts";
 import { bundle, start } from "../world.ts";
 
 const { values } = parseArgs({ options: { quick: { type: "boolean" } } });
@@ -19,7 +17,6 @@ const TURN_SECONDS = quick ? 1 : 5;
 const ROUNDS = 2;
 const WARM_UP_SECONDS = quick ? 1 : 5;
 const CONVERSATIONS = 1000;
-const BEGIN = "<!-- load: written by npm run load -->";
 const NAMES = ["ours", "hono"] as const;
 type Name = (typeof NAMES)[number];
 
@@ -56,20 +53,8 @@ try {
   for (const name of NAMES) await worlds[name].close();
 }
 
-const text = rendered();
-console.log(`\n${text}\n`);
-if (quick) console.log("Nothing was written: only a full run writes its results.");
-else {
-  const { machine, commit, versions } = await figures();
-  const measuredAt = new Date().toISOString();
-  const about = { measuredAt, commit, machine, versions, mix: MIX, seconds: ROUNDS * TURN_SECONDS };
-  writeFileSync(
-    new URL("../load.json", import.meta.url),
-    `${JSON.stringify({ ...about, levels: results }, null, 2)}\n`,
-  );
-  const used = `wrangler ${versions.wrangler}, workerd ${versions.workerd}, hono ${versions.hono}`;
-  writeSection(BEGIN, `${text}\n\n${measuredAt.slice(0, 10)}, commit ${commit}; ${machine}; ${used}.`);
-}
+const how = { mix: MIX, seconds: ROUNDS * TURN_SECONDS };
+await publishPart("load", rendered(), { ...how, levels: results }, ["wrangler", "workerd", "hono"], !quick);
 
 /** One Worker in a workerd of its own, with a database of its own. */
 async function inhabit(name: Name) {

@@ -8,7 +8,7 @@ import type { Answer } from "../support/audit.ts";
 import { sql } from "../support/database.ts";
 import { assertError, idsOf, links } from "../support/expectations.ts";
 import { api, ifNoneMatch } from "../support/http.ts";
-import { COUNT, fill, fillMessages } from "../support/large.ts";
+import { COUNT, fill, fillMessages, fillTexts } from "../support/large.ts";
 import { COLLECTION, EVENTS, item, MESSAGES, messageItem } from "../support/paths.ts";
 import { origin } from "../support/server.ts";
 import { MESSAGES_READ, READ, SCOPES, WRITE } from "../support/tokens.ts";
@@ -420,14 +420,7 @@ test("a page ends before its limit where its objects exceed 1 MB, and next goes 
   const alice = await account();
   const conversation = await alice.insert();
   const message = "漢".repeat(10_000);
-  await sql(
-    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 101)
-     INSERT INTO messages (account_id, conversation_id, id, message, created_at)
-     SELECT ?, ?, printf('%016d', n), ?, 0 FROM numbers`,
-    alice.id,
-    conversation,
-    message,
-  );
+  await fillTexts(alice, conversation, 101, message);
   const seen: (string | null)[] = [];
   const sizes: number[] = [];
   for (let page = list("limit=100"); ; ) {

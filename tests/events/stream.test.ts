@@ -8,7 +8,7 @@ import { type Account, account, grant } from "../support/accounts.ts";
 import { gate, sql } from "../support/database.ts";
 import { assertError, idsOf, links } from "../support/expectations.ts";
 import { api, type Headers } from "../support/http.ts";
-import { fill, fillMessages } from "../support/large.ts";
+import { fill, fillMessages, fillTexts } from "../support/large.ts";
 import { COLLECTION, EVENTS, item, MESSAGES, messageItem } from "../support/paths.ts";
 import { MESSAGES_READ, READ, SCOPES } from "../support/tokens.ts";
 import { closeAll, listen, type Stream, type StreamEvent, unwatch, watched } from "./listening.ts";
@@ -139,14 +139,7 @@ test("a stream ends before it has called D1 a thousand times, and the next one g
 test("texts beyond 1 MB are streamed whole", async () => {
   const alice = await account();
   const conversation = await alice.insert();
-  await sql(
-    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 120)
-     INSERT INTO messages (account_id, conversation_id, id, message, created_at)
-     SELECT ?, ?, printf('%016d', n), ?, 0 FROM numbers`,
-    alice.id,
-    conversation,
-    "漢".repeat(10_000),
-  );
+  await fillTexts(alice, conversation, 120, "漢".repeat(10_000));
   const stream = await listen(alice.token, `?starting_after=${START}`);
   const events = await stream.take(121);
   assert.deepEqual(idsIn(events), await log(alice));

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "../support/accounts.ts";
-import { sql } from "../support/database.ts";
 import { assertError, idsOf, links, MESSAGE_FIELDS } from "../support/expectations.ts";
+import { fillTexts } from "../support/large.ts";
 import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name messages, even ones the gaps between them. */
@@ -141,14 +141,7 @@ for (const [character, bytes] of [
     const alice = await account();
     const conversation = await alice.insert();
     const message = character.repeat(10_000);
-    await sql(
-      `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 101)
-       INSERT INTO messages (account_id, conversation_id, id, message, created_at)
-       SELECT ?, ?, printf('%016d', n), ?, 0 FROM numbers`,
-      alice.id,
-      conversation,
-      message,
-    );
+    await fillTexts(alice, conversation, 101, message);
     const objectBytes = Buffer.byteLength((await alice.get(messageItem(at(1)))).text);
     assert.ok(objectBytes > 10_000 * bytes);
     const expected = Math.min(100, Math.floor(1_000_000 / objectBytes));

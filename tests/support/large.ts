@@ -74,6 +74,19 @@ export async function fillMessages(holder: Account, conversation: string, count:
   );
 }
 
+/** Stores messages with the same text, the first with id 1. */
+export async function fillTexts(holder: Account, conversation: string, count: number, message: string): Promise<void> {
+  await sql(
+    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+     INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+     SELECT ?, ?, printf('%016d', n), ?, 0 FROM numbers`,
+    count,
+    holder.id,
+    conversation,
+    message,
+  );
+}
+
 type Filters = Partial<Record<keyof Stored, string | boolean>>;
 
 const CHOICES = [undefined, true, false];
