@@ -66,7 +66,7 @@ impl Page {
     /// it is empty.
     fn response(&self, rows: &Rows) -> Result<Response, Error> {
         if rows.outcome.as_deref() == Some("expired") {
-            return Err(position_expired("starting_after"));
+            return Err(position_expired());
         }
         let tag = rows.tag(|| Error::internal("a page of events without a tag"))?;
         let known = self.if_none_match.holds_for(tag);
@@ -81,11 +81,11 @@ fn end(rows: &Rows) -> &str {
     rows.last.as_deref().or_else(|| rows.tag.as_deref()?.get(..16)).unwrap_or_default()
 }
 
-/// 410 for a position, the attribute `param`, that the log does not have (contract, "Events").
-pub fn position_expired(param: &str) -> Error {
+/// 410 for a position that the log does not have (contract, "Events").
+fn position_expired() -> Error {
     const MESSAGE: &str = "The log does not have this position: it is older than the oldest event that is kept, or \
                            from another history of the account. To start again: take the position of \
                            `GET /v1/events?starting_after=now` from its `Link` header, list all conversations and \
                            messages, then continue from that position.";
-    Error::for_param(Code::PositionExpired, param, MESSAGE)
+    Error::for_param(Code::PositionExpired, "starting_after", MESSAGE)
 }

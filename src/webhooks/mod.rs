@@ -9,7 +9,6 @@ pub mod url;
 
 use crate::{
     auth::scopes::Scope,
-    events::position_expired,
     http::{
         conditions::precondition_failed,
         error::{Code, Error},
@@ -78,7 +77,7 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
         let tag = rows.tag(missing)?;
         match rows.outcome.as_deref() {
             Some("outdated") => Err(precondition_failed(tag)),
-            Some("expired") => Err(position_expired("last_event_id")),
+            Some("expired") => Err(position_expired()),
             _ => rows.updated(Scope::WebhooksWrite, missing),
         }
     }))
@@ -160,6 +159,14 @@ fn with_secret(key: &Key, rows: &Rows) -> Result<Response, Error> {
                 .with("location", ["/v1/webhooks/", id].concat()))
         }
     }
+}
+
+/// 410 for a position from which an endpoint can't go on (contract, "Webhooks").
+fn position_expired() -> Error {
+    const MESSAGE: &str = "The log does not have this position: it is older than the oldest event that is kept, or \
+                           from another history of the account. Send `last_event_id=now` to go on with the events to \
+                           come, and list all conversations and messages for what was missed.";
+    Error::for_param(Code::PositionExpired, "last_event_id", MESSAGE)
 }
 
 /// 403 for an account that has as many endpoints as it may have.

@@ -60,10 +60,13 @@ fn is_allowed(text: &str, allow_loopback: bool) -> Option<()> {
     };
     let host = Host::parse(host)?;
     let is_loopback = allow_loopback && host.is_loopback();
-    let is_secure = scheme.eq_ignore_ascii_case("https");
-    (is_secure && host.is_public() || is_loopback && (is_secure || scheme.eq_ignore_ascii_case("http")))
-        .then_some(())?;
-    port.is_none_or(|port| port == 443 || port >= 1024).then_some(())
+    let default_port = match scheme.to_ascii_lowercase().as_str() {
+        "https" if host.is_public() || is_loopback => 443,
+        "http" if is_loopback => 80,
+        _ => return None,
+    };
+    let port = port.unwrap_or(default_port);
+    (port == 443 || port >= 1024).then_some(())
 }
 
 /// Digits alone, without leading zeros.
@@ -315,6 +318,7 @@ mod tests {
             "http://example.com",
             "http://10.0.0.1:8080",
             "http://localhost:80",
+            "http://localhost",
             "http://127.1:8080",
             "http://2130706433:8080",
             "http://[::ffff:127.0.0.1]:8080",
