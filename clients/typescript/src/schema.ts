@@ -260,7 +260,7 @@ export interface paths {
         put?: never;
         /**
          * Ping an endpoint
-         * @description Sends an event with the type `webhook.ping` to the endpoint, also if it is disabled. The result is in the list of attempts. A ping is not retried. It is not a failure of the endpoint, and it does not move the position.
+         * @description Sends an event with the type `webhook.ping` to the endpoint, also if it is disabled. The result is in the list of attempts. A ping is not retried. It is not a failure of the endpoint, and it does not move the position. While a ping waits to be sent, another request returns the id of that ping.
          */
         post: operations["pingWebhook"];
         delete?: never;
@@ -1121,7 +1121,7 @@ export interface components {
             /** @description The position: the last event that was delivered, or that is of another type than `types`. Before the first event of the account it is `0000000000000000`. */
             last_event_id: components["schemas"]["EventId"];
             /**
-             * @description The number of events that are not delivered yet, counted up to 1,000.
+             * @description The number of events that are not delivered yet, counted up to 1,000. With `types`, only the next 1,000 events of the log are looked at.
              * @example 0
              */
             behind: number;
@@ -1167,7 +1167,7 @@ export interface components {
             /** @description The position: the last event that was delivered, or that is of another type than `types`. Before the first event of the account it is `0000000000000000`. */
             last_event_id: components["schemas"]["EventId"];
             /**
-             * @description The number of events that are not delivered yet, counted up to 1,000.
+             * @description The number of events that are not delivered yet, counted up to 1,000. With `types`, only the next 1,000 events of the log are looked at.
              * @example 0
              */
             behind: number;

@@ -95,7 +95,8 @@ fn is_public_name(name: &str) -> bool {
     name.len() <= 253
         && labels.len() > 1
         && labels.iter().all(is_label)
-        && !labels.last().is_some_and(|last| special.contains(last))
+        // No top-level domain is like `0xb`, which older parsers read as a number.
+        && !labels.last().is_some_and(|last| special.contains(last) || last.starts_with("0x"))
         && !labels.ends_with(&["home", "arpa"])
 }
 
