@@ -92,7 +92,8 @@ await command(USAGE, async ([action = "", ...args]) => {
         const value = values[option as keyof typeof QUOTAS];
         return value === undefined ? [] : [`${column} = ${quota(option, value)}`];
       });
-      if (changes.length === 0) misuse("A quota is missing: --max-tokens, --max-webhooks, --max-objects or --max-bytes");
+      if (changes.length === 0)
+        misuse("A quota is missing: --max-tokens, --max-webhooks, --max-objects or --max-bytes");
       const where = all ? "" : `WHERE name = ${text(positionals[0]!)}`;
       const [changed] = await query(
         await open(values),

@@ -9,6 +9,7 @@ import { type Database, localDatabase, migrate } from "./d1.ts";
 import { ringSweep } from "./ring.ts";
 import { Failure, run, step } from "./shared.ts";
 import { createToken, SCOPES } from "./tokens.ts";
+import { DEV_VARS, ensureWebhookKey } from "./webhook-key.ts";
 
 const USAGE = `Usage: npm start [-- --port 8787] [--persist-to DIR]
 
@@ -26,6 +27,8 @@ await command(USAGE, async (args) => {
   const database = localDatabase(values["persist-to"]);
   mkdirSync(database.folder, { recursive: true });
   await step("Database", () => migrate(database));
+
+  await ensureWebhookKey(DEV_VARS);
 
   const stop = stopSignal();
   const server = serve(port, database.folder, stop);
@@ -49,8 +52,10 @@ function serve(port: number, folder: string, cancelSignal: AbortSignal) {
   const address = ["--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
   // What an earlier version stored of the URLs goes too.
   rmSync(join(folder, "v3", "observability"), { recursive: true, force: true });
+  // Only here: a deployed Worker must send nothing to its own network.
+  const vars = ["--var", "ALLOW_LOOPBACK_WEBHOOKS:true"];
   const quiet = ["--show-interactive-dev-session=false", "--log-level", "log"];
-  return run("wrangler", ["dev", ...address, "--persist-to", folder, ...quiet], {
+  return run("wrangler", ["dev", ...address, "--persist-to", folder, ...vars, ...quiet], {
     stdout: process.stderr,
     stderr: "inherit",
     all: false,
