@@ -1,14 +1,14 @@
 // `npm start`: the API on this machine, with the local D1 database and a token.
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { command, misuse, options, stopSignal } from "./cli.ts";
-import { type Database, localDatabase, migrate } from "./d1.ts";
+import { type LocalDatabase, localDatabase, migrate } from "./d1.ts";
 import { ringSweep } from "./ring.ts";
 import { Failure, run, step } from "./shared.ts";
-import { createToken, SCOPES } from "./tokens.ts";
+import { createToken, SCOPES, storedToken, storeToken } from "./tokens.ts";
 import { DEV_VARS, ensureWebhookKey } from "./webhook-key.ts";
 
 const USAGE = `Usage: npm start [-- --port 8787] [--persist-to DIR]
@@ -70,9 +70,8 @@ function serve(port: number, folder: string, cancelSignal: AbortSignal) {
 
 /** Waits until the API answers and returns a token that it accepts: the stored one, or else a new one. Returns nothing
  * if the server ended. */
-async function ready(address: string, database: Database & { remote: false }, ended: AbortSignal) {
-  const file = join(database.folder, "local-token");
-  let token = readToken(file);
+async function ready(address: string, database: LocalDatabase, ended: AbortSignal) {
+  let token = storedToken(database) ?? "none-yet";
   for (let created = false; !ended.aborted; ) {
     const status = await list(address, token).then(
       (response) => response.status,
@@ -87,7 +86,7 @@ async function ready(address: string, database: Database & { remote: false }, en
         scopes: Object.keys(SCOPES),
         expiresAt: null,
       });
-      writeFileSync(file, `${token}\n`, { mode: 0o600 });
+      storeToken(database, token);
     } else if (status === undefined) await delay(50);
     else throw new Failure(`The server responds with status ${status}, see above.`);
   }
@@ -119,14 +118,6 @@ function list(address: string, token: string) {
 async function newestId(address: string, token: string): Promise<string | undefined> {
   const page = (await (await list(address, token)).json()) as { data: { id: string }[] };
   return page.data[0]?.id;
-}
-
-function readToken(file: string): string {
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch {
-    return "none-yet";
-  }
 }
 
 function greet(address: string, token: string, id: string | undefined) {
