@@ -73,7 +73,8 @@ function serve(port: number, folder: string, cancelSignal: AbortSignal) {
 async function ready(address: string, database: LocalDatabase, ended: AbortSignal) {
   let token = storedToken(database) ?? "none-yet";
   for (let created = false; !ended.aborted; ) {
-    const status = await list(address, token).then(
+    // What needs the newest scope: a token that an earlier version has stored lacks it.
+    const status = await list(address, "webhooks", token).then(
       (response) => response.status,
       () => undefined,
     );
@@ -110,13 +111,13 @@ async function refuseTakenPort(port: number) {
   await once(probe, "close");
 }
 
-function list(address: string, token: string) {
-  return fetch(`${address}/v1/conversations?limit=1`, { headers: { Authorization: `Bearer ${token}` } });
+function list(address: string, objects: string, token: string) {
+  return fetch(`${address}/v1/${objects}?limit=1`, { headers: { Authorization: `Bearer ${token}` } });
 }
 
 /** The id of the newest conversation, for the example of an update. */
 async function newestId(address: string, token: string): Promise<string | undefined> {
-  const page = (await (await list(address, token)).json()) as { data: { id: string }[] };
+  const page = (await (await list(address, "conversations", token)).json()) as { data: { id: string }[] };
   return page.data[0]?.id;
 }
 

@@ -28,7 +28,7 @@ async function listen(...args: string[]) {
   return listener;
 }
 
-const endpoints = async () => (await client.webhooks.list()).data;
+const endpoints = async () => (await client.webhooks.list().page()).data;
 
 test("each change is a line, in the order of the log, and the endpoint goes with Ctrl-C and with SIGTERM", async () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -37,7 +37,7 @@ test("each change is a line, in the order of the log, and the endpoint goes with
     const message = await client.messages.create({ conversation_id: conversation.id, message: "Hello" });
     await client.conversations.delete(conversation.id);
     await listener.until("stdout", "conversation.deleted");
-    const events = (await client.events.list({ limit: 100 })).data.slice(-3);
+    const events = (await client.events.list({ limit: 100 }).page()).data.slice(-3);
     const shown = listener.output.stdout.split("\n").filter((line) => line !== "");
     assert.deepEqual(
       shown.map((line) => line.split(/ {2,}/)),
@@ -62,10 +62,11 @@ test("--types chooses events, and --json prints what was delivered", async () =>
   await client.messages.create({ conversation_id: id, message: "Hello\nWorld" });
   await listener.until("stdout", "\n");
   const [line, rest] = listener.output.stdout.split("\n");
-  const [event] = (await client.events.list({ limit: 100 })).data.slice(-1);
+  const [event] = (await client.events.list({ limit: 100 }).page()).data.slice(-1);
   const timestamp = new Date(1000 * event!.created_at).toISOString().replace(".000Z", "Z");
   assert.deepEqual(JSON.parse(line!), { type: "message.created", timestamp, data: event });
   assert.equal(rest, "");
+  await listener.signal("SIGINT");
 });
 
 test("a request without a valid signature is refused, and not printed", async () => {
