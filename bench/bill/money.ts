@@ -86,7 +86,7 @@ export function deliveryTable(kinds: { title: string; use: Use }[]): string {
       requests * objectRequest + seconds * MEMORY * objectGbSecond,
     ];
     const dollars = [rows, object, rows + object].map((each) => `$${(MILLION * each).toFixed(2)}`);
-    return [rowsRead.toFixed(0), number(written), number(requests), number(seconds), ...dollars];
+    return [String(Math.ceil(rowsRead)), number(written), number(requests), number(seconds), ...dollars];
   };
   const columns = ["rows read", "rows written", "requests and alarms", "seconds", "rows", "object", "a million"];
   return markdown([
