@@ -1,4 +1,5 @@
-// `npm run webhooks -- listen`: a receiver for development. stdout has only what was delivered, so that it can be piped.
+// `npm run webhooks -- listen`: a receiver for development. stdout has only what was delivered, so that it can be
+// piped.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -44,16 +44,18 @@ test("docs/COSTS.md says how long a delivery is assumed to take", () => {
 
 test("docs/COSTS.md has the prices that the tables are made of", () => {
   const million = (price: number) => `$${(price * 1e6).toFixed(price < 0.01e-6 ? 3 : 2)}`;
-  for (const line of [
-    `| a million requests | ${million(PRICES.request)} |`,
-    `| a million ms of CPU time | ${million(PRICES.cpuMs)} |`,
-    `| a million rows read | ${million(PRICES.rowRead)} |`,
-    `| a million rows written | ${million(PRICES.rowWritten)} |`,
-    `| requests to Durable Objects | 1 million | ${million(PRICES.objectRequest)} |`,
-    `| duration, in GB-s: 128 MB for the time in which an object runs | 400,000 | ${million(PRICES.objectGbSecond)} |`,
-    `| rows written in the storage of objects: one for each alarm that is set | 50 million | ${million(PRICES.rowWritten)} |`,
-  ])
+  for (const [what, price] of [
+    ["a million requests", PRICES.request],
+    ["a million ms of CPU time", PRICES.cpuMs],
+    ["a million rows read", PRICES.rowRead],
+    ["a million rows written", PRICES.rowWritten],
+    ["requests to Durable Objects | 1 million", PRICES.objectRequest],
+    ["duration, in GB-s: 128 MB for the time in which an object runs | 400,000", PRICES.objectGbSecond],
+    ["rows written in the storage of objects: one for each alarm that is set | 50 million", PRICES.rowWritten],
+  ] as const) {
+    const line = `| ${what} | ${million(price)} |`;
     assert.ok(costs.includes(`\n${line}\n`), line);
+  }
 });
 
 test("every index of the peer's conversations serves the list that it is for, without a sort", () => {

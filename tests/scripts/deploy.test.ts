@@ -74,8 +74,8 @@ if (failure === undefined && action === "deploy") {
 process.exitCode = failure === undefined ? 0 : 1;
 `;
 
-/** Runs the command and returns what it printed, every call and request in their order, the secrets that it uploaded, and
- * the lines of its log. */
+/** Runs the command and returns what it printed, every call and request in their order, the secrets that it uploaded,
+ * and the lines of its log. */
 async function deploy({ prints, fails = {}, responds }: Situation = {}) {
   const folder = mkdtempSync(join(tmpdir(), "conversations deploy-"));
   const bin = join(folder, "node_modules", ".bin");
