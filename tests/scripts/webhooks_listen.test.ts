@@ -51,7 +51,7 @@ test("each change is a line, in the order of the log, and the endpoint goes with
     );
     assert.equal((await endpoints()).length, 1);
     await listener.signal(signal);
-    assert.equal(await listener.ended(), 0, listener.output.stderr);
+    assert.match(listener.output.stderr, /is deleted\.\n$/);
     assert.deepEqual(await endpoints(), []);
   }
 });
