@@ -82,7 +82,9 @@ async function listen(webhooks: Conversations["webhooks"], types: NewWebhook["ty
       console.error(`The endpoint ${endpoint.id} is ${url}. Press Ctrl-C to delete it and stop.`);
       await stopped;
     } finally {
-      await webhooks.delete(endpoint.id);
+      await webhooks.delete(endpoint.id).catch(({ message }) => {
+        throw new Failure(`The endpoint ${endpoint.id} is not deleted: ${message}`);
+      });
       console.error(`The endpoint ${endpoint.id} is deleted.`);
     }
   } finally {

@@ -1,5 +1,8 @@
 // `npm run webhooks -- listen`, beside an `npm start` of its own.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { Conversations } from "../../clients/typescript/src/index.ts";
 import { freePort, npmRun, Script, Server, stateFolder, tokenIn } from "./processes.ts";
@@ -90,6 +93,22 @@ test("the endpoint goes when the reader of the pipe has left", async () => {
   await client.conversations.delete(id);
   assert.equal(await listener.ended(), 0, listener.output.stderr);
   assert.deepEqual(await endpoints(), before);
+});
+
+test("if the API is gone at the end, the command fails and says that the endpoint is left", async () => {
+  const secret = `whsec_${randomBytes(32).toString("base64")}`;
+  const api = createServer((_, response) => {
+    response
+      .writeHead(201, { "Content-Type": "application/json" })
+      .end(JSON.stringify({ id: "WebhookLeft00000", secret }));
+  });
+  await once(api.listen(0, "127.0.0.1"), "listening");
+  const { port } = api.address() as { port: number };
+  await using listener = await listen("--url", `http://127.0.0.1:${port}`);
+  api.close();
+  api.closeAllConnections();
+  await listener.signal("SIGINT");
+  assert.match(listener.output.stderr, /The endpoint WebhookLeft00000 is not deleted: Can't reach the server/);
 });
 
 test("invalid arguments are refused with a reason on stderr", async () => {
