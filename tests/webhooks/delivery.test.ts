@@ -8,7 +8,7 @@ import { sql } from "../support/database.ts";
 import { api } from "../support/http.ts";
 import { COLLECTION, item, MESSAGES, messageItem } from "../support/paths.ts";
 import { ALL, MESSAGES_READ, READ } from "../support/tokens.ts";
-import { type Endpoint, endpoint, idsOf, log, logged, rotation, START, TYPES, webhook } from "./endpoint.ts";
+import { type Endpoint, endpoint, eventsOf, log, logged, rotation, START, TYPES, webhook } from "./endpoint.ts";
 import { isSignedWith, never, status } from "./receiver.ts";
 
 /** Every kind of change once, in the order of `TYPES` but for the deletions. Returns the types in order. */
@@ -78,7 +78,7 @@ test("every type of change is delivered, each with an id of its own", async () =
     deliveries.map(({ json }) => [json.type, json.data.type]),
     types.map((type) => [type, type]),
   );
-  assert.deepEqual(idsOf(deliveries), await logged(alice));
+  assert.deepEqual(eventsOf(deliveries), await logged(alice));
   assert.deepEqual([...types].sort(), [...TYPES].sort());
 });
 
@@ -122,7 +122,7 @@ test("a hundred changes at once arrive in the order of the log, each once, one a
     Array.from({ length: 100 }, (_, n) => (n % 2 ? alice.say(id) : alice.post(COLLECTION, "contact_id=bob"))),
   );
   const deliveries = await hook.take(101);
-  assert.deepEqual(idsOf(deliveries), await logged(alice));
+  assert.deepEqual(eventsOf(deliveries), await logged(alice));
   await hook.upToDate();
   assert.deepEqual(hook.receiver.deliveries, []);
   assert.equal(hook.receiver.most, 1);
@@ -139,7 +139,7 @@ test("while the receiver has not answered, the next event is not sent", async ()
   assert.deepEqual([(await hook.show()).behind, hook.receiver.deliveries], [5, []]);
   hook.receiver.reply = status(200);
   delivery!.answer(200);
-  assert.deepEqual(idsOf(await hook.take(4)), rest);
+  assert.deepEqual(eventsOf(await hook.take(4)), rest);
   assert.equal(hook.receiver.most, 1);
 });
 
@@ -153,7 +153,7 @@ test("endpoints do not wait for each other: one that hangs and one that fails de
   const healthy = await Promise.all(Array.from({ length: 10 }, () => endpoint(alice)));
   for (let n = 0; n < 20; n += 1) await alice.client.conversations.create({ contact_id: "bob" });
   const ids = await logged(alice);
-  for (const hook of healthy) assert.deepEqual(idsOf(await hook.take(20)), ids);
+  for (const hook of healthy) assert.deepEqual(eventsOf(await hook.take(20)), ids);
   for (const hook of stuck) assert.deepEqual((await hook.show()).behind, 20);
 });
 

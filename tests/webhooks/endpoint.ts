@@ -72,7 +72,7 @@ export async function log(alice: Caller): Promise<string[]> {
 export const logged = async (alice: Caller): Promise<string[]> =>
   (await log(alice)).map((event) => JSON.parse(event).id);
 
-export const idsOf = (deliveries: Delivery[]): string[] => deliveries.map(({ id }) => id);
+export const eventsOf = (deliveries: Delivery[]): string[] => deliveries.map(({ id }) => id);
 
 const receivers: Receiver[] = [];
 after(() => Promise.all(receivers.map((receiver) => receiver.close())));

@@ -7,7 +7,17 @@ import { assertError } from "../support/expectations.ts";
 import { api } from "../support/http.ts";
 import { NO_ID } from "../support/paths.ts";
 import { ALL } from "../support/tokens.ts";
-import { assertEndpoint, attempts, endpoint, idsOf, logged, PUBLIC_URL, pings, WEBHOOKS, webhook } from "./endpoint.ts";
+import {
+  assertEndpoint,
+  attempts,
+  endpoint,
+  eventsOf,
+  logged,
+  PUBLIC_URL,
+  pings,
+  WEBHOOKS,
+  webhook,
+} from "./endpoint.ts";
 import { never, status } from "./receiver.ts";
 
 test("a ping is a 202 with its id, and is delivered signed, with the endpoint's id", async () => {
@@ -59,7 +69,7 @@ test("a disabled endpoint gets pings, whatever disabled it, and no events", asyn
     await hook.set(`is_enabled = 0, disabled_reason = '${reason}'`);
     await alice.client.conversations.create({ contact_id: "bob" });
     const { json } = await alice.post(pings(hook.id));
-    assert.deepEqual(idsOf(await hook.take(1)), [json.id]);
+    assert.deepEqual(eventsOf(await hook.take(1)), [json.id]);
     assertEndpoint(await hook.show(), { status: "disabled", disabled_reason: reason });
   }
 });
@@ -89,7 +99,7 @@ test("an endpoint that waits for its next attempt gets a ping at once, and waits
   const before = await hook.show();
   assert.equal(before.behind, 1);
   const { json } = await alice.post(pings(hook.id));
-  assert.deepEqual(idsOf(await hook.take(1)), [json.id]);
+  assert.deepEqual(eventsOf(await hook.take(1)), [json.id]);
   await hook.attempted(1);
   assert.deepEqual(await hook.show(), before);
 });
@@ -103,7 +113,7 @@ test("while a delivery is under way a ping waits, so that there is one at a time
   assert.deepEqual(hook.receiver.deliveries, []);
   hook.receiver.reply = status(204);
   delivery!.answer(204);
-  assert.deepEqual(idsOf(await hook.take(1)), [json.id]);
+  assert.deepEqual(eventsOf(await hook.take(1)), [json.id]);
   assert.equal(hook.receiver.most, 1);
 });
 

@@ -13,7 +13,7 @@ import { ALL } from "../support/tokens.ts";
 import {
   assertEndpoint,
   endpoint,
-  idsOf,
+  eventsOf,
   log,
   logged,
   PUBLIC_URL,
@@ -121,7 +121,7 @@ test("a disabled endpoint gets nothing, and when it is enabled again everything 
   assertEndpoint(await hook.show(), { behind: 5, last_event_id: START });
   assert.deepEqual(hook.receiver.deliveries, []);
   assertEndpoint((await alice.put(hook.path, "status=enabled")).json, { status: "enabled", disabled_reason: null });
-  assert.deepEqual(idsOf(await hook.take(5)), await logged(alice));
+  assert.deepEqual(eventsOf(await hook.take(5)), await logged(alice));
 });
 
 test("enabling ends a failure: the next attempt is made at once", async () => {
@@ -153,7 +153,7 @@ test("a URL that is set ends the waiting, and what was missed goes to the new UR
   for (let n = 0; n < 3; n += 1) await alice.client.conversations.create({ contact_id: "bob" });
   const { json } = await alice.put(old.path, { url: fresh.receiver.url });
   assertEndpoint(json, { url: fresh.receiver.url, next_attempt_at: null });
-  assert.deepEqual(idsOf(await fresh.receiver.take(3)), await logged(alice));
+  assert.deepEqual(eventsOf(await fresh.receiver.take(3)), await logged(alice));
   assert.deepEqual(old.receiver.deliveries, []);
 });
 
@@ -162,7 +162,7 @@ test("setting last_event_id to an event sends what comes after it again", async 
   const hook = await endpoint(alice);
   for (let n = 0; n < 5; n += 1) await alice.client.conversations.create({ contact_id: "bob" });
   const ids = await logged(alice);
-  assert.deepEqual(idsOf(await hook.take(5)), ids);
+  assert.deepEqual(eventsOf(await hook.take(5)), ids);
   await hook.upToDate();
   for (const [position, expected] of [
     [ids[2]!, ids.slice(3)],
@@ -172,7 +172,7 @@ test("setting last_event_id to an event sends what comes after it again", async 
     const { status, json, text } = await alice.put(hook.path, { last_event_id: position });
     assert.equal(status, 200, text);
     assertEndpoint(json, { last_event_id: position, behind: expected.length });
-    assert.deepEqual(idsOf(await hook.take(expected.length)), expected);
+    assert.deepEqual(eventsOf(await hook.take(expected.length)), expected);
     assertEndpoint(await hook.upToDate(), { last_event_id: ids[4] });
   }
 });
@@ -199,8 +199,7 @@ test("a position that the log does not have is a 410, and nothing changes", asyn
   await sql("DELETE FROM events WHERE account_id = ? AND seq < 4", alice.id);
   const before = await rows(alice);
   // Trimmed, of another account, never given.
-  for (const position of [START, ids[0]!, ids[1]!, others[4]!, `${ids[4]!.slice(0, 15)}!`.replace("!", "0"), NO_ID]) {
-    if (position === ids[4]) continue;
+  for (const position of [START, ids[0], ids[1], others[4], NO_ID]) {
     const answer = await alice.put(hook.path, { last_event_id: position, description: "x" });
     assertError(answer, 410, "position_expired", "last_event_id");
   }
@@ -221,7 +220,7 @@ test("an endpoint whose position has left the log is enabled only with a positio
   assertEndpoint(await hook.show(), { status: "disabled", disabled_reason: "requested" });
   const { json } = await alice.put(hook.path, { status: "enabled", last_event_id: ids[3] });
   assertEndpoint(json, { status: "enabled", last_event_id: ids[3], behind: 1 });
-  assert.deepEqual(idsOf(await hook.take(1)), [ids[4]]);
+  assert.deepEqual(eventsOf(await hook.take(1)), [ids[4]]);
 });
 
 test("new types count from the position on, also for events that are already in the log", async () => {
