@@ -6,9 +6,10 @@ import { type Account, account, grant } from "../support/accounts.ts";
 import { insert } from "../support/database.ts";
 import { assertError, idsOf, links } from "../support/expectations.ts";
 import { api } from "../support/http.ts";
-import { NO_ID } from "../support/paths.ts";
+import { attemptsOf, NO_ID, WEBHOOKS } from "../support/paths.ts";
+import { NOWHERE } from "../support/requests.ts";
 import { ALL } from "../support/tokens.ts";
-import { attempts, endpoint, log, PUBLIC_URL, WEBHOOKS } from "./endpoint.ts";
+import { endpoint, log } from "./endpoint.ts";
 import { status } from "./receiver.ts";
 
 const FIELDS = ["id", "event_id", "type", "created_at", "status", "error", "duration"];
@@ -35,15 +36,15 @@ const times = ({ json }: { json: any }): number[] => json.data.map((attempt: any
 /** An endpoint to which nothing is sent, with attempts of these numbers. */
 async function filled(numbers: number[]) {
   const alice = await account();
-  const { id } = (await alice.post(WEBHOOKS, { url: PUBLIC_URL })).json;
+  const { id } = (await alice.post(WEBHOOKS, { url: NOWHERE })).json;
   await fill(alice, id, numbers);
-  return { alice, path: attempts(id) };
+  return { alice, path: attemptsOf(id) };
 }
 
 test("an attempt has its seven fields in order, and the newest is the first", async () => {
   const alice = await account();
   const hook = await endpoint(alice);
-  assert.equal((await alice.get(attempts(hook.id))).text, '{"has_more":false,"data":[]}');
+  assert.equal((await alice.get(attemptsOf(hook.id))).text, '{"has_more":false,"data":[]}');
   const before = Math.floor(Date.now() / 1000);
   const { id } = await alice.client.conversations.create({ contact_id: "bob" });
   await alice.say(id);
@@ -90,7 +91,7 @@ test("the last hundred attempts are kept", async () => {
   await Promise.all(Array.from({ length: 110 }, () => alice.client.conversations.create({ contact_id: "bob" })));
   const deliveries = await hook.take(110);
   await hook.upToDate();
-  const { json } = await alice.get(`${attempts(hook.id)}?limit=100`);
+  const { json } = await alice.get(`${attemptsOf(hook.id)}?limit=100`);
   assert.equal(json.has_more, false);
   assert.deepEqual(
     json.data.map((attempt: any) => attempt.event_id),
@@ -148,16 +149,16 @@ test("an attempt's id is a cursor, both cursors together are a 400, and a malfor
 
 test("another account's endpoint and an id that does not exist are a 404", async () => {
   const [alice, bob] = [await account(), await account()];
-  const { id } = (await bob.post(WEBHOOKS, { url: PUBLIC_URL })).json;
+  const { id } = (await bob.post(WEBHOOKS, { url: NOWHERE })).json;
   await fill(bob, id, [1]);
   for (const missing of [id, NO_ID, "x", "%00"])
-    assertError(await alice.get(attempts(missing)), 404, "resource_missing");
+    assertError(await alice.get(attemptsOf(missing)), 404, "resource_missing");
 });
 
 test("the attempts of one endpoint are not those of another", async () => {
   const { alice, path } = await filled([1, 2]);
-  const other = (await alice.post(WEBHOOKS, { url: PUBLIC_URL })).json;
-  assert.deepEqual(idsOf(await alice.get(attempts(other.id))), []);
+  const other = (await alice.post(WEBHOOKS, { url: NOWHERE })).json;
+  assert.deepEqual(idsOf(await alice.get(attemptsOf(other.id))), []);
   assert.equal(idsOf(await alice.get(path)).length, 2);
 });
 

@@ -4,24 +4,14 @@ import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError, idsOf } from "../support/expectations.ts";
+import { assertError, assertWebhook, assertWebhookWithSecret, idsOf, WEBHOOK_FIELDS } from "../support/expectations.ts";
 import { api, type Headers, keyed } from "../support/http.ts";
-import { item } from "../support/paths.ts";
+import { item, WEBHOOKS, webhookItem } from "../support/paths.ts";
+import { NOWHERE } from "../support/requests.ts";
 import { ALL, randomId } from "../support/tokens.ts";
-import {
-  assertEndpoint,
-  assertWithSecret,
-  endpoint,
-  FIELDS,
-  logged,
-  PUBLIC_URL,
-  START,
-  TYPES,
-  WEBHOOKS,
-  webhook,
-} from "./endpoint.ts";
+import { endpoint, logged, START, TYPES } from "./endpoint.ts";
 
-const url = PUBLIC_URL;
+const url = NOWHERE;
 
 test("a new endpoint is a 201 with the object, its secret, its Location and a Cache-Control with no-store", async () => {
   const alice = await account();
@@ -33,7 +23,7 @@ test("a new endpoint is a 201 with the object, its secret, its Location and a Ca
   });
   const after = Math.floor(Date.now() / 1000);
   assert.equal(status, 201, text);
-  assertWithSecret(json, {
+  assertWebhookWithSecret(json, {
     url,
     types: ["message.created"],
     description: "The shop's CRM",
@@ -46,7 +36,7 @@ test("a new endpoint is a 201 with the object, its secret, its Location and a Ca
   });
   assert.match(json.id, /^[0-9A-Za-z]{16}$/);
   assert.ok(before <= json.created_at && json.created_at <= after);
-  assert.equal(headers.location, webhook(json.id));
+  assert.equal(headers.location, webhookItem(json.id));
   assert.equal(headers["cache-control"], "private, no-store");
   const { secret, ...shown } = json;
   const retrieved = await alice.get(String(headers.location));
@@ -62,7 +52,7 @@ test("without types and description they are null, which means all types, also a
     `url=${url}`,
     `url=${url}&types=&description=`,
   ])
-    assertWithSecret((await alice.post(WEBHOOKS, attributes)).json, { types: null, description: null });
+    assertWebhookWithSecret((await alice.post(WEBHOOKS, attributes)).json, { types: null, description: null });
 });
 
 test("a form and JSON mean the same", async () => {
@@ -73,7 +63,7 @@ test("a form and JSON mean the same", async () => {
   ]) {
     const { status, json, text } = await alice.post(WEBHOOKS, attributes);
     assert.equal(status, 201, text);
-    assertWithSecret(json, {
+    assertWebhookWithSecret(json, {
       url: `${url}?a=b&c`,
       types: ["message.created", "message.deleted"],
       description: "a b",
@@ -143,7 +133,7 @@ test("a description is a line of 1 to 100 printable characters", async () => {
     const { status, json, text } = await alice.post(WEBHOOKS, { url, description });
     assert.equal(status, 201, text);
     assert.equal(json.description, description);
-    assert.equal((await alice.get(webhook(json.id))).json.description, description);
+    assert.equal((await alice.get(webhookItem(json.id))).json.description, description);
   }
   for (const description of [
     "",
@@ -172,7 +162,7 @@ test("an endpoint begins at now: its position is the newest event", async () => 
   for (let n = 0; n < 3; n += 1) {
     await alice.client.conversations.create({ contact_id: "bob" });
     const { json } = await alice.post(WEBHOOKS, { url });
-    assertWithSecret(json, { last_event_id: (await logged(alice)).at(-1), behind: 0 });
+    assertWebhookWithSecret(json, { last_event_id: (await logged(alice)).at(-1), behind: 0 });
   }
 });
 
@@ -181,7 +171,7 @@ test("every secret is different, is in one response only, and the database does 
   const answers = await Promise.all(Array.from({ length: 20 }, () => alice.post(WEBHOOKS, { url }, keyed(randomId()))));
   const secrets = answers.map(({ json }) => json.secret.slice("whsec_".length, -1));
   assert.deepEqual([new Set(secrets).size, new Set(answers.map(({ json }) => json.id)).size], [20, 20]);
-  for (const path of [`${WEBHOOKS}?limit=100`, webhook(answers[0]!.json.id)]) {
+  for (const path of [`${WEBHOOKS}?limit=100`, webhookItem(answers[0]!.json.id)]) {
     const { text } = await alice.get(path);
     assert.ok(text.includes(answers[0]!.json.id) && !text.includes("secret"), path);
   }
@@ -219,14 +209,14 @@ test("a token without webhooks:write cannot make endpoints, and webhooks:write a
   assertError(answer, 403, "scope_insufficient");
   assert.match(String(answer.headers["www-authenticate"]), /scope="webhooks:write"/);
   const { status, json } = await api(await grant(owner.id, { scopes: 64 })).post(WEBHOOKS, { url });
-  assert.deepEqual([status, Object.keys(json)], [201, [...FIELDS, "secret"]]);
+  assert.deepEqual([status, Object.keys(json)], [201, [...WEBHOOK_FIELDS, "secret"]]);
 });
 
 test("another account's endpoint is a 404, and a conversation's id too", async () => {
   const [alice, bob] = [await account(), await account()];
   const { id } = (await alice.post(WEBHOOKS, { url })).json;
-  assertError(await bob.get(webhook(id)), 404, "resource_missing");
-  assertError(await alice.get(webhook(await alice.insert())), 404, "resource_missing");
+  assertError(await bob.get(webhookItem(id)), 404, "resource_missing");
+  assertError(await alice.get(webhookItem(await alice.insert())), 404, "resource_missing");
   assertError(await alice.get(item(id)), 404, "resource_missing");
   assert.deepEqual(idsOf(await bob.get(WEBHOOKS)), []);
 });
@@ -235,7 +225,7 @@ test("two endpoints can have the same URL, and each gets every event", async () 
   const alice = await account();
   const first = await endpoint(alice);
   const { json } = await alice.post(WEBHOOKS, { url: first.receiver.url });
-  assertEndpoint((await alice.get(webhook(json.id))).json, { url: first.receiver.url });
+  assertWebhook((await alice.get(webhookItem(json.id))).json, { url: first.receiver.url });
   await alice.client.conversations.create({ contact_id: "bob" });
   const [one, two] = await first.receiver.take(2);
   assert.equal(one!.id, two!.id);
@@ -275,9 +265,9 @@ describe("the quota of endpoints", () => {
   test("counts disabled endpoints too, and a deletion makes room", async () => {
     const alice = await limited(1);
     const { json } = await create(alice);
-    assert.equal((await alice.put(webhook(json.id), "status=disabled")).status, 200);
+    assert.equal((await alice.put(webhookItem(json.id), "status=disabled")).status, 200);
     assertError(await create(alice), 403, "quota_exceeded");
-    assert.equal((await alice.delete(webhook(json.id))).status, 204);
+    assert.equal((await alice.delete(webhookItem(json.id))).status, 204);
     assert.equal((await create(alice)).status, 201);
   });
 
@@ -287,7 +277,7 @@ describe("the quota of endpoints", () => {
     await sql("UPDATE accounts SET max_webhooks = 0 WHERE id = ?", alice.id);
     assertError(await create(alice), 403, "quota_exceeded");
     assert.equal((await create(bob)).status, 201);
-    assert.equal((await alice.put(webhook(json.id), "description=x")).status, 200);
+    assert.equal((await alice.put(webhookItem(json.id), "description=x")).status, 200);
     assert.equal((await alice.get(WEBHOOKS)).status, 200);
   });
 });

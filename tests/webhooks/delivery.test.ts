@@ -6,9 +6,9 @@ import test from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
 import { api } from "../support/http.ts";
-import { COLLECTION, item, MESSAGES, messageItem } from "../support/paths.ts";
+import { COLLECTION, item, MESSAGES, messageItem, secretRotation, webhookItem } from "../support/paths.ts";
 import { ALL, MESSAGES_READ, READ } from "../support/tokens.ts";
-import { type Endpoint, endpoint, eventsOf, log, logged, rotation, START, TYPES, webhook } from "./endpoint.ts";
+import { type Endpoint, endpoint, eventsOf, log, logged, START, TYPES } from "./endpoint.ts";
 import { isSignedWith, never, status } from "./receiver.ts";
 
 /** Every kind of change once, in the order of `TYPES` but for the deletions. Returns the types in order. */
@@ -229,10 +229,10 @@ test("a receiver gets only the objects that the token which set its URL may read
   // Another token sets the URL: what it may read counts from then on. Other attributes leave it as it was.
   const [weak] = hooks;
   const strong = { url: weak!.receiver.url };
-  assert.equal((await alice.put(webhook(weak!.id), "description=x")).status, 200);
+  assert.equal((await alice.put(webhookItem(weak!.id), "description=x")).status, 200);
   await alice.put(messageItem(message.id), { read_at: 5 });
   await check(weak!, false, false, 1);
-  assert.equal((await alice.put(webhook(weak!.id), strong)).status, 200);
+  assert.equal((await alice.put(webhookItem(weak!.id), strong)).status, 200);
   await alice.put(messageItem(message.id), { read_at: 6 });
   await check(weak!, true, true, 1);
 });
@@ -276,7 +276,7 @@ test("a change by an event's receiver, while it answers, is delivered too", asyn
 test("until the grace period of a rotation ends, deliveries have the signatures of both secrets", async () => {
   const alice = await account();
   const hook = await endpoint(alice);
-  const { json } = await alice.post(rotation(hook.id), "grace_period=60");
+  const { json } = await alice.post(secretRotation(hook.id), "grace_period=60");
   hook.secrets = [json.secret, ...hook.secrets];
   await alice.client.conversations.create({ contact_id: "bob" });
   const [both] = await hook.take(1);
@@ -301,7 +301,7 @@ test("with a grace period of 0 only the new secret signs, from the next delivery
   const alice = await account();
   const hook = await endpoint(alice);
   const [old = ""] = hook.secrets;
-  hook.secrets = [(await alice.post(rotation(hook.id), "grace_period=0")).json.secret];
+  hook.secrets = [(await alice.post(secretRotation(hook.id), "grace_period=0")).json.secret];
   await alice.client.conversations.create({ contact_id: "bob" });
   const [delivery] = await hook.take(1);
   assert.equal(isSignedWith(old, delivery!), false);
@@ -311,7 +311,7 @@ test("a second rotation within the grace period leaves the two newest secrets", 
   const alice = await account();
   const hook = await endpoint(alice);
   for (let n = 0; n < 2; n += 1) {
-    const { json } = await alice.post(rotation(hook.id));
+    const { json } = await alice.post(secretRotation(hook.id));
     hook.secrets = [json.secret, hook.secrets[0]!];
   }
   await alice.client.conversations.create({ contact_id: "bob" });

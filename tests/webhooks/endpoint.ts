@@ -6,15 +6,9 @@ import type { Account } from "../support/accounts.ts";
 import type { Answer } from "../support/audit.ts";
 import { sql } from "../support/database.ts";
 import { links } from "../support/expectations.ts";
-import { EVENTS } from "../support/paths.ts";
+import { attemptsOf, EVENTS, WEBHOOKS, webhookItem } from "../support/paths.ts";
 import { sweep } from "../support/sweep.ts";
 import { type Delivery, isSignedWith, Receiver, type Reply } from "./receiver.ts";
-
-export const WEBHOOKS = "/v1/webhooks";
-export const webhook = (id: string): string => `${WEBHOOKS}/${id}`;
-export const rotation = (id: string): string => `${webhook(id)}/rotate`;
-export const pings = (id: string): string => `${webhook(id)}/ping`;
-export const attempts = (id: string): string => `${webhook(id)}/attempts`;
 
 /** The position before the first event. */
 export const START = "0000000000000000";
@@ -23,35 +17,6 @@ export const START = "0000000000000000";
 export const TYPES = ["conversation", "message"].flatMap((object) =>
   ["created", "updated", "deleted"].map((change) => `${object}.${change}`),
 );
-
-/** A URL for endpoints of accounts without changes: nothing is sent there. */
-export const PUBLIC_URL = "https://example.com/hook";
-
-/** The fields of an endpoint, in the order of the documentation. */
-export const FIELDS = [
-  "id",
-  "url",
-  "types",
-  "description",
-  "status",
-  "disabled_reason",
-  "last_event_id",
-  "behind",
-  "failing_since",
-  "next_attempt_at",
-  "created_at",
-];
-
-export function assertEndpoint(json: unknown, expected: Record<string, unknown>, fields = FIELDS): void {
-  assert.deepEqual(Object.keys(json as object), fields);
-  assert.deepEqual(json, { ...(json as object), ...expected });
-}
-
-/** The one answer that has the secret. */
-export function assertWithSecret(json: any, expected: Record<string, unknown>): void {
-  assertEndpoint(json, expected, [...FIELDS, "secret"]);
-  assert.match(json.secret, /^whsec_[0-9A-Za-z+/]{43}=$/);
-}
 
 /** The API as the holder of a token uses it. */
 type Caller = Pick<Account, "get" | "post">;
@@ -101,7 +66,7 @@ export class Endpoint {
   }
 
   get path(): string {
-    return webhook(this.id);
+    return webhookItem(this.id);
   }
 
   /** The next deliveries, each signed with the endpoint's secrets. */
@@ -141,7 +106,7 @@ export class Endpoint {
   /** What was tried, newest first, once there were so many attempts in all. */
   async attempted(count: number): Promise<any[]> {
     for (let tries = 0; tries < TRIES; tries += 1) {
-      const answer = await this.account.get(`${attempts(this.id)}?limit=100`);
+      const answer = await this.account.get(`${attemptsOf(this.id)}?limit=100`);
       assert.equal(answer.status, 200, answer.text);
       if (answer.json.data.length >= count) return answer.json.data;
     }

@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { insert } from "../support/database.ts";
-import { assertError, idsOf, links } from "../support/expectations.ts";
+import { assertError, assertWebhook, idsOf, links } from "../support/expectations.ts";
 import { api } from "../support/http.ts";
+import { WEBHOOKS, webhookItem } from "../support/paths.ts";
+import { NOWHERE } from "../support/requests.ts";
 import { ALL } from "../support/tokens.ts";
-import { assertEndpoint, PUBLIC_URL, START, WEBHOOKS, webhook } from "./endpoint.ts";
+import { START } from "./endpoint.ts";
 
 const id = (n: number): string => String(n).padStart(16, "0");
 
@@ -17,7 +19,7 @@ async function fill(alice: Account, numbers: number[]): Promise<void> {
     await insert("webhooks", {
       account_id: alice.id,
       id: id(n),
-      url: PUBLIC_URL,
+      url: NOWHERE,
       created_at: 0,
       scopes: ALL,
       changed_by: id(n),
@@ -33,25 +35,25 @@ test("the list has all endpoints of the account, enabled or not, newest first", 
   const [alice, bob] = [await account(), await account()];
   await fill(bob, [4]);
   await fill(alice, [2, 1, 3]);
-  assert.equal((await alice.put(webhook(id(2)), "status=disabled")).status, 200);
+  assert.equal((await alice.put(webhookItem(id(2)), "status=disabled")).status, 200);
   const answer = await alice.get(WEBHOOKS);
   assert.deepEqual(Object.keys(answer.json), ["has_more", "data"]);
   assert.deepEqual([idsOf(answer), answer.json.has_more], [[id(3), id(2), id(1)], false]);
   for (const endpoint of answer.json.data)
-    assertEndpoint(endpoint, { status: endpoint.id === id(2) ? "disabled" : "enabled" });
+    assertWebhook(endpoint, { status: endpoint.id === id(2) ? "disabled" : "enabled" });
 });
 
 test("a listed endpoint is the same text as a retrieved one", async () => {
   const alice = await account();
-  const { json } = await alice.post(WEBHOOKS, { url: PUBLIC_URL, types: ["message.created"], description: "x" });
-  const [all, one] = [await alice.get(WEBHOOKS), await alice.get(webhook(json.id))];
+  const { json } = await alice.post(WEBHOOKS, { url: NOWHERE, types: ["message.created"], description: "x" });
+  const [all, one] = [await alice.get(WEBHOOKS), await alice.get(webhookItem(json.id))];
   assert.equal(all.text, `{"has_more":false,"data":[${one.text}]}`);
 });
 
 test("a new endpoint is the first of the list", async () => {
   const alice = await account();
   await fill(alice, [1]);
-  const { json } = await alice.post(WEBHOOKS, { url: PUBLIC_URL });
+  const { json } = await alice.post(WEBHOOKS, { url: NOWHERE });
   assert.deepEqual(idsOf(await alice.get(WEBHOOKS)), [json.id, id(1)]);
 });
 
@@ -108,8 +110,8 @@ test("the list needs webhooks:write, and no other scope is enough", async () => 
 
 test("no response has the secret of an endpoint but the first one, and none is stored by a cache", async () => {
   const alice = await account();
-  const { json } = await alice.post(WEBHOOKS, { url: PUBLIC_URL });
-  for (const path of [WEBHOOKS, webhook(json.id)]) {
+  const { json } = await alice.post(WEBHOOKS, { url: NOWHERE });
+  for (const path of [WEBHOOKS, webhookItem(json.id)]) {
     const { text, headers } = await alice.get(path);
     assert.equal(text.includes(json.secret) || text.includes("whsec_"), false, path);
     assert.equal(headers["cache-control"], "private, no-store");

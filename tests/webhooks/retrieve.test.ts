@@ -3,21 +3,22 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account, grant } from "../support/accounts.ts";
-import { assertError } from "../support/expectations.ts";
+import { assertError, assertWebhook } from "../support/expectations.ts";
 import { api, ifNoneMatch } from "../support/http.ts";
 import { fill } from "../support/large.ts";
-import { NO_ID } from "../support/paths.ts";
+import { NO_ID, WEBHOOKS, webhookItem } from "../support/paths.ts";
+import { NOWHERE } from "../support/requests.ts";
 import { sweep } from "../support/sweep.ts";
 import { ALL } from "../support/tokens.ts";
-import { assertEndpoint, endpoint, logged, PUBLIC_URL, WEBHOOKS, webhook } from "./endpoint.ts";
+import { endpoint, logged } from "./endpoint.ts";
 import { never, status } from "./receiver.ts";
 
 test("an endpoint has its eleven fields in order, set or null", async () => {
   const alice = await account();
-  const bare = (await alice.post(WEBHOOKS, { url: PUBLIC_URL })).json;
-  assertEndpoint((await alice.get(webhook(bare.id))).json, {
+  const bare = (await alice.post(WEBHOOKS, { url: NOWHERE })).json;
+  assertWebhook((await alice.get(webhookItem(bare.id))).json, {
     id: bare.id,
-    url: PUBLIC_URL,
+    url: NOWHERE,
     types: null,
     description: null,
     status: "enabled",
@@ -27,7 +28,7 @@ test("an endpoint has its eleven fields in order, set or null", async () => {
   });
   const failing = await endpoint(alice, { types: ["message.created"], description: "x", reply: status(500) });
   await failing.set("failing_since = 5, next_attempt_at = 6, is_enabled = 0, disabled_reason = 'failing'");
-  assertEndpoint(await failing.show(), {
+  assertWebhook(await failing.show(), {
     id: failing.id,
     url: failing.receiver.url,
     types: ["message.created"],
@@ -96,26 +97,26 @@ test("the ETag changes with what the endpoint is behind, and with a failure", as
 
 test("an id that does not exist is a 404, well-formed or not, and so is another account's endpoint", async () => {
   const [alice, bob] = [await account(), await account()];
-  const { json } = await bob.post(WEBHOOKS, { url: PUBLIC_URL });
+  const { json } = await bob.post(WEBHOOKS, { url: NOWHERE });
   for (const id of [NO_ID, json.id, await alice.insert(), "x", "x".repeat(17), "%00", "%zz", "'"])
-    assertError(await alice.get(webhook(id)), 404, "resource_missing");
+    assertError(await alice.get(webhookItem(id)), 404, "resource_missing");
 });
 
 test("a token with webhooks:write alone can retrieve every endpoint of the account, and no other can", async () => {
   const alice = await account();
-  const { id } = (await alice.post(WEBHOOKS, { url: PUBLIC_URL })).json;
-  assert.equal((await api(await grant(alice.id, { scopes: 64 })).get(webhook(id))).json.id, id);
-  const answer = await api(await grant(alice.id, { scopes: ALL & ~64 })).get(webhook(id));
+  const { id } = (await alice.post(WEBHOOKS, { url: NOWHERE })).json;
+  assert.equal((await api(await grant(alice.id, { scopes: 64 })).get(webhookItem(id))).json.id, id);
+  const answer = await api(await grant(alice.id, { scopes: ALL & ~64 })).get(webhookItem(id));
   assertError(answer, 403, "scope_insufficient");
   assert.match(String(answer.headers["www-authenticate"]), /scope="webhooks:write"/);
 });
 
 test("HEAD has the status and headers of GET, and no body", async () => {
   const alice = await account();
-  const { id } = (await alice.post(WEBHOOKS, { url: PUBLIC_URL })).json;
-  const [get, head] = [await alice.get(webhook(id)), await alice.head(webhook(id))];
+  const { id } = (await alice.post(WEBHOOKS, { url: NOWHERE })).json;
+  const [get, head] = [await alice.get(webhookItem(id)), await alice.head(webhookItem(id))];
   assert.equal(head.status, 200);
   for (const name of ["content-type", "cache-control", "etag"])
     assert.equal(head.headers[name], get.headers[name], name);
-  assert.equal((await alice.head(webhook(NO_ID))).status, 404);
+  assert.equal((await alice.head(webhookItem(NO_ID))).status, 404);
 });

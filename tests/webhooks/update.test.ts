@@ -5,28 +5,18 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError } from "../support/expectations.ts";
+import { assertError, assertWebhook } from "../support/expectations.ts";
 import { api, ifMatch } from "../support/http.ts";
 import { fill } from "../support/large.ts";
-import { NO_ID } from "../support/paths.ts";
+import { NO_ID, WEBHOOKS, webhookItem } from "../support/paths.ts";
+import { NOWHERE } from "../support/requests.ts";
 import { ALL } from "../support/tokens.ts";
-import {
-  assertEndpoint,
-  endpoint,
-  eventsOf,
-  log,
-  logged,
-  PUBLIC_URL,
-  START,
-  TYPES,
-  WEBHOOKS,
-  webhook,
-} from "./endpoint.ts";
+import { endpoint, eventsOf, log, logged, START, TYPES } from "./endpoint.ts";
 import { status } from "./receiver.ts";
 
 const rows = ({ id }: Account) => sql("SELECT * FROM webhooks WHERE account_id = ? ORDER BY id", id);
 const create = async (alice: Account, attributes = {}) =>
-  (await alice.post(WEBHOOKS, { url: PUBLIC_URL, ...attributes })).json;
+  (await alice.post(WEBHOOKS, { url: NOWHERE, ...attributes })).json;
 
 test("an update changes the attributes that it sends, and no others, with PUT and with PATCH", async () => {
   const alice = await account();
@@ -34,19 +24,19 @@ test("an update changes the attributes that it sends, and no others, with PUT an
     const { id, secret: _, ...before } = await create(alice, { types: ["message.created"], description: "x" });
     let expected: Record<string, unknown> = { id, ...before };
     for (const change of [
-      { url: `${PUBLIC_URL}/2` },
+      { url: `${NOWHERE}/2` },
       { types: ["conversation.created", "message.deleted"] },
       { description: "y" },
       { status: "disabled" },
       { status: "enabled" },
-      { url: PUBLIC_URL, types: null, description: null },
+      { url: NOWHERE, types: null, description: null },
     ]) {
       expected = { ...expected, ...change };
       if ("status" in change) expected.disabled_reason = change.status === "disabled" ? "requested" : null;
-      const { status, json, text } = await alice[verb](webhook(id), change);
+      const { status, json, text } = await alice[verb](webhookItem(id), change);
       assert.equal(status, 200, text);
-      assertEndpoint(json, expected);
-      assert.deepEqual((await alice.get(webhook(id))).json, json);
+      assertWebhook(json, expected);
+      assert.deepEqual((await alice.get(webhookItem(id))).json, json);
     }
   }
 });
@@ -54,35 +44,35 @@ test("an update changes the attributes that it sends, and no others, with PUT an
 test("a form means the same as JSON, and an empty value the same as null", async () => {
   const alice = await account();
   const { id } = await create(alice, { types: ["message.created"], description: "x" });
-  const { json } = await alice.put(webhook(id), "types=message.updated+conversation.created&description=a+b");
-  assertEndpoint(json, { types: ["conversation.created", "message.updated"], description: "a b" });
-  assertEndpoint((await alice.put(webhook(id), "types=&description=")).json, { types: null, description: null });
+  const { json } = await alice.put(webhookItem(id), "types=message.updated+conversation.created&description=a+b");
+  assertWebhook(json, { types: ["conversation.created", "message.updated"], description: "a b" });
+  assertWebhook((await alice.put(webhookItem(id), "types=&description=")).json, { types: null, description: null });
 });
 
 test("all types and every type of today differ: the one is null, the other the list", async () => {
   const alice = await account();
   const { id } = await create(alice);
-  assertEndpoint((await alice.put(webhook(id), { types: TYPES })).json, { types: TYPES });
-  assertEndpoint((await alice.put(webhook(id), { types: null })).json, { types: null });
+  assertWebhook((await alice.put(webhookItem(id), { types: TYPES })).json, { types: TYPES });
+  assertWebhook((await alice.put(webhookItem(id), { types: null })).json, { types: null });
 });
 
 test("an update that changes nothing writes nothing, and has the same ETag", async () => {
   const alice = await account();
   const { id } = await create(alice, { types: ["message.created"], description: "x" });
   const before = await rows(alice);
-  const { headers } = await alice.get(webhook(id));
+  const { headers } = await alice.get(webhookItem(id));
   for (const attributes of [
     undefined,
     {},
-    { url: PUBLIC_URL },
+    { url: NOWHERE },
     { types: ["message.created"] },
     { description: "x" },
     { status: "enabled" },
     { last_event_id: "now" },
     { last_event_id: START },
-    { url: PUBLIC_URL, types: ["message.created"], description: "x", status: "enabled" },
+    { url: NOWHERE, types: ["message.created"], description: "x", status: "enabled" },
   ]) {
-    const answer = await alice.put(webhook(id), attributes);
+    const answer = await alice.put(webhookItem(id), attributes);
     assert.deepEqual([answer.status, answer.headers.etag], [200, headers.etag], answer.text);
     assert.deepEqual([answer.cost.rowsWritten, await rows(alice)], [0, before], JSON.stringify(attributes));
   }
@@ -100,7 +90,7 @@ test("url and status cannot be null, and status is enabled or disabled", async (
     last_event_id: [null, "", "x", "later", NO_ID.slice(1), `${NO_ID}0`, 0],
   }))
     for (const value of values)
-      assertError(await alice.put(webhook(id), { [name]: value }), 400, "parameter_invalid", name);
+      assertError(await alice.put(webhookItem(id), { [name]: value }), 400, "parameter_invalid", name);
   assert.deepEqual(await rows(alice), before);
 });
 
@@ -108,19 +98,19 @@ test("what the service decides cannot be set", async () => {
   const alice = await account();
   const { id } = await create(alice);
   for (const name of ["id", "disabled_reason", "behind", "failing_since", "next_attempt_at", "created_at", "secret"])
-    assertError(await alice.put(webhook(id), { [name]: 1 }), 400, "parameter_immutable", name);
+    assertError(await alice.put(webhookItem(id), { [name]: 1 }), 400, "parameter_immutable", name);
 });
 
 test("a disabled endpoint gets nothing, and when it is enabled again everything that it missed, in order", async () => {
   const alice = await account();
   const [hook, other] = [await endpoint(alice), await endpoint(alice)];
   const disabled = (await alice.put(hook.path, "status=disabled")).json;
-  assertEndpoint(disabled, { status: "disabled", disabled_reason: "requested" });
+  assertWebhook(disabled, { status: "disabled", disabled_reason: "requested" });
   for (let n = 0; n < 5; n += 1) await alice.client.conversations.create({ contact_id: "bob" });
   await other.take(5);
-  assertEndpoint(await hook.show(), { behind: 5, last_event_id: START });
+  assertWebhook(await hook.show(), { behind: 5, last_event_id: START });
   assert.deepEqual(hook.receiver.deliveries, []);
-  assertEndpoint((await alice.put(hook.path, "status=enabled")).json, { status: "enabled", disabled_reason: null });
+  assertWebhook((await alice.put(hook.path, "status=enabled")).json, { status: "enabled", disabled_reason: null });
   assert.deepEqual(eventsOf(await hook.take(5)), await logged(alice));
 });
 
@@ -129,9 +119,9 @@ test("enabling ends a failure: the next attempt is made at once", async () => {
   const hook = await endpoint(alice);
   await hook.set("is_enabled = 0, disabled_reason = 'gone', failures = 5, failing_since = 5, next_attempt_at = 9e9");
   await alice.client.conversations.create({ contact_id: "bob" });
-  assertEndpoint(await hook.show(), { status: "disabled", disabled_reason: "gone", failing_since: 5 });
+  assertWebhook(await hook.show(), { status: "disabled", disabled_reason: "gone", failing_since: 5 });
   const { json } = await alice.put(hook.path, "status=enabled");
-  assertEndpoint(json, { status: "enabled", disabled_reason: null, failing_since: null, next_attempt_at: null });
+  assertWebhook(json, { status: "enabled", disabled_reason: null, failing_since: null, next_attempt_at: null });
   await hook.take(1);
 });
 
@@ -140,9 +130,9 @@ test("enabling an endpoint that is enabled and waits ends the waiting too", asyn
   const hook = await endpoint(alice);
   await hook.set("failures = 5, failing_since = unixepoch() - 60, next_attempt_at = unixepoch() + 5000");
   await alice.client.conversations.create({ contact_id: "bob" });
-  assertEndpoint(await hook.show(), { behind: 1, status: "enabled" });
+  assertWebhook(await hook.show(), { behind: 1, status: "enabled" });
   const { json } = await alice.put(hook.path, "status=enabled");
-  assertEndpoint(json, { failing_since: null, next_attempt_at: null });
+  assertWebhook(json, { failing_since: null, next_attempt_at: null });
   await hook.take(1);
 });
 
@@ -152,7 +142,7 @@ test("a URL that is set ends the waiting, and what was missed goes to the new UR
   await old.set("failures = 5, failing_since = unixepoch() - 60, next_attempt_at = unixepoch() + 5000");
   for (let n = 0; n < 3; n += 1) await alice.client.conversations.create({ contact_id: "bob" });
   const { json } = await alice.put(old.path, { url: fresh.receiver.url });
-  assertEndpoint(json, { url: fresh.receiver.url, next_attempt_at: null });
+  assertWebhook(json, { url: fresh.receiver.url, next_attempt_at: null });
   assert.deepEqual(eventsOf(await fresh.receiver.take(3)), await logged(alice));
   assert.deepEqual(old.receiver.deliveries, []);
 });
@@ -171,9 +161,9 @@ test("setting last_event_id to an event sends what comes after it again", async 
   ] as const) {
     const { status, json, text } = await alice.put(hook.path, { last_event_id: position });
     assert.equal(status, 200, text);
-    assertEndpoint(json, { last_event_id: position, behind: expected.length });
+    assertWebhook(json, { last_event_id: position, behind: expected.length });
     assert.deepEqual(eventsOf(await hook.take(expected.length)), expected);
-    assertEndpoint(await hook.upToDate(), { last_event_id: ids[4] });
+    assertWebhook(await hook.upToDate(), { last_event_id: ids[4] });
   }
 });
 
@@ -185,7 +175,7 @@ test("setting last_event_id to now skips what was not delivered", async () => {
   assert.equal((await hook.show()).behind, 5);
   const { json } = await alice.put(hook.path, "last_event_id=now&status=enabled");
   const newest = (await logged(alice)).at(-1);
-  assertEndpoint(json, { last_event_id: newest, behind: 0, status: "enabled" });
+  assertWebhook(json, { last_event_id: newest, behind: 0, status: "enabled" });
   const { id } = await alice.client.conversations.create({ contact_id: "bob" });
   assert.equal((await hook.take(1))[0]!.json.data.conversation_id, id);
 });
@@ -217,9 +207,9 @@ test("an endpoint whose position has left the log is enabled only with a positio
   await sql("DELETE FROM events WHERE account_id = ? AND seq < 4", alice.id);
   const answer = await alice.put(hook.path, "status=enabled");
   assertError(answer, 410, "position_expired", "last_event_id");
-  assertEndpoint(await hook.show(), { status: "disabled", disabled_reason: "requested" });
+  assertWebhook(await hook.show(), { status: "disabled", disabled_reason: "requested" });
   const { json } = await alice.put(hook.path, { status: "enabled", last_event_id: ids[3] });
-  assertEndpoint(json, { status: "enabled", last_event_id: ids[3], behind: 1 });
+  assertWebhook(json, { status: "enabled", last_event_id: ids[3], behind: 1 });
   assert.deepEqual(eventsOf(await hook.take(1)), [ids[4]]);
 });
 
@@ -253,9 +243,9 @@ test("If-Match compares the settings and not the deliveries", async () => {
 test("of simultaneous updates with one ETag only one is done", async () => {
   const alice = await account();
   const { id } = await create(alice);
-  const seen = await alice.get(webhook(id));
+  const seen = await alice.get(webhookItem(id));
   const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, n) => alice.put(webhook(id), `description=${n}`, ifMatch(seen))),
+    Array.from({ length: 10 }, (_, n) => alice.put(webhookItem(id), `description=${n}`, ifMatch(seen))),
   );
   assert.deepEqual(answers.map(({ status }) => status).sort(), [200, ...Array(9).fill(412)]);
 });
@@ -265,7 +255,7 @@ test("another account's endpoint and an id that does not exist are a 404", async
   const { id } = await create(bob);
   const before = await rows(bob);
   for (const missing of [id, NO_ID, await alice.insert(), "x", "%00"])
-    assertError(await alice.put(webhook(missing), "status=disabled"), 404, "resource_missing");
+    assertError(await alice.put(webhookItem(missing), "status=disabled"), 404, "resource_missing");
   assert.deepEqual(await rows(bob), before);
 });
 
@@ -273,7 +263,7 @@ test("an update needs webhooks:write, and returns the object to a token with web
   const alice = await account();
   const { id } = await create(alice);
   const other = api(await grant(alice.id, { scopes: ALL & ~64 }));
-  assertError(await other.put(webhook(id), "description=x"), 403, "scope_insufficient");
+  assertError(await other.put(webhookItem(id), "description=x"), 403, "scope_insufficient");
   const only = api(await grant(alice.id, { scopes: 64 }));
-  assertEndpoint((await only.put(webhook(id), "description=x")).json, { description: "x" });
+  assertWebhook((await only.put(webhookItem(id), "description=x")).json, { description: "x" });
 });
