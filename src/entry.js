@@ -69,15 +69,26 @@ export class Account {
   }
 
   fetch(request) {
+    return run(
+      () => this.#current().fetch(request),
+      this.#context,
+      (cause) => new Response(cause, { status: 500 }),
+    );
+  }
+
+  /** The time of an attempt has come, or there is more to deliver than one event of the object may. Never fails: the
+   * platform gives up an alarm that failed some times. What it was for, the sweep finds. */
+  async alarm() {
+    const account = await this.#context.storage.get("account");
+    await this.fetch(new Request("https://bell", { headers: { account } }));
+  }
+
+  #current() {
     if (this.#bell === undefined || this.#traps !== traps) {
       this.#bell = new Bell(this.#context, this.#env);
       this.#traps = traps;
     }
-    return run(
-      () => this.#bell.fetch(request),
-      this.#context,
-      (cause) => new Response(cause, { status: 500 }),
-    );
+    return this.#bell;
   }
 
   /** A listener has left. */
