@@ -1,8 +1,6 @@
 // Helpers for elements, and the texts in them.
 
-import type { Conversation } from "../../../clients/typescript/src/index.ts";
-
-/** An element of inbox.html. */
+/** An element of the page. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
@@ -35,7 +33,7 @@ export function setChildren(parent: Element, children: Element[]): void {
     if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null);
 }
 
-/** One of inbox.html's symbols. */
+/** One of the page's symbols. */
 export function icon(name: string): SVGElement {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("aria-hidden", "true");
@@ -53,15 +51,6 @@ export const iconButton = (name: string, label: string, click: () => void, on = 
 export function announce(text: string): void {
   byId("status").textContent = text;
 }
-
-/** The title of a conversation. The API has no names of contacts and groups, so it shows their ids. */
-export function nameOf({ contact_id, group_id }: Conversation): string {
-  if (group_id === null) return contact_id ?? "";
-  return contact_id === null ? `Group ${group_id}` : `${contact_id} in group ${group_id}`;
-}
-
-export const isUnread = ({ last_active_at, last_opened_at }: Conversation): boolean =>
-  last_opened_at === null || (last_active_at !== null && last_active_at > last_opened_at);
 
 export const now = (): number => Math.floor(Date.now() / 1000);
 
