@@ -33,15 +33,21 @@ export function setChildren(parent: Element, children: Element[]): void {
     if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null);
 }
 
-/** One of the page's symbols. */
-export function icon(name: string): SVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#icon-${name}`);
-  svg.append(use);
-  return svg;
+/** A new element of an SVG image. */
+export function svg(
+  tag: string,
+  attributes: Record<string, string | number> = {},
+  ...children: (Node | string)[]
+): SVGElement {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
 }
+
+/** One of the page's symbols. */
+export const icon = (name: string): SVGElement =>
+  svg("svg", { "aria-hidden": "true" }, svg("use", { href: `#icon-${name}` }));
 
 /** A button with an icon and an accessible label. `on` highlights it: the click turns something off. */
 export const iconButton = (name: string, label: string, click: () => void, on = false): HTMLButtonElement =>
@@ -56,6 +62,10 @@ export const now = (): number => Math.floor(Date.now() / 1000);
 
 /** A number with its noun: `plural(2, "message")` is "2 messages". */
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** The date and the time. */
+export const dateTime = (seconds: number): string =>
+  new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
 
 /** The time for today, the date for other days. */
 export function time(seconds: number): HTMLTimeElement {

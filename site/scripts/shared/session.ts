@@ -108,8 +108,8 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
   function messageOf(error: unknown): string {
     if (error instanceof NetworkError) return "Can't reach the server. Check your connection.";
     if (!(error instanceof ConversationsError)) return error instanceof Error ? error.message : String(error);
-    const message = explain(error) ?? error.message;
-    return error.status < 500 || error.requestId === null ? message : `${message} (Request id: ${error.requestId})`;
+    const { message, status, requestId } = error;
+    return explain(error) ?? (status < 500 || requestId === null ? message : `${message} (Request id: ${requestId})`);
   }
 
   function onError(error: unknown): void {
