@@ -9,6 +9,7 @@ use conversations::{
     query::{Parameter, Query},
     request::Request,
     routes::{self, Destination},
+    webhooks::{Settings, signature::Key},
 };
 
 const TOKEN: &str = "self_0123456789ABCDEFGHIJabcdefghij4Us3aw";
@@ -37,6 +38,14 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
     ("GET", "/v1/tokens/SIuAFUNKdSYHZF2w", "", ""),
     ("POST", "/v1/tokens/SIuAFUNKdSYHZF2w/rotate", "", "grace_period=60"),
     ("DELETE", "/v1/tokens/SIuAFUNKdSYHZF2w", "", ""),
+    ("GET", "/v1/webhooks", "", ""),
+    ("POST", "/v1/webhooks", "", "url=https://example.com/hooks&types=message.created"),
+    ("GET", "/v1/webhooks/SIuAFUNKdSYHZF2w", "", ""),
+    ("PUT", "/v1/webhooks/SIuAFUNKdSYHZF2w", "", "status=enabled&last_event_id=now"),
+    ("POST", "/v1/webhooks/SIuAFUNKdSYHZF2w/rotate", "", "grace_period=60"),
+    ("POST", "/v1/webhooks/SIuAFUNKdSYHZF2w/ping", "", ""),
+    ("GET", "/v1/webhooks/SIuAFUNKdSYHZF2w/attempts", "", ""),
+    ("DELETE", "/v1/webhooks/SIuAFUNKdSYHZF2w", "", ""),
     ("GET", "/health", "", ""),
 ];
 
@@ -61,7 +70,8 @@ fn query(head: &Head, form: &str) -> Result<(Caller, Query), Error> {
     let Destination::Endpoint(endpoint) = routes::find(head)? else { return Err(routes::path_unknown()) };
     let caller = Caller::authenticate(head.authorization.as_deref(), endpoint.scope)?;
     let id = Id::new(1000 * NOW.unsigned_abs()).map_err(|error| Error::internal(error.to_string()))?;
-    let request = Request::parse(head, &endpoint.id, &caller, form.as_bytes(), &id)?;
+    let webhooks = Key::parse("k".repeat(32)).map(|key| Settings { key, allow_loopback: false });
+    let request = Request::parse(head, &endpoint.id, &caller, form.as_bytes(), &id, webhooks)?;
     Ok((caller, (endpoint.handler)(request)?))
 }
 

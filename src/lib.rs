@@ -24,6 +24,7 @@ pub mod routes;
 pub mod sweep;
 pub mod tokens;
 mod watch;
+pub mod webhooks;
 
 use worker::{
     Context, Date, Env, ScheduleContext, ScheduledEvent, event,
@@ -69,7 +70,7 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     let body = request.body(endpoint.max_body).await;
     // Only a caller with a valid token learns what is wrong with its request: so even a refusal asks D1.
     let mut query = body
-        .and_then(|body| Request::parse(&request.head, &endpoint.id, &caller, &body, &request.id))
+        .and_then(|body| Request::parse(&request.head, &endpoint.id, &caller, &body, &request.id, request.webhooks()))
         .and_then(endpoint.handler)
         .unwrap_or_else(Query::refusal);
     let rows = request.run(&caller, &mut query).await?.authorize(&caller)?;

@@ -13,6 +13,7 @@ use crate::{
         attributes::{Attributes, Input},
         body,
     },
+    webhooks::Settings,
 };
 
 /// What a handler gets.
@@ -38,6 +39,8 @@ pub struct Request {
     pub is_head: bool,
     /// The caller's token. None where the endpoint needs none.
     pub token: Option<Token>,
+    /// What the operator has set for webhooks. None where there are none.
+    pub webhooks: Option<Settings>,
 }
 
 /// A request for server-sent events.
@@ -49,7 +52,14 @@ pub struct StreamRequest {
 
 impl Request {
     /// Parses query, body and headers. `Idempotency-Key` counts for POST only.
-    pub fn parse(head: &Head, id: &str, caller: &Caller, body: &[u8], request_id: &Id) -> Result<Self, Error> {
+    pub fn parse(
+        head: &Head,
+        id: &str,
+        caller: &Caller,
+        body: &[u8],
+        request_id: &Id,
+        webhooks: Option<Settings>,
+    ) -> Result<Self, Error> {
         let key = head.idempotency_key.as_ref().filter(|_| head.method == "POST");
         let key = key
             .map(|key| Ok((Key::parse(key)?, Identity::fingerprint(&head.method, &head.url.path, body))))
@@ -65,6 +75,7 @@ impl Request {
             stream: head.accepts_stream().then(|| StreamRequest { last_event_id: head.last_event_id.clone() }),
             is_head: head.method == "HEAD",
             token: caller.token.clone(),
+            webhooks,
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::{
     auth::scopes::Scope::{
         self, ConversationsRead, ConversationsWrite, EventsRead, MessagesRead, MessagesWrite, TokensWrite,
+        WebhooksWrite,
     },
     conversations, events, health,
     http::{
@@ -12,7 +13,7 @@ use crate::{
     messages,
     query::Query,
     request::Request,
-    tokens,
+    tokens, webhooks,
 };
 
 /// Bytes of a body. Contract, "Requests".
@@ -61,6 +62,25 @@ const TABLE: &[(&str, usize, &[Method])] = &[
     ("/v1/events", SMALL, &[
         ("GET",    Some(EventsRead),         events::list),
     ]),
+    ("/v1/webhooks", SMALL, &[
+        ("GET",    Some(WebhooksWrite),      webhooks::list),
+        ("POST",   Some(WebhooksWrite),      webhooks::create),
+    ]),
+    ("/v1/webhooks/:id", SMALL, &[
+        ("GET",    Some(WebhooksWrite),      webhooks::retrieve),
+        ("PUT",    Some(WebhooksWrite),      webhooks::update),
+        ("PATCH",  Some(WebhooksWrite),      webhooks::update),
+        ("DELETE", Some(WebhooksWrite),      webhooks::delete),
+    ]),
+    ("/v1/webhooks/:id/rotate", SMALL, &[
+        ("POST",   Some(WebhooksWrite),      webhooks::rotate),
+    ]),
+    ("/v1/webhooks/:id/ping", SMALL, &[
+        ("POST",   Some(WebhooksWrite),      webhooks::ping),
+    ]),
+    ("/v1/webhooks/:id/attempts", SMALL, &[
+        ("GET",    Some(WebhooksWrite),      webhooks::attempts),
+    ]),
     // No scope: no token is needed.
     ("/health", SMALL, &[
         ("GET",    None,                     health::health),
@@ -68,7 +88,7 @@ const TABLE: &[(&str, usize, &[Method])] = &[
 ];
 
 /// The pages, which come from `site/`. What they need lies under `/assets/`.
-const FILES: &[&str] = &["/", "/inbox", "/openapi.json"];
+const FILES: &[&str] = &["/", "/inbox", "/webhooks", "/openapi.json"];
 
 /// One method of one path.
 #[derive(Debug)]
@@ -127,8 +147,8 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
 pub fn path_unknown() -> Error {
     Error::new(
         Code::PathUnknown,
-        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages, /v1/tokens or /v1/events and \
-         have no trailing slash.",
+        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages, /v1/tokens, /v1/events or \
+         /v1/webhooks and have no trailing slash.",
     )
 }
 
@@ -143,9 +163,9 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 }
 
 /// Whether no cache may store what the route answers with, a browser's own included: messages, also those of events,
-/// and tokens.
+/// tokens and webhooks.
 pub fn is_private(route: &str) -> bool {
-    ["/v1/messages", "/v1/tokens", "/v1/events"].iter().any(|private| route.starts_with(private))
+    ["/v1/messages", "/v1/tokens", "/v1/events", "/v1/webhooks"].iter().any(|private| route.starts_with(private))
 }
 
 fn options_or_refusal(method: &str, methods: &[&str]) -> Result<Destination, Error> {

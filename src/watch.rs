@@ -17,11 +17,12 @@ pub fn mark() -> Statement {
     Statement::new(MARK, [])
 }
 
-/// Removes the mark of the account `?1`.
+/// Removes the mark of the account `?1`, unless it has endpoints of webhooks: these set it (migrations/0008_webhooks.sql).
 const UNMARK: &str = "\
 UPDATE tokens INDEXED BY tokens_by_account
 SET is_watched = 0
-WHERE account_id = ?1 AND is_watched";
+WHERE account_id = ?1 AND is_watched
+  AND NOT EXISTS (SELECT 1 FROM webhooks INDEXED BY webhooks_enabled WHERE account_id = ?1 AND is_enabled)";
 
 /// The statement of a bell without listeners.
 pub fn unmark(account: i64) -> Statement {

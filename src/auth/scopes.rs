@@ -15,17 +15,20 @@ pub enum Scope {
     TokensWrite = 16,
     /// `events:read`
     EventsRead = 32,
+    /// `webhooks:write`
+    WebhooksWrite = 64,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ConversationsRead,
         Self::ConversationsWrite,
         Self::MessagesRead,
         Self::MessagesWrite,
         Self::TokensWrite,
         Self::EventsRead,
+        Self::WebhooksWrite,
     ];
 
     /// The name as callers and operators write it.
@@ -37,6 +40,7 @@ impl Scope {
             Self::MessagesWrite => "messages:write",
             Self::TokensWrite => "tokens:write",
             Self::EventsRead => "events:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 

@@ -1,7 +1,7 @@
 //! Events: how the log of changes is read (contract, "Events").
 
-mod input;
-mod sql;
+pub(crate) mod input;
+pub(crate) mod sql;
 
 use crate::{
     events::input::{List, Position, Start},

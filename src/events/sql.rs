@@ -13,6 +13,46 @@ macro_rules! id {
         "printf('%09x', seq) || coalesce(substr(request_id, 10), '0000000')"
     };
 }
+pub(crate) use id;
+
+/// The type of an event. Not of the row with the number 0, which is no event.
+macro_rules! kind {
+    () => {
+        "iif(message_id IS NULL, 'conversation.', 'message.') || change"
+    };
+}
+pub(crate) use kind;
+
+/// An event as the API shows it. `page` has its columns, and the `scopes` of the caller.
+macro_rules! object {
+    () => {
+        "json_object(
+      'id', page.id,
+      'type', page.type,
+      'created_at', page.created_at,
+      'conversation_id', page.conversation_id,
+      'message_id', page.message_id,
+      'request_id', page.request_id,
+      'conversation', json(iif(page.scopes & 1, conversation.object, NULL)),
+      'message', json(iif(page.scopes & 4, message.object, NULL))
+    )"
+    };
+}
+pub(crate) use object;
+
+/// The objects of the events in `page` as they are now. Reads two rows at most for each event that `is_shown`.
+macro_rules! join_objects {
+    () => {
+        "
+LEFT JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)
+  ON page.is_shown AND conversation.account_id = page.account_id AND conversation.id = page.conversation_id
+  AND NOT conversation.is_removed
+LEFT JOIN messages AS message -- PRIMARY KEY (account_id, conversation_id, id)
+  ON message.account_id = page.account_id AND message.conversation_id = conversation.id
+  AND message.id = page.message_id"
+    };
+}
+pub(crate) use join_objects;
 
 /// A page of events, oldest first, each with the objects as they are now. The event of the position comes first,
 /// without an object: it tells whether the position is one of this log. The outcome is `expired` when it is not. `tag`
@@ -25,7 +65,9 @@ page (account_id, token, scopes, seq, id, type, created_at, conversation_id, mes
     caller.account_id, caller.token, caller.scopes, seq, ",
     id!(),
     ",
-    iif(message_id IS NULL, 'conversation.', 'message.') || change,
+    ",
+    kind!(),
+    ",
     created_at, conversation_id, message_id, request_id, ?5 IS NULL OR seq > +?4
   FROM caller
   LEFT JOIN events AS event -- PRIMARY KEY (account_id, seq)
@@ -54,25 +96,13 @@ SELECT
   page.type,
   iif(
     page.is_shown AND page.seq IS NOT NULL,
-    json_object(
-      'id', page.id,
-      'type', page.type,
-      'created_at', page.created_at,
-      'conversation_id', page.conversation_id,
-      'message_id', page.message_id,
-      'request_id', page.request_id,
-      'conversation', json(iif(page.scopes & 1, conversation.object, NULL)),
-      'message', json(iif(page.scopes & 4, message.object, NULL))
-    ),
+    ",
+    object!(),
+    ",
     NULL
   ) AS object
-FROM page
-LEFT JOIN conversations AS conversation -- PRIMARY KEY (account_id, id)
-  ON page.is_shown AND conversation.account_id = page.account_id AND conversation.id = page.conversation_id
-  AND NOT conversation.is_removed
-LEFT JOIN messages AS message -- PRIMARY KEY (account_id, conversation_id, id)
-  ON message.account_id = page.account_id AND message.conversation_id = conversation.id
-  AND message.id = page.message_id"
+FROM page",
+    join_objects!()
 ));
 
 /// A number that no event has: D1 takes whole numbers of 53 bits.

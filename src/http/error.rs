@@ -58,6 +58,8 @@ pub enum Code {
     InternalError,
     /// The database did not answer.
     DatabaseUnavailable,
+    /// The service is set up without webhooks.
+    WebhooksUnavailable,
 }
 
 impl Code {
@@ -88,6 +90,7 @@ impl Code {
             Self::RateLimited => ("rate_limited", 429),
             Self::InternalError => ("internal_error", 500),
             Self::DatabaseUnavailable => ("database_unavailable", 503),
+            Self::WebhooksUnavailable => ("webhooks_unavailable", 503),
         }
     }
 

@@ -16,7 +16,9 @@ pub enum Value {
     Text(String),
     /// The text of a form's or a query's value, which may stand for any type.
     Word(String),
-    /// JSON that is no attribute's value: a list, an object, a number that is not whole or is out of all bounds.
+    /// A JSON list of strings.
+    List(Vec<String>),
+    /// JSON that is no attribute's value: another list, an object, a number that is not whole or is out of all bounds.
     Other,
 }
 

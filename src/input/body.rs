@@ -82,6 +82,7 @@ fn json_value(text: &str) -> Value {
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),
         Some(b'"') => serde_json::from_str(text).map_or(Value::Other, Value::Text),
+        Some(b'[') => serde_json::from_str(text).map_or(Value::Other, Value::List),
         _ if text == "-0" => Value::Other,
         _ => text.parse().map_or(Value::Other, Value::Integer),
     }
@@ -159,7 +160,9 @@ mod tests {
             ("7e0", Value::Other),
             ("1e400", Value::Other),
             ("123456789012345678901234567890", Value::Other),
-            ("[]", Value::Other),
+            ("[]", Value::List(Vec::new())),
+            (r#"["a", "b"]"#, Value::List(vec!["a".to_owned(), "b".to_owned()])),
+            (r#"["a", 1]"#, Value::Other),
             ("{}", Value::Other),
         ] {
             assert_eq!(json_value(text), expected, "{text}");

@@ -18,7 +18,7 @@ macro_rules! display {
         }
     )+};
 }
-display!(Reference, Text, Name);
+display!(Reference, Text, Name, Description);
 
 impl Attribute for bool {
     const EXPECTED: &str = "true or false (in JSON without quotes)";
@@ -46,7 +46,8 @@ impl Attribute for Id {
 
 impl Attribute for Scopes {
     const EXPECTED: &str = "one or more of these, each once, separated by spaces: conversations:read, \
-                            conversations:write, messages:read, messages:write, tokens:write, events:read";
+                            conversations:write, messages:read, messages:write, tokens:write, events:read, \
+                            webhooks:write";
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_text().and_then(Self::parse)
@@ -118,9 +119,50 @@ impl Attribute for Name {
                             invisible or direction-changing ones";
 
     fn parse(value: &Value) -> Option<Self> {
-        let text = value.as_text()?;
-        let fits = (1..=64).contains(&text.chars().count()) && !text.contains(is_hidden) && !text.trim().is_empty();
-        fits.then(|| Self(text.to_owned()))
+        value.as_text().filter(|text| is_label(text, 64)).map(|text| Self(text.to_owned()))
+    }
+}
+
+/// What a webhook is for: 1 to 100 characters like those of a [`Name`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description(String);
+
+impl Attribute for Description {
+    const EXPECTED: &str = "a string of 1 to 100 characters, not only spaces, without control characters and without \
+                            invisible or direction-changing ones";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_text().filter(|text| is_label(text, 100)).map(|text| Self(text.to_owned()))
+    }
+}
+
+/// Whether a text has 1 to `max` characters, shows all of them on one line, and is not only spaces.
+fn is_label(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.chars().count()) && !text.contains(is_hidden) && !text.trim().is_empty()
+}
+
+/// Seconds that what was rotated stays valid: an hour by default, a day at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GracePeriod(i64);
+
+impl GracePeriod {
+    /// The seconds.
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+}
+
+impl Default for GracePeriod {
+    fn default() -> Self {
+        Self(3600)
+    }
+}
+
+impl Attribute for GracePeriod {
+    const EXPECTED: &str = "a whole number from 0 to 86400, in seconds";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_integer().filter(|seconds| (0..=86400).contains(seconds)).map(Self)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
 extern "C" {
     #[wasm_bindgen(catch, js_name = ring)]
-    async fn ring_bell(bells: &Bells, account: &str) -> Result<JsValue, JsValue>;
+    async fn ring_bell(bells: &Bells, account: &str, of_webhooks: bool) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     async fn listen(bells: &Bells, account: &str, token: &str) -> Result<JsValue, JsValue>;
     fn rung(socket: &Socket, milliseconds: f64) -> Promise;
@@ -83,10 +83,11 @@ impl DurableObject for Account {
     }
 }
 
-/// Rings the bell of an account. A ring that gets lost only delays: listeners also look by themselves.
-pub async fn ring(env: Env, account: u64) {
+/// Rings the bell of an account. `of_webhooks` says whether the account may have endpoints that the object does not know
+/// of. A ring that gets lost only delays: listeners also look by themselves, and the sweep looks after endpoints.
+pub async fn ring(env: Env, account: u64, of_webhooks: bool) {
     if let Some(bells) = env.unchecked_ref::<Bindings>().bells() {
-        let _ = ring_bell(&bells, &account.to_string()).await;
+        let _ = ring_bell(&bells, &account.to_string(), of_webhooks).await;
     }
 }
 

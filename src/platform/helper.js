@@ -167,7 +167,8 @@ export function closeStream({ writer, close }) {
 export const respondWithStream = (status, headers, { readable }) => respond(status, headers, readable);
 
 /** Rings the bell of an account. */
-export const ring = (bells, account) => bells.getByName(account).fetch("https://bell", { headers: { account } });
+export const ring = (bells, account, webhooks) =>
+  bells.getByName(account).fetch("https://bell", { headers: { account, webhooks } });
 
 /** Of a request to an account's Durable Object: the account that a write rings for, or undefined. */
 export const accountRung = ({ headers }) => (headers.has("account") ? Number(headers.get("account")) : undefined);

@@ -35,6 +35,7 @@ use crate::{
     },
     query::{Query, Rows, Statement, batch_json},
     routes,
+    webhooks::{self, signature::Key},
 };
 
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -75,6 +76,12 @@ extern "C" {
     /// The variable `EVENT_RETENTION_DAYS`.
     #[wasm_bindgen(method, getter, js_name = EVENT_RETENTION_DAYS)]
     fn event_retention_days(this: &Bindings) -> Option<f64>;
+    /// The secret `WEBHOOK_KEY`.
+    #[wasm_bindgen(method, getter, js_name = WEBHOOK_KEY)]
+    fn webhook_key(this: &Bindings) -> Option<String>;
+    /// The variable `ALLOW_LOOPBACK_WEBHOOKS`: `true`, or `"true"` from the command line.
+    #[wasm_bindgen(method, getter, js_name = ALLOW_LOOPBACK_WEBHOOKS)]
+    fn allow_loopback_webhooks(this: &Bindings) -> JsValue;
     /// The variable `LIMITS`: what the limiters are set to.
     #[wasm_bindgen(method, getter, js_name = LIMITS)]
     fn limits(this: &Bindings) -> Option<LimitsVariable>;
@@ -212,6 +219,11 @@ impl Incoming {
             Some(found) => stream.events(&found).await,
             None => Ok(()),
         }
+    }
+
+    /// What the operator has set for webhooks. None where there are none, and for other routes.
+    pub fn webhooks(&self) -> Option<webhooks::Settings> {
+        self.record.route.filter(|route| route.starts_with(WEBHOOKS)).and_then(|_| webhook_settings(&self.env))
     }
 
     /// The whole body. Never holds more than `max` bytes. Errors: 413, and 400 when it did not arrive whole.
@@ -376,11 +388,12 @@ impl Incoming {
         // Strings have no way to fail to serialize.
         let fields = serde_json::to_string(&Fields(&headers)).unwrap_or_default();
         let status = response.status;
+        let of_webhooks = self.record.route.is_some_and(|route| route.starts_with(WEBHOOKS));
         if let (Some(account), Some(found)) = (self.record.account, &self.found)
-            && found.is_watched()
+            && (of_webhooks || found.is_watched())
             && self.record.cost.rows_written > 0
         {
-            self.context.wait_until(bell::ring(self.env, account));
+            self.context.wait_until(bell::ring(self.env, account, of_webhooks));
         }
         if let (Body::Stream, Some(stream)) = (&response.body, self.stream) {
             return stream.respond(status, &fields).map_err(|_| REFUSED);
@@ -414,6 +427,18 @@ fn database(env: &Env) -> Result<Database, Failure> {
 /// What a call to D1 found, or why it failed.
 fn answered(result: Result<JsValue, JsValue>) -> Result<Found, Failure> {
     result.map(JsCast::unchecked_into).map_err(|thrown| Failure::classify(message(&thrown)))
+}
+
+/// What the routes of webhooks begin with.
+const WEBHOOKS: &str = "/v1/webhooks";
+
+/// What the operator has set for webhooks. None without a secret from which theirs can be derived.
+fn webhook_settings(env: &Env) -> Option<webhooks::Settings> {
+    let bindings: &Bindings = env.unchecked_ref();
+    let key = bindings.webhook_key().and_then(Key::parse)?;
+    let allowed = bindings.allow_loopback_webhooks();
+    let allow_loopback = allowed.as_bool().unwrap_or_else(|| allowed.as_string().as_deref() == Some("true"));
+    Some(webhooks::Settings { key, allow_loopback })
 }
 
 /// For how many days events are kept: 30, unless the operator has set another number (contract, "Events").

@@ -3,8 +3,8 @@
 use crate::{
     auth::scopes::Scopes,
     input::{
-        attributes::{Attribute, Field, Value, input},
-        values::{Name, Timestamp},
+        attributes::{Field, input},
+        values::{GracePeriod, Name, Timestamp},
     },
     paging::{Cursor, Limit},
 };
@@ -41,30 +41,5 @@ input! {
     pub struct Rotate {
         /// How long the rotated token stays valid.
         pub grace_period: Option<GracePeriod>,
-    }
-}
-
-/// Seconds that a rotated token stays valid: an hour by default, a day at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GracePeriod(i64);
-
-impl GracePeriod {
-    /// The seconds.
-    pub fn seconds(self) -> i64 {
-        self.0
-    }
-}
-
-impl Default for GracePeriod {
-    fn default() -> Self {
-        Self(3600)
-    }
-}
-
-impl Attribute for GracePeriod {
-    const EXPECTED: &str = "a whole number from 0 to 86400, in seconds";
-
-    fn parse(value: &Value) -> Option<Self> {
-        value.as_integer().filter(|seconds| (0..=86400).contains(seconds)).map(Self)
     }
 }

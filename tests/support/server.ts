@@ -17,7 +17,12 @@ export const { rawConfig: config } = experimental_readRawConfig({ config: join(r
 /** Requests a minute: more than any test makes. tests/support/tight_limit.ts lowers it. */
 const limit = { limit: Number(process.env.TEST_LIMIT ?? 1_000_000), period: 60 as const };
 const ratelimits = config.ratelimits?.map((each: object) => ({ ...each, simple: limit }));
-const vars = { ...config.vars, LIMITS: { account: limit, address: limit } };
+const vars = {
+  ...config.vars,
+  LIMITS: { account: limit, address: limit },
+  WEBHOOK_KEY: "a key of the tests, from which secrets are derived",
+  ALLOW_LOOPBACK_WEBHOOKS: true,
+};
 const server = createTestHarness({
   root,
   workers: [{ config: { ...config, ratelimits, vars, main: "tests/workers/observed.js", build: {} } }],

@@ -1,0 +1,543 @@
+//! The SQL of endpoints, each statement whole but for the caller ([`as_caller!`]), with the index it rides on. What
+//! `?1`, `?2` and the columns of an answer are: `query.rs`. What delivers: `delivery.rs`.
+//!
+//! An endpoint's tag is that of its settings, which is the request that made them, and that of its state, which
+//! deliveries change. `If-Match` asks for the first alone: else it would never match while there are deliveries.
+
+use crate::{
+    clock::{moment, new_id},
+    events::{
+        input::{Position, Start},
+        sql::id as event_id,
+    },
+    http::conditions::Condition,
+    id::Id,
+    idempotency::{Identity, unless_replayed},
+    input::values::{Description, GracePeriod},
+    paging::Paging,
+    query::{Parameter, Statement, answer, as_caller},
+    webhooks::{
+        input::{Status, Types},
+        url::EndpointUrl,
+    },
+};
+
+/// The bit of an event in `webhooks.types`.
+macro_rules! type_bit {
+    () => {
+        "iif(message_id IS NULL, 1, 8) * CASE change WHEN 'created' THEN 1 WHEN 'updated' THEN 2 ELSE 4 END"
+    };
+}
+pub(crate) use type_bit;
+
+/// How many events of the endpoint's types are not delivered yet, up to 1000. Where it asks for some types only, those
+/// among the next 10,000 events of the log: these rows are read, else one.
+macro_rules! behind {
+    ($webhook:literal) => {
+        concat!(
+            "iif(
+    ",
+            $webhook,
+            ".types IS NULL,
+    min(1000, max(0, coalesce(
+      (SELECT max(seq) FROM events WHERE events.account_id = ",
+            $webhook,
+            ".account_id), 0) - ",
+            $webhook,
+            ".seq)),
+    (
+      SELECT min(1000, count(*)) FROM events -- PRIMARY KEY (account_id, seq)
+      WHERE events.account_id = ",
+            $webhook,
+            ".account_id AND events.seq BETWEEN ",
+            $webhook,
+            ".seq + 1 AND ",
+            $webhook,
+            ".seq + 10000
+        AND ",
+            $webhook,
+            ".types & (",
+            $crate::webhooks::sql::type_bit!(),
+            ")
+    )
+  )"
+        )
+    };
+}
+
+/// The endpoint `found` as the API shows it, without its closing brace: a secret may follow. `$behind` is an expression.
+macro_rules! open_object {
+    ($behind:expr) => {
+        concat!(
+            "'{\"id\":\"' || found.id
+    || '\",\"url\":' || json_quote(found.url)
+    || ',\"types\":' || iif(
+      found.types IS NULL,
+      'null',
+      '[' || rtrim(
+        iif(found.types & 1, '\"conversation.created\",', '')
+          || iif(found.types & 2, '\"conversation.updated\",', '')
+          || iif(found.types & 4, '\"conversation.deleted\",', '')
+          || iif(found.types & 8, '\"message.created\",', '')
+          || iif(found.types & 16, '\"message.updated\",', '')
+          || iif(found.types & 32, '\"message.deleted\",', ''),
+        ','
+      ) || ']'
+    )
+    || ',\"description\":' || json_quote(found.description)
+    || ',\"status\":' || iif(found.is_enabled, '\"enabled\"', '\"disabled\"')
+    || ',\"disabled_reason\":' || json_quote(found.disabled_reason)
+    || ',\"last_event_id\":\"' || found.last_event_id
+    || '\",\"behind\":' || ",
+            $behind,
+            "
+    || ',\"failing_since\":' || json_quote(found.failing_since)
+    || ',\"next_attempt_at\":' || json_quote(found.next_attempt_at)
+    || ',\"created_at\":' || found.created_at"
+        )
+    };
+}
+
+/// A page of the account's endpoints. With `ending_before` the rows come in reverse. Reads limit + 3 rows at most, and
+/// what [`behind!`] does. `?3` the rows wanted, `?4` the position.
+pub fn list(paging: &Paging) -> Statement {
+    let (past, order) = paging.direction();
+    let sql = [
+        answer!(
+            concat!("found.id AS position, ", open_object!(behind!("found")), " || '}' AS object"),
+            "LEFT JOIN webhooks AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id "
+        ),
+        past,
+        " ?4
+ORDER BY found.id ",
+        order,
+        " LIMIT +?3",
+    ];
+    Statement::new(sql.concat(), [paging.limit.and_one_more().into(), paging.position().into()])
+}
+
+/// The endpoint `found`, whose id is `$id`, with what is `behind`. The limit keeps SQLite from counting that twice.
+macro_rules! found {
+    ($id:expr) => {
+        concat!(
+            "LEFT JOIN (
+  SELECT webhooks.*, ",
+            behind!("webhooks"),
+            " AS behind
+  FROM webhooks -- PRIMARY KEY (account_id, id)
+  WHERE webhooks.account_id = (SELECT account_id FROM caller) AND webhooks.id = ",
+            $id,
+            "
+  LIMIT 1
+) AS found ON TRUE"
+        )
+    };
+}
+
+/// The tag of the endpoint `found`.
+macro_rules! tag {
+    () => {
+        "found.changed_by || printf(
+    '-%x.%x.%x.%x.%x',
+    found.is_enabled, found.seq, found.behind, found.failures, coalesce(found.next_attempt_at, 0)
+  ) AS tag"
+    };
+}
+
+/// The columns of an answer that shows the endpoint `found`.
+macro_rules! shown {
+    ($end:literal) => {
+        concat!(
+            "found.id AS position, ",
+            tag!(),
+            ",
+  ",
+            open_object!("found.behind"),
+            $end,
+            " AS object"
+        )
+    };
+}
+
+/// One endpoint. `?3` its id.
+const RETRIEVE: &str = answer!(shown!(" || '}'"), found!("+?3"));
+
+/// The statement of a retrieval.
+pub fn retrieve(id: &Id) -> Statement {
+    Statement::new(RETRIEVE, [id.as_str().into()])
+}
+
+/// The number of the newest event of the account `$account`.
+macro_rules! newest_seq {
+    ($account:literal) => {
+        concat!("coalesce((SELECT max(seq) FROM events WHERE events.account_id = ", $account, "), 0)")
+    };
+}
+
+/// Its id.
+macro_rules! newest_event_id {
+    ($account:literal) => {
+        concat!(
+            "coalesce(
+    (
+      SELECT ",
+            event_id!(),
+            " FROM events -- PRIMARY KEY (account_id, seq)
+      WHERE events.account_id = ",
+            $account,
+            " ORDER BY seq DESC LIMIT 1
+    ),
+    '0000000000000000'
+  )"
+        )
+    };
+}
+
+// Creations: `?3` to `?5` are the request's identity (idempotency.rs). The request's id is also the salt.
+
+/// Adds an endpoint, which starts after the newest event, unless the account has as many as its quota allows. `?6` the
+/// URL, `?7` the types or null, `?8` the description or null.
+const INSERT: &str = as_caller!(concat!(
+    moment!(
+        "(SELECT id FROM webhooks -- PRIMARY KEY (account_id, id)
+        WHERE webhooks.account_id = caller.account_id ORDER BY id DESC LIMIT 1)"
+    ),
+    "
+INSERT INTO webhooks
+  (account_id, id, url, types, description, created_at, scopes, changed_by, salt, seq, last_event_id)
+SELECT
+  moment.account_id,
+  ",
+    new_id!(),
+    ",
+  ?6, ?7, ?8, unixepoch(), caller.scopes, ?5, ?5,
+  ",
+    newest_seq!("moment.account_id"),
+    ",
+  ",
+    newest_event_id!("moment.account_id"),
+    "
+FROM caller
+JOIN moment
+WHERE (
+    SELECT count(*) FROM webhooks AS other WHERE other.account_id = moment.account_id -- PRIMARY KEY (account_id, id)
+  ) < (SELECT max_webhooks FROM accounts WHERE accounts.id = moment.account_id)
+  AND ",
+    unless_replayed!("moment.account_id")
+));
+
+/// The endpoint just added, which is the newest, and its salt; or how many endpoints the quota allows.
+const CREATED: &str = answer!(
+    after "(
+    SELECT changed_by FROM webhooks -- PRIMARY KEY (account_id, id)
+    WHERE webhooks.account_id = tokens.account_id
+    ORDER BY id DESC LIMIT 1
+  ) = +?5",
+    concat!(
+        "CASE
+    WHEN found.changed_by = +?5 THEN 'created ' || found.salt
+    ELSE (SELECT 'quota ' || max_webhooks FROM accounts WHERE accounts.id = caller.account_id)
+  END AS outcome,
+  ",
+        shown!("")
+    ),
+    found!("(SELECT max(id) FROM webhooks AS newest WHERE newest.account_id = (SELECT account_id FROM caller))")
+);
+
+/// The statements of a creation. The outcome is `created` and the salt, or `quota` and how many endpoints it allows.
+pub fn create(
+    identity: &Identity,
+    url: &EndpointUrl,
+    types: Option<Types>,
+    description: Option<Description>,
+) -> (Statement, Statement) {
+    let insert: [Parameter; 3] = [
+        url.to_string().into(),
+        types.map(Types::bits).into(),
+        description.map(|description| description.to_string()).into(),
+    ];
+    (identity.statement(INSERT, insert), identity.statement(CREATED, []))
+}
+
+/// Gives the endpoint another secret. `?6` its id, `?7` for how many seconds the one from before signs too.
+const ROTATE: &str = as_caller!(concat!(
+    "
+UPDATE webhooks -- PRIMARY KEY (account_id, id)
+SET salt = ?5, previous_salt = salt, previous_until = unixepoch() + ?7, changed_by = ?5
+WHERE account_id = (SELECT account_id FROM caller) AND id = ?6
+  AND ",
+    unless_replayed!("webhooks.account_id")
+));
+
+/// The endpoint and its salt. `?6` its id.
+const ROTATED: &str = answer!(
+    after "(
+    SELECT salt FROM webhooks -- PRIMARY KEY (account_id, id)
+    WHERE webhooks.account_id = tokens.account_id AND webhooks.id = +?6
+  ) = +?5",
+    concat!("'rotated ' || found.salt AS outcome, ", shown!("")),
+    found!("+?6")
+);
+
+/// The statements of a rotation. The outcome is `rotated` and the salt, or null.
+pub fn rotate(identity: &Identity, id: &Id, grace: GracePeriod) -> (Statement, Statement) {
+    let id: Parameter = id.as_str().into();
+    (identity.statement(ROTATE, [id.clone(), grace.seconds().into()]), identity.statement(ROTATED, [id]))
+}
+
+/// Leaves a ping to be sent, whose id is the request's, unless one is waiting. `?6` the endpoint's id.
+const PING: &str = as_caller!(concat!(
+    "
+UPDATE webhooks -- PRIMARY KEY (account_id, id)
+SET ping_id = ?5
+WHERE account_id = (SELECT account_id FROM caller) AND id = ?6 AND ping_id IS NULL
+  AND ",
+    unless_replayed!("webhooks.account_id")
+));
+
+/// The ping that waits. `?6` the endpoint's id.
+const PINGED: &str = answer!(
+    after "(
+    SELECT ping_id FROM webhooks -- PRIMARY KEY (account_id, id)
+    WHERE webhooks.account_id = tokens.account_id AND webhooks.id = +?6
+  ) = +?5",
+    "'pinged' AS outcome, found.ping_id AS position, found.id AS tag, json_object('id', found.ping_id) AS object",
+    "LEFT JOIN webhooks AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id = +?6"
+);
+
+/// The statements of a ping.
+pub fn ping(identity: &Identity, id: &Id) -> (Statement, Statement) {
+    let id: Parameter = id.as_str().into();
+    (identity.statement(PING, [id.clone()]), identity.statement(PINGED, [id]))
+}
+
+/// Whether the log has the position `$seq`, `$id`: the event is there, or was the last one before the oldest.
+macro_rules! is_in_log {
+    ($account:literal, $seq:literal, $id:literal) => {
+        concat!(
+            "coalesce(
+    (
+      SELECT ",
+            event_id!(),
+            " = ",
+            $id,
+            " OR seq = ",
+            $seq,
+            " + 1
+      FROM events -- PRIMARY KEY (account_id, seq)
+      WHERE events.account_id = ",
+            $account,
+            " AND events.seq >= ",
+            $seq,
+            " ORDER BY seq LIMIT 1
+    ),
+    ",
+            $id,
+            " = '0000000000000000'
+  )"
+        )
+    };
+}
+
+/// The columns that an update may change.
+macro_rules! columns {
+    () => {
+        "(
+    url, scopes, types, description, is_enabled, disabled_reason, seq, last_event_id,
+    failures, failing_since, next_attempt_at
+  )"
+    };
+}
+
+/// What an update makes of them. An endpoint that is enabled, or gets another URL, is tried at once.
+macro_rules! updated {
+    () => {
+        concat!(
+            "(
+    coalesce(?6, url),
+    iif(?6 IS NULL, scopes, (SELECT caller.scopes FROM caller)),
+    iif(?7, ?8, types),
+    iif(?9, ?10, description),
+    coalesce(?11, is_enabled),
+    CASE ?11 WHEN 1 THEN NULL WHEN 0 THEN coalesce(disabled_reason, 'requested') ELSE disabled_reason END,
+    CASE WHEN ?12 IS NULL THEN seq WHEN ?13 = 'now' THEN ",
+            newest_seq!("webhooks.account_id"),
+            " ELSE ?12 END,
+    CASE WHEN ?12 IS NULL THEN last_event_id WHEN ?13 = 'now' THEN ",
+            newest_event_id!("webhooks.account_id"),
+            " ELSE ?13 END,
+    iif(?6 IS NULL AND ?11 IS NOT 1, failures, 0),
+    iif(?6 IS NULL AND ?11 IS NOT 1, failing_since, NULL),
+    iif(?6 IS NULL AND ?11 IS NOT 1, next_attempt_at, NULL)
+  )"
+        )
+    };
+}
+
+/// Whether the log has the position that an update would leave the endpoint `$webhook` at, if it sets one or enables
+/// the endpoint.
+macro_rules! may_continue {
+    ($webhook:literal, $account:literal, $seq:literal, $id:literal) => {
+        concat!(
+            "CASE
+    WHEN ?13 = 'now' THEN TRUE
+    WHEN ?12 IS NOT NULL THEN ",
+            is_in_log!($account, "?12", "?13"),
+            "
+    WHEN ?11 = 1 AND NOT ",
+            $webhook,
+            ".is_enabled THEN ",
+            is_in_log!($account, $seq, $id),
+            "
+    ELSE TRUE
+  END"
+        )
+    };
+}
+
+/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, not to
+/// a position that the log does not have, and not when all of them have these values already. `?3` the id, `?4` the
+/// request's id, `?5` the tags of `If-Match` or null, `?6` url or null, `?7` `?8` types sent and their value, `?9` `?10`
+/// description sent and its value, `?11` is_enabled or null, `?12` `?13` the number and the id of the event or null; of
+/// the newest 0 and `now`.
+const UPDATE: &str = as_caller!(concat!(
+    "
+UPDATE webhooks -- PRIMARY KEY (account_id, id)
+SET
+  ",
+    columns!(),
+    " = ",
+    updated!(),
+    ",
+  changed_by = ?4
+WHERE account_id = (SELECT account_id FROM caller)
+  AND id = ?3
+  AND (?5 IS NULL OR instr(?5, '\"' || changed_by || '-'))
+  AND ",
+    may_continue!("webhooks", "webhooks.account_id", "webhooks.seq", "webhooks.last_event_id"),
+    "
+  AND ",
+    columns!(),
+    " IS NOT ",
+    updated!()
+));
+
+/// The endpoint after an update, and what became of that. Parameters as for the update.
+const UPDATED: &str = answer!(
+    after "(
+    SELECT changed_by FROM webhooks -- PRIMARY KEY (account_id, id)
+    WHERE webhooks.account_id = tokens.account_id AND webhooks.id = +?3
+  ) = +?4",
+    concat!(
+        "caller.scopes,
+  CASE
+    WHEN found.changed_by = +?4 THEN 'updated'
+    WHEN NOT instr(?5, '\"' || found.changed_by || '-') THEN 'outdated'
+    WHEN NOT ",
+        may_continue!("found", "found.account_id", "found.seq", "found.last_event_id"),
+        " THEN 'expired'
+    ELSE 'unchanged'
+  END AS outcome,
+  ",
+        shown!(" || '}'")
+    ),
+    found!("+?3")
+);
+
+/// What an update sets, checked.
+pub struct Changes {
+    /// `url`
+    pub url: Option<EndpointUrl>,
+    /// `types`, None to leave it as it is.
+    pub types: Option<Option<Types>>,
+    /// `description`, None to leave it as it is.
+    pub description: Option<Option<Description>>,
+    /// `status`
+    pub status: Option<Status>,
+    /// `last_event_id`
+    pub start: Option<Start>,
+}
+
+/// The statements of an update. The outcome is `updated`, `unchanged`, `outdated` or `expired`.
+pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Changes) -> [Statement; 2] {
+    let (seq, event_id): (Parameter, Parameter) = match changes.start {
+        None => (Parameter::Null, Parameter::Null),
+        Some(Start::Now) => (0.into(), "now".into()),
+        Some(Start::After(Position { id, seq })) => (seq.into(), id.as_str().into()),
+    };
+    let parameters: [Parameter; 11] = [
+        id.as_str().into(),
+        request_id.as_str().into(),
+        if_match.tags().into(),
+        changes.url.map(|url| url.to_string()).into(),
+        changes.types.is_some().into(),
+        changes.types.flatten().map(Types::bits).into(),
+        changes.description.is_some().into(),
+        changes.description.flatten().map(|description| description.to_string()).into(),
+        changes.status.map(|status| status == Status::Enabled).into(),
+        seq,
+        event_id,
+    ];
+    [UPDATE, UPDATED].map(|sql| Statement::new(sql, parameters.clone()))
+}
+
+/// Deletes an endpoint, and by a trigger its attempts. `?3` its id, `?4` the tags of `If-Match` or null.
+const DELETE: &str = as_caller!(
+    "
+DELETE FROM webhooks -- PRIMARY KEY (account_id, id)
+WHERE account_id = (SELECT account_id FROM caller)
+  AND id = ?3
+  AND (?4 IS NULL OR instr(?4, '\"' || changed_by || '-'))
+RETURNING
+  account_id AS account,
+  (SELECT tokens.id FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
+  'deleted' AS outcome"
+);
+
+/// The endpoint, if it is still there. `?3` its id.
+const KEPT: &str = answer!(tag!(), found!("+?3"));
+
+/// The statements of a deletion. The outcome is `deleted`, or null.
+pub fn delete(id: &Id, if_match: &Condition) -> [Statement; 2] {
+    let id: Parameter = id.as_str().into();
+    [Statement::new(DELETE, [id.clone(), if_match.tags().into()]), Statement::new(KEPT, [id])]
+}
+
+/// A page of an endpoint's attempts; the tag tells whether the endpoint is there. With `ending_before` the rows come in
+/// reverse. Reads the hundred attempts that are kept, which are not stored in order, and two rows. `?3` the rows
+/// wanted, `?4` the position, `?5` the endpoint's id.
+pub fn attempts(paging: &Paging, id: &Id) -> Statement {
+    let (past, order) = paging.direction();
+    let sql = [
+        answer!(
+            "found.id AS tag, printf('%016x', attempt.number) AS position,
+  iif(
+    attempt.number IS NULL,
+    NULL,
+    json_object(
+      'id', printf('%016x', attempt.number),
+      'event_id', attempt.event_id,
+      'type', attempt.type,
+      'created_at', attempt.created_at,
+      'status', attempt.status,
+      'error', attempt.error,
+      'duration', attempt.duration
+    )
+  ) AS object",
+            "LEFT JOIN webhooks AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id = +?5
+LEFT JOIN webhook_attempts AS attempt -- PRIMARY KEY (account_id, webhook_id, slot)
+  ON attempt.account_id = found.account_id AND attempt.webhook_id = found.id
+  AND printf('%016x', attempt.number) "
+        ),
+        past,
+        " ?4
+ORDER BY attempt.number ",
+        order,
+        " LIMIT +?3",
+    ];
+    let parameters: [Parameter; 3] = [paging.limit.and_one_more().into(), paging.position().into(), id.as_str().into()];
+    Statement::new(sql.concat(), parameters)
+}
