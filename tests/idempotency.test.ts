@@ -6,10 +6,10 @@ import test, { describe } from "node:test";
 import { account, grant } from "./support/accounts.ts";
 import type { Answer } from "./support/audit.ts";
 import { gate, sql } from "./support/database.ts";
-import { assertError, assertNewToken, idsOf, replayed } from "./support/expectations.ts";
+import { assertError, assertNewToken, assertWebhookWithSecret, idsOf, replayed } from "./support/expectations.ts";
 import { api, type Headers, JSON_TYPE, keyed, raw, textOf } from "./support/http.ts";
 import { mistakesOf, sendMistake } from "./support/mistakes.ts";
-import { OPERATIONS } from "./support/operations.ts";
+import { formOf, OPERATIONS } from "./support/operations.ts";
 import {
   COLLECTION,
   item,
@@ -17,10 +17,12 @@ import {
   messageItem,
   NO_ID,
   rotation,
+  secretRotation,
   TOKEN_COLLECTION,
   tokenItem,
+  WEBHOOKS,
 } from "./support/paths.ts";
-import { canBeKeyed, REQUESTS, send as sendRequest, world } from "./support/requests.ts";
+import { canBeKeyed, NOWHERE, REQUESTS, send as sendRequest, world } from "./support/requests.ts";
 import { READ } from "./support/tokens.ts";
 
 const MALFORMED_KEYS = [
@@ -56,27 +58,30 @@ function assertReplay(answer: Answer, first: Answer, what = "a repetition"): voi
   assert.notEqual(answer.headers["x-request-id"], first.headers["x-request-id"], what);
 }
 
-/** Every request that creates something. */
-const CREATIONS = REQUESTS.filter(canBeKeyed);
+/** Every request that can have a key. */
+const KEYED = REQUESTS.filter(canBeKeyed);
 
 test("every POST can have a key, and no other operation", () => {
   for (const { name, method, headers } of OPERATIONS)
     assert.equal(headers.includes("Idempotency-Key"), method === "POST", name);
 });
 
-for (const request of CREATIONS) {
-  /** How many objects four requests make: a distinct conversation exists once, however often it is asked for. */
-  const made = request.again === 201 ? 4 : 1;
+for (const request of KEYED) {
+  const { success } = request.operation;
+  /** How many different things four requests make: a distinct conversation exists once, however often it is asked for.
+   * An endpoint that is rotated stays the same, but each rotation makes a secret. */
+  const different = request.again === success ? 4 : 1;
   const prepare = async () => {
     const here = await world();
-    return { alice: here.account, post: (headers: Headers) => sendRequest(here, request, headers) };
+    const post = (headers: Headers) => sendRequest(here, request, headers);
+    return { alice: here.account, path: here.real(request.target.replace(/\/ping$/, "")), post };
   };
 
   describe(`${request.name}, with a key`, () => {
     test("a repetition writes nothing, and replays the first response", async () => {
       const { alice, post } = await prepare();
       const first = await post(keyed("a"));
-      assert.equal(first.status, 201, first.text);
+      assert.equal(first.status, success, first.text);
       assertFirst(first);
       const after = await alice.everything();
       for (let i = 0; i < 3; i += 1) assertReplay(await post(keyed("a")), first);
@@ -89,7 +94,7 @@ for (const request of CREATIONS) {
       const answers = await Promise.all(Array.from({ length: 50 }, () => post(keyed("a"))));
       const [first] = answers.filter(({ headers }) => headers["idempotent-replayed"] === undefined);
       assert.ok(first);
-      assert.equal(first.status, 201);
+      assert.equal(first.status, success);
       for (const answer of answers) if (answer !== first) assertReplay(answer, first);
       const counts = (contents: Record<string, unknown[]>) =>
         Object.entries(contents)
@@ -109,16 +114,16 @@ for (const request of CREATIONS) {
       for (const answer of answers) assertFirst(answer);
       assert.deepEqual(
         answers.map(({ status }) => status),
-        [201, request.again, request.again, request.again],
+        [success, request.again, request.again, request.again],
       );
-      const objects = answers.filter(({ status }) => status < 400);
-      assert.equal(new Set(objects.map(({ json }) => json.id)).size, made);
+      const made = answers.filter(({ status }) => status < 400);
+      assert.equal(new Set(made.map(({ json }) => json.secret ?? json.id)).size, different);
     });
 
     test("the replayed response stays the same after the object was deleted", async () => {
-      const { alice, post } = await prepare();
+      const { alice, path, post } = await prepare();
       const first = await post(keyed("a"));
-      assert.equal((await alice.delete(String(first.headers.location))).status, 204);
+      assert.equal((await alice.delete(first.headers.location ?? path)).status, 204);
       assertReplay(await post(keyed("a")), first);
     });
 
@@ -146,11 +151,11 @@ for (const request of CREATIONS) {
       const here = await world();
       await sendRequest(here, request, keyed("a"));
       const before = await here.account.everything();
-      const asForm = new URLSearchParams(request.body as Record<string, string>).toString();
-      const answers = [
-        ...CREATIONS.filter((other) => other !== request).map((other) => sendRequest(here, other, keyed("a"))),
-        here.account.post(here.real(request.target), here.real(asForm || "grace_period=1"), keyed("a")),
-      ];
+      const answers = KEYED.filter((other) => other !== request).map((other) => sendRequest(here, other, keyed("a")));
+      if (request.operation.body !== undefined) {
+        const form = formOf(request.body) || "grace_period=1";
+        answers.push(here.account.post(here.real(request.target), here.real(form), keyed("a")));
+      }
       for (const answer of await Promise.all(answers)) {
         assertError(answer, 422, "idempotency_key_reused", "Idempotency-Key");
         assert.equal(answer.headers["idempotent-replayed"], undefined);
@@ -184,7 +189,7 @@ for (const request of CREATIONS) {
       }
       assert.deepEqual((await here.account.everything()).keys, []);
       const answer = await sendRequest(here, request, keyed("a"));
-      assert.equal(answer.status, 201);
+      assert.equal(answer.status, success);
       assertFirst(answer);
     });
   });
@@ -450,6 +455,24 @@ test("the secret of a token is in the first response only, and no part of it is 
     assert.ok(everything.includes(json.id));
     for (const part of [json.token, json.token.slice(5, 35), alice.token.slice(5, 35)])
       assert.ok(!everything.includes(part));
+  }
+});
+
+test("the secret of an endpoint is in every response to the request that made it, and no part of it is stored", async () => {
+  const alice = await account();
+  const create = () => alice.post(WEBHOOKS, { url: NOWHERE }, keyed("a"));
+  const first = await create();
+  const rotate = () => alice.post(secretRotation(first.json.id), undefined, keyed("b"));
+  const second = await rotate();
+  assert.notEqual(second.json.secret, first.json.secret);
+  for (const [made, post] of [
+    [first, create],
+    [second, rotate],
+  ] as const) {
+    const again = await post();
+    assertReplay(again, made);
+    assertWebhookWithSecret(again.json, { secret: made.json.secret });
+    assert.ok(!JSON.stringify(await alice.everything()).includes(made.json.secret.slice("whsec_".length)));
   }
 });
 

@@ -4,8 +4,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Message } from "../clients/typescript/src/index.ts";
 import { account } from "./support/accounts.ts";
-import { assertConversation, assertError, idsOf } from "./support/expectations.ts";
-import { COLLECTION, item, MESSAGES, messageItem } from "./support/paths.ts";
+import { sql } from "./support/database.ts";
+import { assertConversation, assertError, assertWebhook, idsOf } from "./support/expectations.ts";
+import { kindAt } from "./support/operations.ts";
+import { COLLECTION, item, MESSAGES, messageItem, WEBHOOKS } from "./support/paths.ts";
+import { NOWHERE, world } from "./support/requests.ts";
 
 const times = <T>(count: number, request: (n: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => request(n)));
@@ -33,6 +36,40 @@ test("50 simultaneous creations with distinct=true make one conversation", async
     assert.deepEqual(tally(answers), { 200: 49, 201: 1 }, attributes);
     assert.equal(new Set(answers.map(({ text }) => text)).size, 1);
     assert.equal((await alice.contents()).conversations.length, 1);
+  }
+});
+
+test("simultaneous creations of endpoints never exceed the quota", async () => {
+  for (const max of [0, 1, 7]) {
+    const alice = await account();
+    await sql("UPDATE accounts SET max_webhooks = ? WHERE id = ?", max, alice.id);
+    const answers = await times(20, () => alice.post(WEBHOOKS, { url: NOWHERE }));
+    assert.deepEqual(tally(answers), { ...(max && { 201: max }), 403: 20 - max });
+    assert.equal((await alice.get(WEBHOOKS)).json.data.length, max);
+  }
+});
+
+test("of simultaneous rotations of an endpoint each makes a secret, and the last two stay", async () => {
+  const { account: alice, real } = await world();
+  const path = real(`${WEBHOOKS}/${kindAt(WEBHOOKS).exampleId}`);
+  const answers = await times(20, () => alice.post(`${path}/rotate`));
+  assert.deepEqual(tally(answers), { 201: 20 });
+  const secrets = new Set(answers.map(({ json }) => json.secret));
+  assert.equal(secrets.size, 20);
+  const [row] = await sql("SELECT salt, previous_salt FROM webhooks WHERE account_id = ?", alice.id);
+  const requests = answers.map(({ headers }) => headers["x-request-id"]);
+  assert.ok(requests.includes(String(row?.salt)) && requests.includes(String(row?.previous_salt)));
+});
+
+test("simultaneous updates of different attributes of an endpoint are all kept", async () => {
+  const { account: alice, real } = await world();
+  const path = real(`${WEBHOOKS}/${kindAt(WEBHOOKS).exampleId}`);
+  for (let round = 0; round < 10; round += 1) {
+    const changes = [{ description: `round ${round}` }, { types: null }, { url: `${NOWHERE}/${round}` }];
+    const answers = await Promise.all(changes.map((change) => alice.put(path, change)));
+    for (const [n, answer] of answers.entries()) assertWebhook(answer.json, changes[n] ?? {});
+    assertWebhook((await alice.get(path)).json, Object.assign({}, ...changes));
+    await alice.put(path, "types=message.created");
   }
 });
 

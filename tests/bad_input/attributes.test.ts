@@ -6,7 +6,7 @@ import { account } from "../support/accounts.ts";
 import { assertError } from "../support/expectations.ts";
 import { FORM, JSON_TYPE } from "../support/http.ts";
 import { type Mistake, mistake, withBody } from "../support/mistakes.ts";
-import { type Attributes, OPERATIONS, type Operation, operation } from "../support/operations.ts";
+import { type Attributes, formOf, OPERATIONS, type Operation, operation, wordOf } from "../support/operations.ts";
 import { COLLECTION, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION } from "../support/paths.ts";
 import { refused, shown } from "./refused.ts";
 import { MALFORMED_ENCODING, wrongJson, wrongWords } from "./values.ts";
@@ -16,8 +16,6 @@ const form = (operation: Operation, text: string, code: string, param: string | 
 const json = (operation: Operation, text: string, code: string, param: string | null): Mistake =>
   mistake(operation, { name: shown(text), ...withBody(JSON_TYPE, text), code, param });
 
-const formOf = (attributes: Attributes): string =>
-  new URLSearchParams(Object.entries(attributes).map(([name, value]) => [name, String(value)])).toString();
 /** The members of a JSON object, to be followed by others. */
 const membersOf = (attributes: Attributes): string => JSON.stringify(attributes).slice(1, -1);
 const joined = (separator: string, ...parts: string[]): string => parts.filter(Boolean).join(separator);
@@ -54,8 +52,8 @@ for (const operation of OPERATIONS) {
             json(operation, `{${joined(",", membersOf(beside(n)), `"${name}":${value}`)}}`, "parameter_invalid", name),
           ),
       ]);
-      const value = body!.all[name];
-      const quoted = JSON.stringify(value);
+      const quoted = JSON.stringify(body!.all[name]);
+      const value = encodeURIComponent(wordOf(body!.all[name]));
       const encoded = `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
       const escaped = `\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
       refused(`${name} sent twice`, [

@@ -7,7 +7,7 @@ import type { Answer } from "../support/audit.ts";
 import { assertError } from "../support/expectations.ts";
 import { FORM, type Headers, JSON_TYPE, raw, textOf } from "../support/http.ts";
 import { type Mistake, mistake, withBody } from "../support/mistakes.ts";
-import { OPERATIONS, type Operation, operation } from "../support/operations.ts";
+import { formOf, OPERATIONS, type Operation, operation } from "../support/operations.ts";
 import { COLLECTION, item, MESSAGES } from "../support/paths.ts";
 import { example } from "../support/requests.ts";
 import { type Case, refused, shown } from "./refused.ts";
@@ -83,7 +83,7 @@ for (const operation of OPERATIONS) {
   const malformed = (body: string | Buffer): Mistake =>
     mistake(operation, { name: shown(body), ...withBody(JSON_TYPE, body), code: "body_malformed" });
   const unsupported = (what: string, headers: Headers): Mistake => {
-    const body = new URLSearchParams(operation.body?.example as Record<string, string>).toString() || "x=1";
+    const body = formOf(operation.body?.example) || "x=1";
     return mistake(operation, { name: what, headers, body, status: 415, code: "media_type_unsupported" });
   };
   describe(`${operation.name}: bodies`, () => {
@@ -150,7 +150,7 @@ const inChunks = (operation: Operation, wrong: Mistake, type: string, text: stri
 function paddable({ body }: Operation): { name: string; form: string; json: string } {
   const name = Object.keys(body!.json).at(-1)!;
   const { [name]: _, ...others } = body!.example;
-  const form = new URLSearchParams([...Object.entries(others), [name, ""]] as [string, string][]).toString();
+  const form = formOf({ ...others, [name]: "" });
   const members = JSON.stringify(others).slice(1, -1);
   return { name, form, json: `{${members}${members && ","}"${name}":"` };
 }

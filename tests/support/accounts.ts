@@ -85,15 +85,22 @@ export async function account(scopes = ALL) {
       return { conversations, messages };
     },
 
-    /** And its tokens, what it has been answered, and the log of its changes. */
+    /** And its tokens, what it has been answered, the log of its changes, and its endpoints but for what deliveries
+     * write at their own time. */
     async everything(): Promise<Record<string, Row[]>> {
-      const [contents, tokens = [], keys = [], events = []] = await Promise.all([
+      const [contents, tokens = [], keys = [], events = [], webhooks = []] = await Promise.all([
         this.contents(),
         sql("SELECT * FROM tokens WHERE account_id = ? ORDER BY id", id),
         sql("SELECT * FROM idempotency_keys WHERE account_id = ? ORDER BY key", id),
         sql("SELECT * FROM events WHERE account_id = ? ORDER BY seq", id),
+        sql(
+          `SELECT account_id, id, url, types, description, created_at, scopes, changed_by, salt, previous_salt,
+                  previous_until, is_enabled, disabled_reason, seq, last_event_id
+           FROM webhooks WHERE account_id = ? ORDER BY id`,
+          id,
+        ),
       ]);
-      return { ...contents, tokens, keys, events };
+      return { ...contents, tokens, keys, events, webhooks };
     },
   };
 }

@@ -59,7 +59,7 @@ export function audit(
   const lines = JSON.parse(decodeURIComponent(String(headers["x-test-log"])));
   assert.equal(lines.length, 1, `not one line in the log: ${what}`);
   assert.equal(lines[0].stream, status < 500 ? "log" : "error", what);
-  assert.doesNotMatch(lines[0].line, /self_|Bearer/, `a secret in the log: ${what}`);
+  assert.doesNotMatch(lines[0].line, /self_|whsec_|Bearer/, `a secret in the log: ${what}`);
   const log = JSON.parse(lines[0].line);
   assert.deepEqual([log.request_id, log.status], [requestId, status], what);
   assert.equal(headers["x-test-d1-excess"], "", `beyond the limits of D1: ${what}`);
@@ -93,7 +93,7 @@ export function audit(
     if (status !== 304) assert.match(String(headers["content-type"]), /^application\/json(; ?charset=utf-8)?$/i, what);
   }
   if (status >= 400 || !FILES.test(path)) {
-    const secret = status >= 400 || (method !== "OPTIONS" && /^\/v1\/(messages|tokens|events)/.test(path));
+    const secret = status >= 400 || (method !== "OPTIONS" && /^\/v1\/(messages|tokens|events|webhooks)/.test(path));
     assert.equal(headers["cache-control"], secret ? "private, no-store" : "private, no-cache", what);
   }
   // An object comes with its tag, and so does a page of events.

@@ -25,6 +25,21 @@ export const MESSAGE_FIELDS = ["id", "conversation_id", "contact_id", "message",
 /** Those of a token. */
 export const TOKEN_FIELDS = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at"];
 
+/** Those of a webhook endpoint. */
+export const WEBHOOK_FIELDS = [
+  "id",
+  "url",
+  "types",
+  "description",
+  "status",
+  "disabled_reason",
+  "last_event_id",
+  "behind",
+  "failing_since",
+  "next_attempt_at",
+  "created_at",
+];
+
 export function assertError(answer: Answer, status: number, code: string, param: string | null = null): void {
   assert.deepEqual(
     { status: answer.status, code: answer.json?.code, param: answer.json?.param },
@@ -44,6 +59,10 @@ export const assertMessage = assertObject(MESSAGE_FIELDS);
 export const assertToken = assertObject(TOKEN_FIELDS);
 /** The one answer that shows it. */
 export const assertNewToken = assertObject([...TOKEN_FIELDS, "token"]);
+
+export const assertWebhook = assertObject(WEBHOOK_FIELDS);
+/** The answers that show it: to a creation and to a rotation. */
+export const assertWebhookWithSecret = assertObject([...WEBHOOK_FIELDS, "secret"]);
 
 /** The body of a first response as a replay has it: without the secret of a token. */
 export const replayed = (text: string): string => text.replace(/"token":"self_[0-9A-Za-z]{36}"/, '"token":null');

@@ -36,7 +36,12 @@ export function resolved(thing: Schema): Schema {
 
 // --------------------------------------------------------------------------------------------------------- the schemas
 
-const ajv = new Ajv2020({ strict: false, formats: { int64: true, uri: (text) => URL.canParse(text) } });
+const FORMATS = {
+  int64: true,
+  uri: (text: string) => URL.canParse(text),
+  "date-time": (text: string) => !Number.isNaN(Date.parse(text)),
+} as const;
+const ajv = new Ajv2020({ strict: false, formats: FORMATS });
 /** References of a schema are to the whole description, which goes by this name. */
 const absolute = <T>(thing: T): T =>
   JSON.parse(JSON.stringify(thing).replaceAll('"#/components/', '"openapi#/components/'));

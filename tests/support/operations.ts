@@ -41,6 +41,11 @@ export interface Body {
   immutable: string[];
 }
 
+/** A value as a form has it. A list is its members, separated by single spaces. */
+export const wordOf = (value: unknown): string => (Array.isArray(value) ? value.join(" ") : String(value));
+export const formOf = (attributes: Attributes = {}): string =>
+  new URLSearchParams(Object.entries(attributes).map(([name, value]) => [name, wordOf(value)])).toString();
+
 /** Fails because something is missing in the description. */
 export const lacking = (what: string): never => assert.fail(`openapi.yaml: ${what}`);
 
@@ -64,12 +69,15 @@ function bodyOf(method: string, path: string): Body | undefined {
   const example = json.example ?? lacking(`${operationId} has no example of its body`);
   assert.equal(complaint(json, example), undefined, `the example of ${operationId}`);
   const attributes = Object.keys(json.properties);
-  const object = Object.keys(responseSchema(method, path)?.properties ?? {});
+  // A creation may show more of the object than an update does.
+  const collection = path.replace("/{id}", "");
+  const created = methodsOf(collection).includes("POST") ? responseSchema("POST", collection) : undefined;
+  const object = Object.keys({ ...responseSchema(method, path)?.properties, ...created?.properties });
   // A body that shares no attribute with the object, as a rotation's, does not describe the object.
   const describes = attributes.some((name) => object.includes(name));
   return {
     example,
-    all: Object.fromEntries(attributes.map((name) => [name, exampleOf(form.properties[name])])),
+    all: Object.fromEntries(attributes.map((name) => [name, exampleOf(json.properties[name])])),
     form: form.properties,
     json: json.properties,
     required: json.required ?? json.anyOf?.[0].required ?? [],

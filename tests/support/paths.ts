@@ -9,6 +9,11 @@ export const EVENTS = "/v1/events";
 export const TOKEN_COLLECTION = "/v1/tokens";
 export const tokenItem = (id: string): string => `${TOKEN_COLLECTION}/${id}`;
 export const rotation = (id: string): string => `${tokenItem(id)}/rotate`;
+export const WEBHOOKS = "/v1/webhooks";
+export const webhookItem = (id: string): string => `${WEBHOOKS}/${id}`;
+export const secretRotation = (id: string): string => `${webhookItem(id)}/rotate`;
+export const ping = (id: string): string => `${webhookItem(id)}/ping`;
+export const attemptsOf = (id: string): string => `${webhookItem(id)}/attempts`;
 
 /** A well-formed id that no object has. */
 export const NO_ID = "NoSuchConversat0";

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { type Account, account } from "./accounts.ts";
 import type { Answer } from "./audit.ts";
+import { sql } from "./database.ts";
 import { type Headers, JSON_TYPE } from "./http.ts";
 import { type Attributes, KINDS, kindAt, lacking, OPERATIONS, type Operation, operation } from "./operations.ts";
 
@@ -20,9 +21,16 @@ export interface World {
   real: (text: string) => string;
 }
 
+/** The URL of an endpoint in the examples, and the one that stands for it: no test sends anything to the internet. */
+const EXAMPLE_URL = String(operation("createWebhook").body?.example.url ?? lacking("no URL of an endpoint"));
+export const NOWHERE = "http://127.0.0.1:1024/webhooks";
+
 /** The text with other ids for those of the examples. */
 export const replaceIds = (text: string, idOf: (exampleId: string) => string): string =>
-  KINDS.reduce((real, { exampleId }) => real.replaceAll(exampleId, () => idOf(exampleId)), text);
+  KINDS.reduce(
+    (real, { exampleId }) => real.replaceAll(exampleId, () => idOf(exampleId)),
+    text.replaceAll(EXAMPLE_URL, NOWHERE),
+  );
 
 export async function world(): Promise<World> {
   const ids = new Map<string, string>();
@@ -35,6 +43,9 @@ export async function world(): Promise<World> {
     assert.equal(answer.status, 201, `the example of ${create.id}: ${answer.text}`);
     ids.set(exampleId, answer.json.id);
   }
+  // A delivery at its own time would change what a test compares.
+  await sql("UPDATE webhooks SET is_enabled = 0, disabled_reason = 'requested' WHERE account_id = ?", here.account.id);
+  await sql("UPDATE tokens SET is_watched = 0 WHERE account_id = ?", here.account.id);
   return here;
 }
 
@@ -90,6 +101,13 @@ const VARIANTS: [id: string, variant: Variant][] = [
   ["updateMessage", { name: "no attributes", body: undefined }],
   ["updateMessage", { name: "all attributes", body: { message: "Hi", read_at: 5 } }],
   ["rotateToken", { name: "no attributes", body: undefined }],
+  ["createWebhook", { name: "all types", body: { url: EXAMPLE_URL } }],
+  ["updateWebhook", { name: "no attributes", body: undefined }],
+  ["updateWebhook", { name: "url", body: { url: `${EXAMPLE_URL}/new` } }],
+  ["updateWebhook", { name: "enable", body: { status: "enabled" } }],
+  ["updateWebhook", { name: "replay", body: { last_event_id: "0000000000000000" } }],
+  ["patchWebhook", { name: "clear", body: { types: null, description: null } }],
+  ["rotateWebhook", { name: "no attributes", body: undefined }],
 ];
 
 /** The example of every operation, and the variants. */
@@ -121,7 +139,7 @@ export function send(
 }
 
 /** Values that an update with null clears. */
-const VALUES: Attributes = { pinned_message_id: message, archived_at: 7 };
+const VALUES: Attributes = { pinned_message_id: message, archived_at: 7, types: ["message.created"], description: "x" };
 
 /** Gives the object of an update those values that the update clears: without them it would change nothing. */
 export async function giveValues(here: World, { operation, target, body }: Request): Promise<void> {

@@ -14,6 +14,7 @@ export const SCOPES: Record<string, number> = {
   "messages:write": 8,
   "tokens:write": 16,
   "events:read": 32,
+  "webhooks:write": 64,
 };
 export const READ = 1;
 export const WRITE = 2;

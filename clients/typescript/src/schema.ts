@@ -150,6 +150,148 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List endpoints
+         * @description Returns a page of the account's webhook endpoints, newest first, without their secrets.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Create an endpoint
+         * @description Creates a webhook endpoint. It gets the events after its creation. The response has its secret, with which you verify deliveries. A retry with the same `Idempotency-Key` returns the secret again. The response is a 403 if the account has as many endpoints as its quota allows.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Retrieve an endpoint
+         * @description Returns the endpoint without its secret.
+         */
+        get: operations["retrieveWebhook"];
+        /**
+         * Update an endpoint
+         * @description Changes only the attributes that you send. Null, or an empty value in a form, clears `types` and `description`.
+         *     `PUT` and `PATCH` do the same.
+         *
+         *     Set `status` to `enabled` to send the next attempt at once, also while the endpoint fails. Set `last_event_id`
+         *     to move the position. A new `url` gets only the objects that the token of this request may read.
+         *
+         *     The response is a 410 if the log does not have the position `last_event_id`, or the position of an endpoint that
+         *     you enable.
+         */
+        put: operations["updateWebhook"];
+        post?: never;
+        /**
+         * Delete an endpoint
+         * @description Deletes the endpoint. Its deliveries end. A delivery that is on its way can still arrive.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Update an endpoint (PATCH)
+         * @description Changes only the attributes that you send. Null, or an empty value in a form, clears `types` and `description`.
+         *     `PUT` and `PATCH` do the same.
+         *
+         *     Set `status` to `enabled` to send the next attempt at once, also while the endpoint fails. Set `last_event_id`
+         *     to move the position. A new `url` gets only the objects that the token of this request may read.
+         *
+         *     The response is a 410 if the log does not have the position `last_event_id`, or the position of an endpoint that
+         *     you enable.
+         */
+        patch: operations["patchWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate an endpoint's secret
+         * @description Returns the endpoint with a new secret. Deliveries are signed with both secrets until the grace period ends. A second rotation during the grace period ends the oldest secret at once. A retry with the same `Idempotency-Key` returns the new secret again.
+         */
+        post: operations["rotateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ping an endpoint
+         * @description Sends an event with the type `webhook.ping` to the endpoint, also if it is disabled. The result is in the list of attempts. A ping is not retried. It is not a failure of the endpoint, and it does not move the position.
+         */
+        post: operations["pingWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * List attempts
+         * @description Returns a page of the attempts to deliver an event to the endpoint, newest first. The last 100 attempts are kept.
+         */
+        get: operations["listAttempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -265,7 +407,48 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event
+         * @description The API sends this request to your endpoint for each event, in the order of the log. Answer with a status from 200 to 299 within 15 seconds. After another answer the request is sent again: see "Receive webhooks".
+         */
+        post: operations["receiveEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    ping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ping
+         * @description The API sends this request to your endpoint once for each `POST /v1/webhooks/{id}/ping`.
+         */
+        post: operations["receivePing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /**
@@ -545,6 +728,12 @@ export interface components {
          */
         EventId: string;
         /**
+         * @description What changed, and how.
+         * @example message.created
+         * @enum {string}
+         */
+        EventType: "conversation.created" | "conversation.updated" | "conversation.deleted" | "message.created" | "message.updated" | "message.deleted";
+        /**
          * @example {
          *       "id": "00000002aVblPx1B",
          *       "type": "message.created",
@@ -577,12 +766,7 @@ export interface components {
          */
         Event: {
             id: components["schemas"]["EventId"];
-            /**
-             * @description What changed, and how.
-             * @example message.created
-             * @enum {string}
-             */
-            type: "conversation.created" | "conversation.updated" | "conversation.deleted" | "message.created" | "message.updated" | "message.deleted";
+            type: components["schemas"]["EventType"];
             created_at: components["schemas"]["Timestamp"];
             conversation_id: components["schemas"]["Id"];
             /** @description The message. Null if the conversation itself changed. */
@@ -726,7 +910,7 @@ export interface components {
             read_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
         };
         /**
-         * @description Scopes separated by single spaces, each at most once: `conversations:read`, `conversations:write`, `messages:read`, `messages:write`, `tokens:write`, `events:read`.
+         * @description Scopes separated by single spaces, each at most once: `conversations:read`, `conversations:write`, `messages:read`, `messages:write`, `tokens:write`, `events:read`, `webhooks:write`.
          * @example conversations:read messages:read
          */
         Scopes: string;
@@ -861,6 +1045,438 @@ export interface components {
             grace_period?: number;
         };
         /**
+         * @description Where events are sent. It begins with `https` and has a public host: a DNS name, or a public IP address. Write other characters than ASCII as punycode and percent-encoded. It has no user, password or fragment. The port is 443, or 1024 or higher. On a developer's machine also `http` and loopback addresses are allowed.
+         * @example https://example.com/webhooks
+         */
+        WebhookUrl: string;
+        /**
+         * @description The types of events that the endpoint gets, each at most once.
+         * @example [
+         *       "message.created",
+         *       "message.updated"
+         *     ]
+         */
+        WebhookTypes: components["schemas"]["EventType"][];
+        /**
+         * @description The types of events that the endpoint gets, separated by single spaces, each at most once.
+         * @example message.created message.updated
+         */
+        WebhookTypesForm: string;
+        /**
+         * @description What the endpoint is for. One line that is not blank, without invisible and direction-changing characters.
+         * @example Search index
+         */
+        WebhookDescription: string;
+        /**
+         * @description Whether events are sent.
+         * @example enabled
+         * @enum {string}
+         */
+        WebhookStatus: "enabled" | "disabled";
+        /**
+         * @description Moves the position. The next delivery is the event after the event with this id. `now` means the newest event.
+         * @example now
+         */
+        WebhookPosition: string;
+        /**
+         * @description The secret with which you verify deliveries. It is returned only in this response, and in retries with the same `Idempotency-Key`.
+         * @example whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=
+         */
+        WebhookSecret: string;
+        /**
+         * @example {
+         *       "id": "V000000000000003",
+         *       "url": "https://example.com/webhooks",
+         *       "types": [
+         *         "message.created",
+         *         "message.updated"
+         *       ],
+         *       "description": "Search index",
+         *       "status": "enabled",
+         *       "disabled_reason": null,
+         *       "last_event_id": "00000002aVblPx1B",
+         *       "behind": 0,
+         *       "failing_since": null,
+         *       "next_attempt_at": null,
+         *       "created_at": 705103200
+         *     }
+         */
+        Webhook: {
+            id: components["schemas"]["Id"];
+            url: components["schemas"]["WebhookUrl"];
+            /** @description The types of events that the endpoint gets. Null for all types, also future ones. */
+            types: components["schemas"]["WebhookTypes"] | null;
+            /** @description What the endpoint is for. Null if it has no description. */
+            description: components["schemas"]["WebhookDescription"] | null;
+            status: components["schemas"]["WebhookStatus"];
+            /**
+             * @description Why the endpoint is disabled. `requested`: by an update. `gone`: your server has answered with a 410. `failing`: attempts have failed for five days. `position_expired`: the log does not have the next event any more. Null if the endpoint is enabled.
+             * @example null
+             * @enum {string|null}
+             */
+            disabled_reason: "requested" | "gone" | "failing" | "position_expired" | null;
+            /** @description The position: the last event that was delivered, or that is of another type than `types`. Before the first event of the account it is `0000000000000000`. */
+            last_event_id: components["schemas"]["EventId"];
+            /**
+             * @description The number of events that are not delivered yet, counted up to 1,000.
+             * @example 0
+             */
+            behind: number;
+            /** @description The time of the first failure after the last success. Null if the endpoint does not fail. */
+            failing_since: components["schemas"]["Timestamp"] | null;
+            /** @description The time of the next attempt after a failure. Null if there was no failure. */
+            next_attempt_at: components["schemas"]["Timestamp"] | null;
+            created_at: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @example {
+         *       "id": "V000000000000003",
+         *       "url": "https://example.com/webhooks",
+         *       "types": [
+         *         "message.created",
+         *         "message.updated"
+         *       ],
+         *       "description": "Search index",
+         *       "status": "enabled",
+         *       "disabled_reason": null,
+         *       "last_event_id": "00000002aVblPx1B",
+         *       "behind": 0,
+         *       "failing_since": null,
+         *       "next_attempt_at": null,
+         *       "created_at": 705103200,
+         *       "secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+         *     }
+         */
+        WebhookWithSecret: {
+            id: components["schemas"]["Id"];
+            url: components["schemas"]["WebhookUrl"];
+            /** @description The types of events that the endpoint gets. Null for all types, also future ones. */
+            types: components["schemas"]["WebhookTypes"] | null;
+            /** @description What the endpoint is for. Null if it has no description. */
+            description: components["schemas"]["WebhookDescription"] | null;
+            status: components["schemas"]["WebhookStatus"];
+            /**
+             * @description Why the endpoint is disabled. `requested`: by an update. `gone`: your server has answered with a 410. `failing`: attempts have failed for five days. `position_expired`: the log does not have the next event any more. Null if the endpoint is enabled.
+             * @example null
+             * @enum {string|null}
+             */
+            disabled_reason: "requested" | "gone" | "failing" | "position_expired" | null;
+            /** @description The position: the last event that was delivered, or that is of another type than `types`. Before the first event of the account it is `0000000000000000`. */
+            last_event_id: components["schemas"]["EventId"];
+            /**
+             * @description The number of events that are not delivered yet, counted up to 1,000.
+             * @example 0
+             */
+            behind: number;
+            /** @description The time of the first failure after the last success. Null if the endpoint does not fail. */
+            failing_since: components["schemas"]["Timestamp"] | null;
+            /** @description The time of the next attempt after a failure. Null if there was no failure. */
+            next_attempt_at: components["schemas"]["Timestamp"] | null;
+            created_at: components["schemas"]["Timestamp"];
+            secret: components["schemas"]["WebhookSecret"];
+        };
+        /**
+         * @example {
+         *       "has_more": false,
+         *       "data": [
+         *         {
+         *           "id": "V000000000000003",
+         *           "url": "https://example.com/webhooks",
+         *           "types": [
+         *             "message.created",
+         *             "message.updated"
+         *           ],
+         *           "description": "Search index",
+         *           "status": "enabled",
+         *           "disabled_reason": null,
+         *           "last_event_id": "00000002aVblPx1B",
+         *           "behind": 0,
+         *           "failing_since": null,
+         *           "next_attempt_at": null,
+         *           "created_at": 705103200
+         *         }
+         *       ]
+         *     }
+         */
+        WebhookList: {
+            /**
+             * @description Whether there are more objects in the direction of the request.
+             * @example false
+             */
+            has_more: boolean;
+            /**
+             * @description The objects in the page.
+             * @example [
+             *       {
+             *         "id": "V000000000000003",
+             *         "url": "https://example.com/webhooks",
+             *         "types": [
+             *           "message.created",
+             *           "message.updated"
+             *         ],
+             *         "description": "Search index",
+             *         "status": "enabled",
+             *         "disabled_reason": null,
+             *         "last_event_id": "00000002aVblPx1B",
+             *         "behind": 0,
+             *         "failing_since": null,
+             *         "next_attempt_at": null,
+             *         "created_at": 705103200
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Webhook"][];
+        };
+        /**
+         * @example {
+         *       "url": "https://example.com/webhooks",
+         *       "types": [
+         *         "message.created",
+         *         "message.updated"
+         *       ]
+         *     }
+         */
+        NewWebhook: {
+            url: components["schemas"]["WebhookUrl"];
+            /** @description The types of events that the endpoint gets. Null, or absent, for all types. */
+            types?: components["schemas"]["WebhookTypes"] | null;
+            /** @description What the endpoint is for, or null. */
+            description?: components["schemas"]["WebhookDescription"] | null;
+        };
+        /**
+         * @example {
+         *       "url": "https://example.com/webhooks",
+         *       "types": "message.created message.updated"
+         *     }
+         */
+        NewWebhookForm: {
+            url: components["schemas"]["WebhookUrl"];
+            /** @description The types of events that the endpoint gets, separated by single spaces. Empty, or absent, for all types. */
+            types?: components["schemas"]["WebhookTypesForm"] | components["schemas"]["Empty"];
+            /** @description What the endpoint is for, or empty. */
+            description?: components["schemas"]["WebhookDescription"] | components["schemas"]["Empty"];
+        };
+        /**
+         * @example {
+         *       "types": [
+         *         "message.created"
+         *       ]
+         *     }
+         */
+        WebhookChanges: {
+            url?: components["schemas"]["WebhookUrl"];
+            /** @description The types of events that the endpoint gets, or null for all types. */
+            types?: components["schemas"]["WebhookTypes"] | null;
+            /** @description What the endpoint is for, or null. */
+            description?: components["schemas"]["WebhookDescription"] | null;
+            status?: components["schemas"]["WebhookStatus"];
+            last_event_id?: components["schemas"]["WebhookPosition"];
+        };
+        /**
+         * @description An empty value clears `types` and `description`.
+         * @example {
+         *       "types": "message.created"
+         *     }
+         */
+        WebhookChangesForm: {
+            url?: components["schemas"]["WebhookUrl"];
+            /** @description The types of events that the endpoint gets, separated by single spaces, or empty for all types. */
+            types?: components["schemas"]["WebhookTypesForm"] | components["schemas"]["Empty"];
+            /** @description What the endpoint is for, or empty. */
+            description?: components["schemas"]["WebhookDescription"] | components["schemas"]["Empty"];
+            status?: components["schemas"]["WebhookStatus"];
+            last_event_id?: components["schemas"]["WebhookPosition"];
+        };
+        /**
+         * @example {
+         *       "grace_period": 3600
+         *     }
+         */
+        SecretRotation: {
+            /**
+             * @description The number of seconds in which deliveries are signed with the old secret too.
+             * @default 3600
+             * @example 3600
+             */
+            grace_period?: number;
+        };
+        /**
+         * @example {
+         *       "id": "VblPx28fUJxQZqx1"
+         *     }
+         */
+        Ping: {
+            id: components["schemas"]["Id"];
+        };
+        /**
+         * @example {
+         *       "id": "V000000000000004",
+         *       "event_id": "00000002aVblPx1B",
+         *       "type": "message.created",
+         *       "created_at": 705103200,
+         *       "status": 204,
+         *       "error": null,
+         *       "duration": 84
+         *     }
+         */
+        Attempt: {
+            id: components["schemas"]["Id"];
+            /**
+             * @description The event that was sent. It is the `webhook-id` of the delivery.
+             * @example 00000002aVblPx1B
+             */
+            event_id: string;
+            /** @description The type of the event. */
+            type: components["schemas"]["EventType"] | "webhook.ping";
+            created_at: components["schemas"]["Timestamp"];
+            /**
+             * @description The status of your server's response. Null if there was no response.
+             * @example 204
+             */
+            status: number | null;
+            /**
+             * @description Why there was no complete response. `timeout`: it did not come within 15 seconds. `connection_failed`: the connection failed. `response_incomplete`: the connection ended too early. `url_forbidden`: the URL is not allowed any more. Null if there was a complete response.
+             * @example null
+             * @enum {string|null}
+             */
+            error: "timeout" | "connection_failed" | "response_incomplete" | "url_forbidden" | null;
+            /**
+             * @description How long the attempt took, in milliseconds.
+             * @example 84
+             */
+            duration: number;
+        };
+        /**
+         * @example {
+         *       "has_more": false,
+         *       "data": [
+         *         {
+         *           "id": "V000000000000004",
+         *           "event_id": "00000002aVblPx1B",
+         *           "type": "message.created",
+         *           "created_at": 705103200,
+         *           "status": 204,
+         *           "error": null,
+         *           "duration": 84
+         *         }
+         *       ]
+         *     }
+         */
+        AttemptList: {
+            /**
+             * @description Whether there are more objects in the direction of the request.
+             * @example false
+             */
+            has_more: boolean;
+            /**
+             * @description The objects in the page.
+             * @example [
+             *       {
+             *         "id": "V000000000000004",
+             *         "event_id": "00000002aVblPx1B",
+             *         "type": "message.created",
+             *         "created_at": 705103200,
+             *         "status": 204,
+             *         "error": null,
+             *         "duration": 84
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Attempt"][];
+        };
+        /**
+         * @description The body of a delivery.
+         * @example {
+         *       "type": "message.created",
+         *       "timestamp": "1992-05-05T22:00:00Z",
+         *       "data": {
+         *         "id": "00000002aVblPx1B",
+         *         "type": "message.created",
+         *         "created_at": 705103200,
+         *         "conversation_id": "xgQQXg3hrtjh7AvZ",
+         *         "message_id": "V000000000000001",
+         *         "request_id": "VblPx28fUJxQZqx1",
+         *         "conversation": {
+         *           "id": "xgQQXg3hrtjh7AvZ",
+         *           "contact_id": "WAz8eIbvDR60rouK",
+         *           "group_id": null,
+         *           "pinned_message_id": null,
+         *           "is_pinned": false,
+         *           "is_muted": false,
+         *           "last_active_at": 705103200,
+         *           "last_opened_at": 705103200,
+         *           "created_at": 692233200,
+         *           "archived_at": null
+         *         },
+         *         "message": {
+         *           "id": "V000000000000001",
+         *           "conversation_id": "xgQQXg3hrtjh7AvZ",
+         *           "contact_id": "WAz8eIbvDR60rouK",
+         *           "message": "See you at eight.",
+         *           "read_at": null,
+         *           "created_at": 705103200,
+         *           "updated_at": null
+         *         }
+         *       }
+         *     }
+         */
+        Delivery: {
+            type: components["schemas"]["EventType"];
+            /**
+             * Format: date-time
+             * @description The time of the event.
+             * @example 1992-05-05T22:00:00Z
+             */
+            timestamp: string;
+            data: components["schemas"]["Event"];
+        };
+        /**
+         * @description An event that is not a change, and not in the log.
+         * @example {
+         *       "id": "VblPx28fUJxQZqx1",
+         *       "type": "webhook.ping",
+         *       "created_at": 705103200,
+         *       "webhook_id": "V000000000000003"
+         *     }
+         */
+        PingEvent: {
+            id: components["schemas"]["Id"];
+            /**
+             * @description The type of a ping.
+             * @constant
+             */
+            type: "webhook.ping";
+            created_at: components["schemas"]["Timestamp"];
+            webhook_id: components["schemas"]["Id"];
+        };
+        /**
+         * @description The body of a ping.
+         * @example {
+         *       "type": "webhook.ping",
+         *       "timestamp": "1992-05-05T22:00:00Z",
+         *       "data": {
+         *         "id": "VblPx28fUJxQZqx1",
+         *         "type": "webhook.ping",
+         *         "created_at": 705103200,
+         *         "webhook_id": "V000000000000003"
+         *       }
+         *     }
+         */
+        PingDelivery: {
+            /**
+             * @description The type of a ping.
+             * @constant
+             */
+            type: "webhook.ping";
+            /**
+             * Format: date-time
+             * @description The time of the event.
+             * @example 1992-05-05T22:00:00Z
+             */
+            timestamp: string;
+            data: components["schemas"]["PingEvent"];
+        };
+        /**
          * @example {
          *       "type": "invalid_request",
          *       "code": "parameter_invalid",
@@ -882,7 +1498,7 @@ export interface components {
              * @example parameter_invalid
              * @enum {string}
              */
-            code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "parameters_too_many" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "quota_exceeded" | "https_required" | "resource_missing" | "path_unknown" | "method_not_allowed" | "token_rotated" | "position_expired" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable";
+            code: "parameter_missing" | "parameter_unknown" | "parameter_invalid" | "parameter_duplicate" | "parameter_immutable" | "parameters_too_many" | "body_malformed" | "token_missing" | "token_invalid" | "scope_insufficient" | "quota_exceeded" | "https_required" | "resource_missing" | "path_unknown" | "method_not_allowed" | "token_rotated" | "position_expired" | "precondition_failed" | "body_too_large" | "media_type_unsupported" | "idempotency_key_reused" | "rate_limited" | "internal_error" | "database_unavailable" | "webhooks_unavailable";
             /**
              * @description What is wrong and what is valid, for people.
              * @example `limit` must be a whole number from 1 to 100.
@@ -1098,6 +1714,112 @@ export interface components {
                 [name: string]: unknown;
             };
             content?: never;
+        };
+        /** @description The endpoint, without its secret. */
+        Webhook: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Webhook"];
+            };
+        };
+        /** @description A page of endpoints. */
+        WebhookList: {
+            headers: {
+                Link: components["headers"]["Link"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["WebhookList"];
+            };
+        };
+        /** @description The new endpoint, with its secret. */
+        WebhookCreated: {
+            headers: {
+                Location: components["headers"]["Location"];
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                ETag: components["headers"]["ETag"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["WebhookWithSecret"];
+            };
+        };
+        /** @description The endpoint, with its new secret. */
+        WebhookRotated: {
+            headers: {
+                Location: components["headers"]["Location"];
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                ETag: components["headers"]["ETag"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["WebhookWithSecret"];
+            };
+        };
+        /** @description The ping will be sent. `id` is the id of its event. */
+        Pinged: {
+            headers: {
+                "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Ping"];
+            };
+        };
+        /** @description A page of attempts. */
+        AttemptList: {
+            headers: {
+                Link: components["headers"]["Link"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["AttemptList"];
+            };
         };
         /** @description The token, without its secret. */
         Token: {
@@ -1506,6 +2228,24 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description The database did not respond, or this deployment does not offer webhooks. */
+        WebhooksUnavailable: {
+            headers: {
+                /** @description The number of seconds to wait before you retry. Absent if this deployment does not offer webhooks. */
+                "Retry-After"?: number;
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
     };
     parameters: {
         /** @description The object's id. */
@@ -1522,6 +2262,12 @@ export interface components {
         "If-Match": string;
         /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
         "If-None-Match": string;
+        /** @description The id of the event. It is the same in every attempt, so it identifies duplicates. */
+        "webhook-id": string;
+        /** @description The time of this attempt. It is part of what is signed. */
+        "webhook-timestamp": components["schemas"]["Timestamp"];
+        /** @description The signature. During the grace period of a rotation there are two, separated by a space. The first one is with the new secret. */
+        "webhook-signature": string;
     };
     requestBodies: never;
     headers: {
@@ -1529,7 +2275,7 @@ export interface components {
         "X-Request-Id": components["schemas"]["Id"];
         /** @description The time that the database took, and the number of rows it read and wrote. Absent from a 401 and a 429. */
         "Server-Timing": string;
-        /** @description No cache may store messages, tokens and errors. Other responses only a browser may store, and it must revalidate them before each use. */
+        /** @description No cache may store messages, events, webhook endpoints, tokens and errors. Other responses only a browser may store, and it must revalidate them before each use. */
         "Cache-Control": "private, no-store" | "private, no-cache";
         /** @description Browsers must use the type in `Content-Type`. */
         "X-Content-Type-Options": "nosniff";
@@ -1974,6 +2720,278 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of objects in a page. */
+                limit?: components["parameters"]["limit"];
+                /** @description Returns the page after the object with this id. The object need not exist any more. Cannot be combined with `ending_before`. */
+                starting_after?: components["parameters"]["starting_after"];
+                /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
+                ending_before?: components["parameters"]["ending_before"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["WebhookList"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["NewWebhookForm"];
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            201: components["responses"]["WebhookCreated"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    retrieveWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Webhook"];
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Missing"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    updateWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["WebhookChangesForm"];
+                "application/json": components["schemas"]["WebhookChanges"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Webhook"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Missing"];
+            410: components["responses"]["Expired"];
+            412: components["responses"]["Outdated"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Done"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Missing"];
+            412: components["responses"]["Outdated"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    patchWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["WebhookChangesForm"];
+                "application/json": components["schemas"]["WebhookChanges"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Webhook"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Missing"];
+            410: components["responses"]["Expired"];
+            412: components["responses"]["Outdated"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    rotateWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["SecretRotation"];
+                "application/json": components["schemas"]["SecretRotation"];
+            };
+        };
+        responses: {
+            201: components["responses"]["WebhookRotated"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Missing"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    pingWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: components["responses"]["Pinged"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Missing"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["KeyReused"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    listAttempts: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of objects in a page. */
+                limit?: components["parameters"]["limit"];
+                /** @description Returns the page after the object with this id. The object need not exist any more. Cannot be combined with `ending_before`. */
+                starting_after?: components["parameters"]["starting_after"];
+                /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
+                ending_before?: components["parameters"]["ending_before"];
+            };
+            header?: never;
+            path: {
+                /** @description The object's id. */
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["AttemptList"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["Missing"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
     listTokens: {
         parameters: {
             query?: {
@@ -2152,6 +3170,71 @@ export interface operations {
             304: components["responses"]["DescriptionNotModified"];
             404: components["responses"]["NoFile"];
             500: components["responses"]["Fault"];
+        };
+    };
+    receiveEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event. It is the same in every attempt, so it identifies duplicates. */
+                "webhook-id": components["parameters"]["webhook-id"];
+                /** @description The time of this attempt. It is part of what is signed. */
+                "webhook-timestamp": components["parameters"]["webhook-timestamp"];
+                /** @description The signature. During the grace period of a rotation there are two, separated by a space. The first one is with the new secret. */
+                "webhook-signature": components["parameters"]["webhook-signature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Delivery"];
+            };
+        };
+        responses: {
+            /** @description You have stored the event. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Send nothing any more. The endpoint is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    receivePing: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event. It is the same in every attempt, so it identifies duplicates. */
+                "webhook-id": components["parameters"]["webhook-id"];
+                /** @description The time of this attempt. It is part of what is signed. */
+                "webhook-timestamp": components["parameters"]["webhook-timestamp"];
+                /** @description The signature. During the grace period of a rotation there are two, separated by a space. The first one is with the new secret. */
+                "webhook-signature": components["parameters"]["webhook-signature"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PingDelivery"];
+            };
+        };
+        responses: {
+            /** @description You have received the ping. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }
