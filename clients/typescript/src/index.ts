@@ -67,12 +67,12 @@ export type {
   NewWebhook,
   Ping,
   Rotation,
+  SecretRotation,
   Token,
   TokenFilters,
   TokenWithSecret,
   Webhook,
   WebhookChanges,
   WebhookFilters,
-  WebhookRotation,
   WebhookWithSecret,
 } from "./types.ts";

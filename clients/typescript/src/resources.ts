@@ -18,13 +18,13 @@ import type {
   NewWebhook,
   Ping,
   Rotation,
+  SecretRotation,
   Token,
   TokenFilters,
   TokenWithSecret,
   Webhook,
   WebhookChanges,
   WebhookFilters,
-  WebhookRotation,
   WebhookWithSecret,
 } from "./types.ts";
 
@@ -181,7 +181,7 @@ export class WebhooksResource extends Resource<Webhook, WebhookFilters> {
    * Replaces the secret. The new `secret` is returned only in this response. The old one also signs for the grace
    * period.
    */
-  rotate(id: string, rotation: WebhookRotation = {}, options: CreateOptions = {}): Promise<WebhookWithSecret> {
+  rotate(id: string, rotation: SecretRotation = {}, options: CreateOptions = {}): Promise<WebhookWithSecret> {
     return this.post(rotation, options, id, "rotate");
   }
 

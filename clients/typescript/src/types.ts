@@ -45,49 +45,23 @@ export type NewToken = Schemas["NewToken"];
 export type Rotation = Schemas["Rotation"];
 
 /** A webhook endpoint: a URL, and its position in the log of changes. */
-export interface Webhook {
-  id: string;
-  url: string;
-  types: AccountEvent["type"][] | null;
-  description: string | null;
-  status: "enabled" | "disabled";
-  disabled_reason: "requested" | "gone" | "failing" | "position_expired" | null;
-  last_event_id: string;
-  behind: number;
-  failing_since: number | null;
-  next_attempt_at: number | null;
-  created_at: number;
-}
+export type Webhook = Schemas["Webhook"];
 /** An endpoint with its `secret`, as `create` and `rotate` return it. */
-export type WebhookWithSecret = Webhook & { secret: string };
+export type WebhookWithSecret = Schemas["WebhookWithSecret"];
 /** The cursor and the page size of a list of endpoints. */
-export type WebhookFilters = Query<"listTokens">;
+export type WebhookFilters = Query<"listWebhooks">;
 /** The attributes of a new endpoint. */
-export interface NewWebhook {
-  url: string;
-  types?: AccountEvent["type"][] | null;
-  description?: string | null;
-}
+export type NewWebhook = Schemas["NewWebhook"];
 /** The attributes that an update of an endpoint changes. Null clears an attribute. */
-export type WebhookChanges = Partial<NewWebhook> & { status?: Webhook["status"]; last_event_id?: string };
+export type WebhookChanges = Schemas["WebhookChanges"];
 /** The attributes of a rotation of an endpoint's secret. */
-export type WebhookRotation = Schemas["Rotation"];
-/** A test event that is being sent: its id. */
-export interface Ping {
-  id: string;
-}
-/** An attempt to deliver an event. */
-export interface Attempt {
-  id: string;
-  event_id: string;
-  type: AccountEvent["type"] | "webhook.ping";
-  created_at: number;
-  status: number | null;
-  error: "timeout" | "connection_failed" | "response_incomplete" | "url_forbidden" | null;
-  duration: number;
-}
+export type SecretRotation = Schemas["SecretRotation"];
+/** A ping that is being sent: the id of its event. */
+export type Ping = Schemas["Ping"];
+/** An attempt to deliver an event to an endpoint. */
+export type Attempt = Schemas["Attempt"];
 /** The cursor and the page size of a list of attempts. */
-export type AttemptFilters = Query<"listTokens">;
+export type AttemptFilters = Query<"listAttempts">;
 
 /** The body of every error. */
 export type ErrorBody = Schemas["Error"];

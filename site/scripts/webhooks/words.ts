@@ -81,8 +81,7 @@ export const durationOf = (milliseconds: number): string =>
 export function explain({ code }: ConversationsError): string | null {
   if (code === "scope_insufficient")
     return "This token can't manage webhooks. Use one with the scope `webhooks:write`.";
-  // TODO-MERGE
-  if ((code as string) === "webhooks_unavailable")
+  if (code === "webhooks_unavailable")
     return "This server sends no webhooks, because it has no signing key. Its operator can set the secret `WEBHOOK_KEY`.";
   return null;
 }
