@@ -70,7 +70,7 @@ function bodyOf(method: string, path: string): Body | undefined {
   assert.equal(complaint(json, example), undefined, `the example of ${operationId}`);
   const attributes = Object.keys(json.properties);
   // A creation may show more of the object than an update does.
-  const collection = path.replace("/{id}", "");
+  const collection = path.replace(/\/\{id\}$/, "");
   const created = methodsOf(collection).includes("POST") ? responseSchema("POST", collection) : undefined;
   const object = Object.keys({ ...responseSchema(method, path)?.properties, ...created?.properties });
   // A body that shares no attribute with the object, as a rotation's, does not describe the object.

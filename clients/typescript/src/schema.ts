@@ -612,7 +612,10 @@ export interface components {
          *     }
          */
         ConversationChanges: {
-            /** @description A message of this conversation, or null to unpin. */
+            /**
+             * @description A message of this conversation, or null to unpin.
+             * @example V000000000000001
+             */
             pinned_message_id?: components["schemas"]["Id"] | null;
             /**
              * @description Whether the conversation is pinned.
@@ -1428,6 +1431,7 @@ export interface components {
              * @example 1992-05-05T22:00:00Z
              */
             timestamp: string;
+            /** @description The event. */
             data: components["schemas"]["Event"];
         };
         /**
@@ -1474,6 +1478,7 @@ export interface components {
              * @example 1992-05-05T22:00:00Z
              */
             timestamp: string;
+            /** @description The ping. */
             data: components["schemas"]["PingEvent"];
         };
         /**
