@@ -107,6 +107,7 @@ function render(): void {
 function select(id: string): void {
   open = id;
   render();
+  byId("endpoint").scrollTop = 0;
   showPanes(true);
   byId("detail-title").focus();
   round.abort();
@@ -147,6 +148,10 @@ async function ping({ id }: Webhook): Promise<void> {
   toast("Ping sent. Its result appears among the attempts.");
 }
 
+async function retry({ id }: Webhook): Promise<void> {
+  onChange(await change(() => client.webhooks.update(id, { status: "enabled" })), "Trying again");
+}
+
 async function enableOrDisable(webhook: Webhook): Promise<void> {
   const { id, status, disabled_reason } = webhook;
   if (disabled_reason === "position_expired") return dialogs.restart(webhook);
@@ -161,6 +166,7 @@ byId("detail").onkeydown = (event) => {
   if (event.key === "Escape") close();
 };
 for (const [id, action] of Object.entries({
+  retry,
   ping,
   replay: (webhook: Webhook) => dialogs.replay(webhook),
   switch: enableOrDisable,

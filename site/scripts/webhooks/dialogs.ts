@@ -150,7 +150,7 @@ export function createDialogs({ client, change, onChange, onDelete, ...session }
   }
 
   function showSecret(title: string, secret: string, note: string): void {
-    const field = byId<HTMLInputElement>("secret");
+    const field = byId<HTMLTextAreaElement>("secret");
     const copied = byId("copied");
     byId("secret-title").textContent = title;
     field.value = secret;

@@ -56,6 +56,7 @@ export function createEndpoint(client: Conversations, onReplay: (eventId: string
     if (webhook === null) return;
     const attempts = known?.id === webhook.id ? known.attempts : null;
     byId("detail-title").textContent = nameOf(webhook);
+    byId("retry").hidden = stateOf(webhook) !== "failing";
     byId("switch").textContent = webhook.status === "enabled" ? "Disable" : "Enable";
     showFacts(webhook, attempts ?? []);
     setChildren(

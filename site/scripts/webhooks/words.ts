@@ -21,7 +21,7 @@ const REASONS: Record<NonNullable<Webhook["disabled_reason"]>, string> = {
 };
 
 const ERRORS: Record<NonNullable<Attempt["error"]>, string> = {
-  timeout: "No response within 15 seconds",
+  timeout: "Timeout",
   connection_failed: "Connection failed",
   response_incomplete: "Incomplete response",
   url_forbidden: "URL not allowed",
