@@ -69,15 +69,28 @@ export class Account {
   }
 
   fetch(request) {
+    return run(
+      () => this.#current().fetch(request),
+      this.#context,
+      (cause) => new Response(cause, { status: 500 }),
+    );
+  }
+
+  /** After a trap the sweep rings: the platform gives up an alarm that fails some times. */
+  alarm() {
+    return run(
+      () => this.#current().alarm(),
+      this.#context,
+      (cause) => console.error(JSON.stringify({ route: "deliveries", status: 500, cause })),
+    );
+  }
+
+  #current() {
     if (this.#bell === undefined || this.#traps !== traps) {
       this.#bell = new Bell(this.#context, this.#env);
       this.#traps = traps;
     }
-    return run(
-      () => this.#bell.fetch(request),
-      this.#context,
-      (cause) => new Response(cause, { status: 500 }),
-    );
+    return this.#bell;
   }
 
   /** A listener has left. */

@@ -36,7 +36,7 @@ use crate::{
     auth::caller::Caller,
     http::{cors, error::Error, response::Response},
     id::Id,
-    platform::{Fatal, Incoming},
+    platform::{Fatal, Incoming, bell},
     query::Query,
     request::Request,
     routes::Destination,
@@ -80,7 +80,7 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     }
 }
 
-/// A minute is over: the sweep, and its line in the log.
+/// A minute is over: the sweep, what wake-ups that got lost have left behind, and a line in the log.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     let now = Date::now().as_millis();
@@ -88,6 +88,7 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
     while let Some(statements) = sweep.step() {
         sweep.note(platform::run(&env, &statements).await);
     }
+    sweep.note_wake_ups(bell::ring_behind(&env).await);
     if let Ok(id) = Id::new(now) {
         platform::log(sweep.end(&id));
     }

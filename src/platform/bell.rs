@@ -1,6 +1,8 @@
-//! The bell of an account: a Durable Object that wakes those who listen for changes. It carries no data and stores
-//! none, so a ring that is lost or comes twice does no harm. Listeners hold a WebSocket, with which the object can
-//! hibernate.
+//! The bell of an account: a Durable Object that wakes those who listen for changes, and delivers to the endpoints of
+//! webhooks (`dispatcher.rs`). It stores no data but whose it is, so a ring that is lost or comes twice does no harm.
+//! Listeners hold a WebSocket, with which the object can hibernate.
+
+use std::rc::Rc;
 
 use worker::{
     DurableObject, Env, Request, Response, State, durable_object,
@@ -14,8 +16,10 @@ use worker::{
 use crate::{
     http::error::Error,
     limits,
-    platform::{self, Bindings},
+    platform::{self, Bindings, dispatcher::Dispatcher, failure::Failure},
+    query::batch_json,
     watch,
+    webhooks::delivery,
 };
 
 #[wasm_bindgen(module = "/src/platform/helper.js", wasm_bindgen_futures = worker::wasm_bindgen_futures)]
@@ -30,6 +34,10 @@ extern "C" {
     /// Of a request to the object: the account that a write rings for. None where a listener comes.
     #[wasm_bindgen(js_name = accountRung)]
     fn account_rung(request: &web_sys::Request) -> Option<f64>;
+    #[wasm_bindgen(js_name = isForWebhooks)]
+    fn is_for_webhooks(request: &web_sys::Request) -> bool;
+    #[wasm_bindgen(catch, js_name = accountOfAlarm)]
+    async fn account_of_alarm(context: &DurableObjectState) -> Result<JsValue, JsValue>;
     fn admit(
         context: &DurableObjectState,
         request: &web_sys::Request,
@@ -45,6 +53,12 @@ extern "C" {
 extern "C" {
     /// The Durable Objects of all accounts.
     pub type Bells;
+    /// An account with endpoints.
+    type Watched;
+    #[wasm_bindgen(method, getter)]
+    fn account(this: &Watched) -> f64;
+    #[wasm_bindgen(method, getter)]
+    fn is_behind(this: &Watched) -> f64;
     /// A listener's side of the WebSocket.
     type Socket;
     #[wasm_bindgen(method, getter, js_name = isClosed)]
@@ -56,15 +70,17 @@ const MAX_OF_TOKEN: usize = 10;
 const MAX_OF_ACCOUNT: usize = 100;
 
 /// The Durable Object.
-#[durable_object(fetch)]
+#[durable_object(alarm)]
 pub struct Account {
     state: State,
     env: Env,
+    dispatcher: Rc<Dispatcher>,
 }
 
 impl DurableObject for Account {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env }
+        let dispatcher = Dispatcher::new(JsCast::unchecked_into(JsValue::from(state.as_raw())), env.clone());
+        Self { state, env, dispatcher: Rc::new(dispatcher) }
     }
 
     /// A listener comes, or a write rings.
@@ -73,13 +89,37 @@ impl DurableObject for Account {
         let Some(account) = account_rung(request.inner()) else {
             return Ok(admit(context, request.inner(), MAX_OF_TOKEN, MAX_OF_ACCOUNT).into());
         };
-        if wake(context) == 0 {
+        let is_for_webhooks = is_for_webhooks(request.inner());
+        if is_for_webhooks || self.dispatcher.endpoints() != Some(0) {
+            self.dispatch(account, is_for_webhooks);
+        }
+        if wake(context) == 0 && self.dispatcher.endpoints().unwrap_or_default() == 0 {
             // If this fails, the next write rings again.
             let _ = platform::run(&self.env, &[watch::unmark(account as i64)]).await;
             // Those who came since then read the log again, and mark the account again.
             wake(context);
         }
         Ok(no_content().into())
+    }
+
+    /// The time of an attempt has come, or there is more to deliver than one event of the object may.
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.dispatcher.alarm_rang();
+        if let Ok(account) = account_of_alarm(self.state.as_raw()).await
+            && let Some(account) = account.as_f64()
+        {
+            self.dispatch(account, false);
+        }
+        Ok(no_content().into())
+    }
+}
+
+impl Account {
+    /// Delivers what is due, while the caller goes on.
+    fn dispatch(&self, account: f64, is_thorough: bool) {
+        if self.dispatcher.wake(account, is_thorough) {
+            self.state.wait_until(self.dispatcher.clone().run());
+        }
     }
 }
 
@@ -89,6 +129,23 @@ pub async fn ring(env: Env, account: u64, of_webhooks: bool) {
     if let Some(bells) = env.unchecked_ref::<Bindings>().bells() {
         let _ = ring_bell(&bells, &account.to_string(), of_webhooks).await;
     }
+}
+
+/// Rings for the accounts with endpoints that are behind: a wake-up that got lost only delays. Returns the calls to D1.
+pub async fn ring_behind(env: &Env) -> Result<usize, Failure> {
+    let mut after = 0;
+    for calls in 1.. {
+        let statement = batch_json(&[], &[delivery::behind(after)], 0);
+        let found: Vec<Watched> = platform::rows(env, &statement).await?;
+        for watched in found.iter().filter(|watched| watched.is_behind() != 0.0) {
+            ring(env.clone(), watched.account() as u64, true).await;
+        }
+        match found.last() {
+            Some(watched) => after = watched.account() as i64,
+            None => return Ok(calls),
+        }
+    }
+    Ok(0)
 }
 
 /// One who listens to the bell of an account.

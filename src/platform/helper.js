@@ -85,6 +85,14 @@ export async function batch(database, json, before, isShared) {
   };
 }
 
+/** Runs the statements of `batch_json` as one call. Gives the rows of the last one. */
+export async function rows(database, json) {
+  const { caller, statements } = JSON.parse(json);
+  const prepared = statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters));
+  const results = await database.batch(prepared);
+  return results.at(-1).results;
+}
+
 /** Calls that have not begun yet, by what they ask. */
 const shared = new Map();
 
@@ -170,8 +178,68 @@ export const respondWithStream = (status, headers, { readable }) => respond(stat
 export const ring = (bells, account, webhooks) =>
   bells.getByName(account).fetch("https://bell", { headers: { account, webhooks } });
 
-/** Of a request to an account's Durable Object: the account that a write rings for, or undefined. */
+/** Of a request to an account's Durable Object: the account that is rung for, or undefined. */
 export const accountRung = ({ headers }) => (headers.has("account") ? Number(headers.get("account")) : undefined);
+
+/** Whether the account may have endpoints that the object does not know of. */
+export const isForWebhooks = ({ headers }) => headers.get("webhooks") === "true";
+
+/** Whether the objects of these accounts have it to know of. */
+const remembering = new WeakSet();
+
+/** Sets the alarm of an account's Durable Object, which tells the object whose it is. If it fails, the sweep rings. */
+export function setAlarm({ storage }, account, milliseconds) {
+  const stored = remembering.has(storage) ? [] : [storage.put("account", account)];
+  remembering.add(storage);
+  Promise.all([...stored, storage.setAlarm(Date.now() + milliseconds)]).catch(() => {});
+}
+
+/** The account whose alarm rings. */
+export const accountOfAlarm = ({ storage }) => storage.get("account");
+
+/** Sends a delivery. Gives the response's status, or why there is no whole one, and how many milliseconds it took. */
+export async function post({ url, body, event_id }, timestamp, signature, milliseconds, bytes) {
+  const headers = {
+    "content-type": "application/json",
+    "user-agent": "Conversations-Webhooks/1",
+    "webhook-id": event_id,
+    "webhook-timestamp": timestamp,
+    "webhook-signature": signature,
+  };
+  const begin = Date.now();
+  const attempt = { status: undefined, error: undefined, retry_after: undefined };
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), milliseconds);
+  try {
+    const { signal } = controller;
+    const response = await fetch(url, { method: "POST", body, headers, redirect: "manual", signal });
+    attempt.status = response.status;
+    attempt.retry_after = seconds(response.headers.get("retry-after"));
+    await beginning(response, bytes);
+  } catch {
+    const failed = attempt.status === undefined ? "connection_failed" : "response_incomplete";
+    attempt.error = controller.signal.aborted ? "timeout" : failed;
+  }
+  clearTimeout(timer);
+  return { ...attempt, duration: Date.now() - begin };
+}
+
+/** What `Retry-After` says (RFC 9110, section 10.2.3): seconds, or a date. */
+function seconds(text) {
+  const value = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
+  return Number.isNaN(value) ? undefined : Math.max(0, Math.ceil(value));
+}
+
+/** Reads a response to its end, but not more than so many bytes. */
+async function beginning({ body }, bytes) {
+  const reader = body?.getReader();
+  for (let read = 0; reader !== undefined && read < bytes; ) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    read += value.byteLength;
+  }
+  await reader?.cancel();
+}
 
 /** Admits a listener with its WebSocket, unless too many listen. */
 export function admit(context, { headers }, ofToken, ofAccount) {

@@ -3,6 +3,7 @@
 //! many times, goes through `helper.js`, which crosses once.
 
 pub mod bell;
+mod dispatcher;
 pub mod failure;
 pub mod stream;
 
@@ -11,7 +12,7 @@ use std::rc::Rc;
 use serde::{Serialize, Serializer};
 use worker::{
     Context, Date, Delay, Env, console_error, console_log,
-    js_sys::{Error as JsError, Promise, Uint8Array},
+    js_sys::{Array, Error as JsError, Promise, Uint8Array},
     wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
     wasm_bindgen_futures::JsFuture,
     web_sys,
@@ -46,6 +47,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
     fn batch(database: &Database, statements: &str, before: Option<&Found>, is_shared: bool) -> Promise;
+    #[wasm_bindgen(catch, js_name = rows)]
+    async fn rows_of_last(database: &Database, statements: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
@@ -451,6 +454,12 @@ pub async fn run(env: &Env, statements: &[Statement]) -> Result<(Option<i64>, Co
     let found = JsFuture::from(batch(&database(env)?, &batch_json(&[], statements, 0), None, false));
     let found = answered(found.await)?;
     Ok((found.account().map(|account| account as i64), found.cost()))
+}
+
+/// Runs statements that have no caller in one call to D1. The rows of the last one, whose type the caller knows.
+async fn rows<Row: JsCast>(env: &Env, json: &str) -> Result<Vec<Row>, Failure> {
+    let found = rows_of_last(&database(env)?, json).await.map_err(|thrown| Failure::classify(message(&thrown)))?;
+    Ok(found.unchecked_into::<Array>().iter().map(JsCast::unchecked_into).collect())
 }
 
 /// Writes a line to the log, as an error if the status is one of the server's.

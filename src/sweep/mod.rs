@@ -77,6 +77,14 @@ impl Sweep {
         }
     }
 
+    /// Notes how many calls it took to find whom to wake, or why that failed.
+    pub fn note_wake_ups(&mut self, result: Result<usize, Failure>) {
+        match result {
+            Ok(calls) => self.record.d1_calls += calls,
+            Err(failure) => self.record.failed(&mut failure.into_error()),
+        }
+    }
+
     /// The status and the line for the log, in the form that requests have.
     pub fn end(&self, id: &Id) -> (u16, String) {
         let status = self.record.code.map_or(200, |code| code.status());
