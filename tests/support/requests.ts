@@ -139,7 +139,7 @@ export function send(
 }
 
 /** Values that an update with null clears. */
-const VALUES: Attributes = { pinned_message_id: message, archived_at: 7, types: ["message.created"], description: "x" };
+const VALUES: Attributes = { pinned_message_id: message, archived_at: 7, types: ["message.deleted"], description: "x" };
 
 /** Gives the object of an update those values that the update clears: without them it would change nothing. */
 export async function giveValues(here: World, { operation, target, body }: Request): Promise<void> {
