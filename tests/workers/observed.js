@@ -17,6 +17,8 @@
 //   x-test-limiters     the rate limiters are "full", also without the variable LIMITS: "undocumented", "failing", or
 //                       there are none: "absent"
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
+//   x-test-webhook-key  the secret WEBHOOK_KEY is this text; there is none if it is empty
+//   x-test-no-loopback-webhooks  there is no variable ALLOW_LOOPBACK_WEBHOOKS
 //   x-test-trap         the wasm traps, as TRAPS below says
 //   x-test-timers       goes past the Worker: from now on time in this isolate goes so many times as fast
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
@@ -52,7 +54,7 @@ export default {
     const failure = faults(request.headers);
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure, clock(request.headers));
     const [limiters, limited] = observeLimits(env, request.headers);
-    const observedEnv = { ...env, ...limiters, DB };
+    const observedEnv = { ...env, ...limiters, ...webhooks(env, request.headers), DB };
     TRAPS[request.headers.get("x-test-trap")]?.(observedEnv, request);
     const response = request.headers.has("x-test-sweep")
       ? await sweep(observedEnv, ctx)
@@ -162,6 +164,14 @@ function observeLimits(env, headers) {
   const limiter = (name) => [name, state === "absent" ? undefined : watch(name)];
   const limits = state === "undocumented" ? undefined : env.LIMITS;
   return [{ ...Object.fromEntries(["ACCOUNT_LIMIT", "ADDRESS_LIMIT"].map(limiter)), LIMITS: limits }, asked];
+}
+
+/** What the Worker needs for webhooks, as the operator has set it. */
+function webhooks({ WEBHOOK_KEY, ALLOW_LOOPBACK_WEBHOOKS }, headers) {
+  return {
+    WEBHOOK_KEY: (headers.get("x-test-webhook-key") ?? WEBHOOK_KEY) || undefined,
+    ALLOW_LOOPBACK_WEBHOOKS: headers.has("x-test-no-loopback-webhooks") ? undefined : ALLOW_LOOPBACK_WEBHOOKS,
+  };
 }
 
 /** Ways in which the wasm traps, given the bindings that the Worker gets. */
