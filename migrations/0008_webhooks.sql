@@ -39,6 +39,52 @@ CREATE TABLE webhooks (
 -- Those that get events. The sweep looks at each of them.
 CREATE INDEX webhooks_enabled ON webhooks (account_id) WHERE is_enabled;
 
+-- An endpoint as the API shows it. `behind` is how many events of its types are not delivered yet, up to 1000: where it
+-- asks for some types only, among the next 10,000 events of the log. Then these rows are read, else one. The tag has
+-- two parts: that of the settings, which is the request that made them, and that of the state, which deliveries change.
+CREATE VIEW webhooks_shown AS
+SELECT
+  account_id, id, changed_by, salt, seq, last_event_id, is_enabled,
+  changed_by || printf(
+    '-%x.%x.%x.%x.%x',
+    is_enabled, seq, failures, coalesce(next_attempt_at, 0),
+    (SELECT max(seq) FROM events WHERE events.account_id = webhooks.account_id)
+  ) AS tag,
+  json_object(
+    'id', id,
+    'url', url,
+    'types', json(
+      '[' || rtrim(
+        iif(types & 1, '"conversation.created",', '')
+          || iif(types & 2, '"conversation.updated",', '')
+          || iif(types & 4, '"conversation.deleted",', '')
+          || iif(types & 8, '"message.created",', '')
+          || iif(types & 16, '"message.updated",', '')
+          || iif(types & 32, '"message.deleted",', ''),
+        ','
+      ) || iif(types IS NULL, NULL, ']')
+    ),
+    'description', description,
+    'status', iif(is_enabled, 'enabled', 'disabled'),
+    'disabled_reason', disabled_reason,
+    'last_event_id', last_event_id,
+    'behind', iif(
+      types IS NULL,
+      min(1000, max(0, coalesce((SELECT max(seq) FROM events WHERE events.account_id = webhooks.account_id), 0) - seq)),
+      (
+        SELECT min(1000, count(*)) FROM events -- PRIMARY KEY (account_id, seq)
+        WHERE events.account_id = webhooks.account_id
+          AND events.seq BETWEEN webhooks.seq + 1 AND webhooks.seq + 10000
+          AND webhooks.types
+            & iif(message_id IS NULL, 1, 8) * CASE change WHEN 'created' THEN 1 WHEN 'updated' THEN 2 ELSE 4 END
+      )
+    ),
+    'failing_since', failing_since,
+    'next_attempt_at', next_attempt_at,
+    'created_at', created_at
+  ) AS object
+FROM webhooks;
+
 -- The last hundred attempts of each endpoint: the next one takes the slot of the oldest. So an attempt writes one row.
 CREATE TABLE webhook_attempts (
   account_id INTEGER NOT NULL,

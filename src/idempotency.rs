@@ -15,7 +15,7 @@ use crate::{
         response::Response,
     },
     id::Id,
-    query::{Parameter, Query, Rows, Statement, answer, as_caller},
+    query::{Parameter, Query, Render, Rows, Statement, answer, as_caller},
     removal::visible,
 };
 
@@ -81,13 +81,14 @@ impl Identity {
 
     /// A statement of a creation: `?3` the key and `?4` the fingerprint, both null without a key, `?5` the request's
     /// id. Its own parameters come after those, from `?6` on. One that writes does so only [`unless_replayed!`].
-    pub fn statement(&self, sql: &'static str, parameters: impl IntoIterator<Item = Parameter>) -> Statement {
+    pub fn statement(&self, sql: &'static str, parameters: impl Into<Vec<Parameter>>) -> Statement {
         let (key, fingerprint) = match &self.key {
             Some((Key(key), fingerprint)) => (Parameter::from(key.as_str()), Parameter::from(fingerprint.as_str())),
             None => (Parameter::Null, Parameter::Null),
         };
-        let identity = [key, fingerprint, self.request_id.as_str().into()];
-        Statement::new(sql, identity.into_iter().chain(parameters).collect::<Vec<_>>())
+        let mut all = vec![key, fingerprint, self.request_id.as_str().into()];
+        all.append(&mut parameters.into());
+        Statement::new(sql, all)
     }
 }
 
@@ -157,29 +158,42 @@ LEFT JOIN messages AS large INDEXED BY messages_by_id
 /// that of the first request with it. `afterwards` runs last of all.
 pub fn create(
     identity: &Identity,
-    writes: impl IntoIterator<Item = Statement>,
+    writes: impl Into<Vec<Statement>>,
     answer: Statement,
     afterwards: Option<Statement>,
     render: impl FnOnce(Rows) -> Result<Response, Error> + 'static,
 ) -> Query {
-    let writes = writes.into_iter();
-    let mut statements: Vec<Statement> = match &identity.key {
-        None => writes.chain([answer]).collect(),
-        Some((Key(key), _)) => {
-            let remember = ["WITH answer AS (\n", &answer.sql, "\n)", REMEMBER].concat();
-            let remove_expired = Statement::new(REMOVE_EXPIRED, [key.as_str().into()]);
-            let remember = [Statement::new(remember, answer.parameters), identity.statement(RECALL, [])];
-            [remove_expired].into_iter().chain(writes).chain(remember).collect()
+    match &identity.key {
+        None => {
+            let mut statements = writes.into();
+            statements.push(answer);
+            statements.extend(afterwards);
+            Query::write(statements, render)
         }
-    };
+        Some((key, _)) => create_once(identity, key, writes.into(), answer, afterwards, Box::new(render)),
+    }
+}
+
+/// A creation with a key. It is compiled once, not for each kind of creation.
+fn create_once(
+    identity: &Identity,
+    Key(key): &Key,
+    writes: Vec<Statement>,
+    answer: Statement,
+    afterwards: Option<Statement>,
+    render: Render,
+) -> Query {
+    let mut statements = vec![Statement::new(REMOVE_EXPIRED, [key.as_str().into()])];
+    statements.extend(writes);
+    let remember = ["WITH answer AS (\n", &answer.sql, "\n)", REMEMBER].concat();
+    statements.push(Statement::new(remember, answer.parameters));
+    statements.push(identity.statement(RECALL, []));
     statements.extend(afterwards);
-    let keyed = identity.key.is_some();
-    let render = move |rows| if keyed { recall(rows, render) } else { render(rows) };
-    Query { repeatable: keyed, ..Query::write(statements, render) }
+    Query { repeatable: true, ..Query::write(statements, |rows| recall(rows, render)) }
 }
 
 /// The response to what [`RECALL`] found.
-fn recall(rows: Rows, render: impl FnOnce(Rows) -> Result<Response, Error>) -> Result<Response, Error> {
+fn recall(rows: Rows, render: Render) -> Result<Response, Error> {
     const REPLAYED: (&str, &str) = ("idempotent-replayed", "true");
     match rows.replay.as_deref() {
         Some("first") => render(rows),

@@ -216,7 +216,8 @@ fn quota_exceeded() -> Error {
 /// How many bytes the objects of a response have at most, unless a single one has more (contract, "Bounds and scopes").
 const MAX_BYTES: usize = 1_000_000;
 
-type Render = Box<dyn FnOnce(Rows) -> Result<Response, Error>>;
+/// Makes a response of what was found.
+pub type Render = Box<dyn FnOnce(Rows) -> Result<Response, Error>>;
 
 /// The statements of a request, run in order as one transaction, and how their rows become a response.
 pub struct Query {

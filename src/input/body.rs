@@ -82,10 +82,17 @@ fn json_value(text: &str) -> Value {
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),
         Some(b'"') => serde_json::from_str(text).map_or(Value::Other, Value::Text),
-        Some(b'[') => serde_json::from_str(text).map_or(Value::Other, Value::List),
+        Some(b'[') => list(text).map_or(Value::Other, Value::List),
         _ if text == "-0" => Value::Other,
         _ => text.parse().map_or(Value::Other, Value::Integer),
     }
+}
+
+/// The strings of a JSON list. None when it is empty or holds anything else, also for a string with a comma: no
+/// attribute's value has one.
+fn list(text: &str) -> Option<Vec<String>> {
+    let strings = text.strip_prefix('[')?.strip_suffix(']')?.split(',');
+    strings.map(|text| serde_json::from_str(text.trim()).ok()).collect()
 }
 
 /// Takes a JSON object's members one by one, up to the first that is refused: serde's own maps would silently drop one
@@ -160,7 +167,8 @@ mod tests {
             ("7e0", Value::Other),
             ("1e400", Value::Other),
             ("123456789012345678901234567890", Value::Other),
-            ("[]", Value::List(Vec::new())),
+            ("[]", Value::Other),
+            (r#"["a,b"]"#, Value::Other),
             (r#"["a", "b"]"#, Value::List(vec!["a".to_owned(), "b".to_owned()])),
             (r#"["a", 1]"#, Value::Other),
             ("{}", Value::Other),

@@ -36,8 +36,6 @@ extern "C" {
     fn account_rung(request: &web_sys::Request) -> Option<f64>;
     #[wasm_bindgen(js_name = isForWebhooks)]
     fn is_for_webhooks(request: &web_sys::Request) -> bool;
-    #[wasm_bindgen(catch, js_name = accountOfAlarm)]
-    async fn account_of_alarm(context: &DurableObjectState) -> Result<JsValue, JsValue>;
     fn admit(
         context: &DurableObjectState,
         request: &web_sys::Request,
@@ -70,7 +68,7 @@ const MAX_OF_TOKEN: usize = 10;
 const MAX_OF_ACCOUNT: usize = 100;
 
 /// The Durable Object.
-#[durable_object(alarm)]
+#[durable_object(fetch)]
 pub struct Account {
     state: State,
     env: Env,
@@ -83,7 +81,7 @@ impl DurableObject for Account {
         Self { state, env, dispatcher: Rc::new(dispatcher) }
     }
 
-    /// A listener comes, or a write rings.
+    /// A listener comes, or a write, the alarm or the sweep rings.
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
         let context = self.state.as_raw();
         let Some(account) = account_rung(request.inner()) else {
@@ -98,17 +96,6 @@ impl DurableObject for Account {
             let _ = platform::run(&self.env, &[watch::unmark(account as i64)]).await;
             // Those who came since then read the log again, and mark the account again.
             wake(context);
-        }
-        Ok(no_content().into())
-    }
-
-    /// The time of an attempt has come, or there is more to deliver than one event of the object may.
-    async fn alarm(&self) -> worker::Result<Response> {
-        self.dispatcher.alarm_rang();
-        if let Ok(account) = account_of_alarm(self.state.as_raw()).await
-            && let Some(account) = account.as_f64()
-        {
-            self.dispatch(account, false);
         }
         Ok(no_content().into())
     }

@@ -32,7 +32,7 @@ use crate::{
 extern "C" {
     /// Sends a delivery. Never fails.
     fn post(row: &Row, timestamp: &str, signature: &str, milliseconds: u32, bytes: u32) -> Promise;
-    /// Sets the object's alarm.
+    /// Sets the object's alarm, unless it rings before that time anyway.
     #[wasm_bindgen(js_name = setAlarm)]
     fn set_alarm(context: &DurableObjectState, account: f64, milliseconds: f64);
 }
@@ -112,8 +112,6 @@ pub struct Dispatcher {
     busy: RefCell<Vec<String>>,
     /// Outcomes to be written.
     outcomes: RefCell<Vec<Outcome>>,
-    /// When the alarm rings, in milliseconds since the Unix epoch, as far as it is known here.
-    alarm: Cell<Option<f64>>,
     signal: Signal,
 }
 
@@ -130,7 +128,6 @@ impl Dispatcher {
             left: Cell::default(),
             busy: RefCell::default(),
             outcomes: RefCell::default(),
-            alarm: Cell::default(),
             signal: Signal::default(),
         }
     }
@@ -138,11 +135,6 @@ impl Dispatcher {
     /// How many endpoints were enabled when the database was asked last. None: it was not asked yet.
     pub fn endpoints(&self) -> Option<usize> {
         self.endpoints.get()
-    }
-
-    /// The alarm has rung.
-    pub fn alarm_rang(&self) {
-        self.alarm.set(None);
     }
 
     /// Something may be due. True if the rounds are to begin: the caller then runs them. `is_thorough` says whether the
@@ -248,13 +240,9 @@ impl Dispatcher {
         self.signal.set();
     }
 
-    /// Sets the alarm, unless it rings before that time anyway.
+    /// Has the object rung for in so many milliseconds.
     fn ring_in(&self, milliseconds: f64) {
-        let at = Date::now().as_millis() as f64 + milliseconds;
-        if self.alarm.get().is_none_or(|alarm| at < alarm) {
-            self.alarm.set(Some(at));
-            set_alarm(&self.context, self.account.get(), milliseconds);
-        }
+        set_alarm(&self.context, self.account.get(), milliseconds);
     }
 
     fn log(&self, failure: Failure) {

@@ -184,18 +184,19 @@ export const accountRung = ({ headers }) => (headers.has("account") ? Number(hea
 /** Whether the account may have endpoints that the object does not know of. */
 export const isForWebhooks = ({ headers }) => headers.get("webhooks") === "true";
 
-/** Whether the objects of these accounts have it to know of. */
-const remembering = new WeakSet();
+/** When the alarms of the objects in this isolate ring, by the objects' storage. */
+const alarms = new WeakMap();
 
-/** Sets the alarm of an account's Durable Object, which tells the object whose it is. If it fails, the sweep rings. */
+/** Sets the alarm of an account's Durable Object, unless it rings before that time anyway. The object stores whose it
+ * is: an alarm does not tell. If this fails, the sweep rings. */
 export function setAlarm({ storage }, account, milliseconds) {
-  const stored = remembering.has(storage) ? [] : [storage.put("account", account)];
-  remembering.add(storage);
-  Promise.all([...stored, storage.setAlarm(Date.now() + milliseconds)]).catch(() => {});
+  const at = Date.now() + milliseconds;
+  const set = alarms.get(storage);
+  if (set > Date.now() && set <= at) return;
+  alarms.set(storage, at);
+  const stored = set === undefined ? storage.put("account", account) : undefined;
+  Promise.all([stored, storage.setAlarm(at)]).catch(() => {});
 }
-
-/** The account whose alarm rings. */
-export const accountOfAlarm = ({ storage }) => storage.get("account");
 
 /** Sends a delivery. Gives the response's status, or why there is no whole one, and how many milliseconds it took. */
 export async function post({ url, body, event_id }, timestamp, signature, milliseconds, bytes) {

@@ -170,27 +170,19 @@ UPDATE webhooks -- PRIMARY KEY (account_id, id)
 SET
   attempts = attempts + (outcome.type IS NOT NULL),
   ping_id = nullif(ping_id, outcome.event_id),
-  seq = iif(",
+  (seq, last_event_id, failures, failing_since, next_attempt_at) = (
+    SELECT
+      iif(moves, outcome.next, seq),
+      iif(moves, outcome.event_id, last_event_id),
+      iif(moves, 0, failures + fails),
+      iif(moves, NULL, iif(fails, coalesce(failing_since, unixepoch()), failing_since)),
+      iif(moves, NULL, iif(fails, unixepoch() + outcome.delay, next_attempt_at))
+    FROM (SELECT ",
     moves!(),
-    ", outcome.next, seq),
-  last_event_id = iif(",
-    moves!(),
-    ", outcome.event_id, last_event_id),
-  failures = CASE WHEN ",
-    moves!(),
-    " THEN 0 WHEN ",
+    " AS moves, ",
     fails!(),
-    " THEN failures + 1 ELSE failures END,
-  failing_since = CASE WHEN ",
-    moves!(),
-    " THEN NULL WHEN ",
-    fails!(),
-    " THEN coalesce(failing_since, unixepoch()) ELSE failing_since END,
-  next_attempt_at = CASE WHEN ",
-    moves!(),
-    " THEN NULL WHEN ",
-    fails!(),
-    " THEN unixepoch() + outcome.delay ELSE next_attempt_at END
+    " AS fails)
+  )
 FROM ",
     outcomes!(),
     "

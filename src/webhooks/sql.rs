@@ -1,7 +1,7 @@
 //! The SQL of endpoints, each statement whole but for the caller ([`as_caller!`]), with the index it rides on. What
 //! `?1`, `?2` and the columns of an answer are: `query.rs`. What delivers: `delivery.rs`.
 //!
-//! An endpoint's tag is that of its settings, which is the request that made them, and that of its state, which
+//! The view `webhooks_shown` has the object, and a tag of two parts: that of the settings, and that of the state, which
 //! deliveries change. `If-Match` asks for the first alone: else it would never match while there are deliveries.
 
 use crate::{
@@ -30,82 +30,14 @@ macro_rules! type_bit {
 }
 pub(crate) use type_bit;
 
-/// How many events of the endpoint's types are not delivered yet, up to 1000. Where it asks for some types only, those
-/// among the next 10,000 events of the log: these rows are read, else one.
-macro_rules! behind {
-    ($webhook:literal) => {
-        concat!(
-            "iif(
-    ",
-            $webhook,
-            ".types IS NULL,
-    min(1000, max(0, coalesce(
-      (SELECT max(seq) FROM events WHERE events.account_id = ",
-            $webhook,
-            ".account_id), 0) - ",
-            $webhook,
-            ".seq)),
-    (
-      SELECT min(1000, count(*)) FROM events -- PRIMARY KEY (account_id, seq)
-      WHERE events.account_id = ",
-            $webhook,
-            ".account_id AND events.seq BETWEEN ",
-            $webhook,
-            ".seq + 1 AND ",
-            $webhook,
-            ".seq + 10000
-        AND ",
-            $webhook,
-            ".types & (",
-            $crate::webhooks::sql::type_bit!(),
-            ")
-    )
-  )"
-        )
-    };
-}
-
-/// The endpoint `found` as the API shows it, without its closing brace: a secret may follow. `$behind` is an expression.
-macro_rules! open_object {
-    ($behind:expr) => {
-        concat!(
-            "'{\"id\":\"' || found.id
-    || '\",\"url\":' || json_quote(found.url)
-    || ',\"types\":' || iif(
-      found.types IS NULL,
-      'null',
-      '[' || rtrim(
-        iif(found.types & 1, '\"conversation.created\",', '')
-          || iif(found.types & 2, '\"conversation.updated\",', '')
-          || iif(found.types & 4, '\"conversation.deleted\",', '')
-          || iif(found.types & 8, '\"message.created\",', '')
-          || iif(found.types & 16, '\"message.updated\",', '')
-          || iif(found.types & 32, '\"message.deleted\",', ''),
-        ','
-      ) || ']'
-    )
-    || ',\"description\":' || json_quote(found.description)
-    || ',\"status\":' || iif(found.is_enabled, '\"enabled\"', '\"disabled\"')
-    || ',\"disabled_reason\":' || json_quote(found.disabled_reason)
-    || ',\"last_event_id\":\"' || found.last_event_id
-    || '\",\"behind\":' || ",
-            $behind,
-            "
-    || ',\"failing_since\":' || json_quote(found.failing_since)
-    || ',\"next_attempt_at\":' || json_quote(found.next_attempt_at)
-    || ',\"created_at\":' || found.created_at"
-        )
-    };
-}
-
-/// A page of the account's endpoints. With `ending_before` the rows come in reverse. Reads limit + 3 rows at most, and
-/// what [`behind!`] does. `?3` the rows wanted, `?4` the position.
+/// A page of the account's endpoints. With `ending_before` the rows come in reverse. Reads 2 * limit + 3 rows at
+/// most, and what `behind` takes. `?3` the rows wanted, `?4` the position.
 pub fn list(paging: &Paging) -> Statement {
     let (past, order) = paging.direction();
     let sql = [
         answer!(
-            concat!("found.id AS position, ", open_object!(behind!("found")), " || '}' AS object"),
-            "LEFT JOIN webhooks AS found -- PRIMARY KEY (account_id, id)
+            "found.id AS position, found.object",
+            "LEFT JOIN webhooks_shown AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = caller.account_id AND found.id "
         ),
         past,
@@ -117,51 +49,26 @@ ORDER BY found.id ",
     Statement::new(sql.concat(), [paging.limit.and_one_more().into(), paging.position().into()])
 }
 
-/// The endpoint `found`, whose id is `$id`, with what is `behind`. The limit keeps SQLite from counting that twice.
+/// The endpoint `found`, whose id is `$id`.
 macro_rules! found {
     ($id:expr) => {
         concat!(
-            "LEFT JOIN (
-  SELECT webhooks.*, ",
-            behind!("webhooks"),
-            " AS behind
-  FROM webhooks -- PRIMARY KEY (account_id, id)
-  WHERE webhooks.account_id = (SELECT account_id FROM caller) AND webhooks.id = ",
-            $id,
-            "
-  LIMIT 1
-) AS found ON TRUE"
+            "LEFT JOIN webhooks_shown AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id = ",
+            $id
         )
     };
 }
 
-/// The tag of the endpoint `found`.
-macro_rules! tag {
+/// The columns of an answer with a secret: the object comes without its closing brace.
+macro_rules! before_secret {
     () => {
-        "found.changed_by || printf(
-    '-%x.%x.%x.%x.%x',
-    found.is_enabled, found.seq, found.behind, found.failures, coalesce(found.next_attempt_at, 0)
-  ) AS tag"
-    };
-}
-
-/// The columns of an answer that shows the endpoint `found`.
-macro_rules! shown {
-    ($end:literal) => {
-        concat!(
-            "found.id AS position, ",
-            tag!(),
-            ",
-  ",
-            open_object!("found.behind"),
-            $end,
-            " AS object"
-        )
+        "found.id AS position, found.tag, substr(found.object, 1, length(found.object) - 1) AS object"
     };
 }
 
 /// One endpoint. `?3` its id.
-const RETRIEVE: &str = answer!(shown!(" || '}'"), found!("+?3"));
+const RETRIEVE: &str = answer!("found.id AS position, found.tag, found.object", found!("+?3"));
 
 /// The statement of a retrieval.
 pub fn retrieve(id: &Id) -> Statement {
@@ -240,9 +147,9 @@ const CREATED: &str = answer!(
     ELSE (SELECT 'quota ' || max_webhooks FROM accounts WHERE accounts.id = caller.account_id)
   END AS outcome,
   ",
-        shown!("")
+        before_secret!()
     ),
-    found!("(SELECT max(id) FROM webhooks AS newest WHERE newest.account_id = (SELECT account_id FROM caller))")
+    found!("(SELECT max(id) FROM webhooks WHERE webhooks.account_id = caller.account_id)")
 );
 
 /// The statements of a creation. The outcome is `created` and the salt, or `quota` and how many endpoints it allows.
@@ -276,7 +183,7 @@ const ROTATED: &str = answer!(
     SELECT salt FROM webhooks -- PRIMARY KEY (account_id, id)
     WHERE webhooks.account_id = tokens.account_id AND webhooks.id = +?6
   ) = +?5",
-    concat!("'rotated ' || found.salt AS outcome, ", shown!("")),
+    concat!("'rotated ' || found.salt AS outcome, ", before_secret!()),
     found!("+?6")
 );
 
@@ -311,34 +218,6 @@ const PINGED: &str = answer!(
 pub fn ping(identity: &Identity, id: &Id) -> (Statement, Statement) {
     let id: Parameter = id.as_str().into();
     (identity.statement(PING, [id.clone()]), identity.statement(PINGED, [id]))
-}
-
-/// Whether the log has the position `$seq`, `$id`: the event is there, or was the last one before the oldest.
-macro_rules! is_in_log {
-    ($account:literal, $seq:literal, $id:literal) => {
-        concat!(
-            "coalesce(
-    (
-      SELECT ",
-            event_id!(),
-            " = ",
-            $id,
-            " OR seq = ",
-            $seq,
-            " + 1
-      FROM events -- PRIMARY KEY (account_id, seq)
-      WHERE events.account_id = ",
-            $account,
-            " AND events.seq >= ",
-            $seq,
-            " ORDER BY seq LIMIT 1
-    ),
-    ",
-            $id,
-            " = '0000000000000000'
-  )"
-        )
-    };
 }
 
 /// The columns that an update may change.
@@ -376,29 +255,9 @@ macro_rules! updated {
     };
 }
 
-/// Whether the log has the position that an update would leave the endpoint `$webhook` at, if it sets one or enables
-/// the endpoint.
-macro_rules! may_continue {
-    ($webhook:literal, $account:literal, $seq:literal, $id:literal) => {
-        concat!(
-            "CASE
-    WHEN ?13 = 'now' THEN TRUE
-    WHEN ?12 IS NOT NULL THEN ",
-            is_in_log!($account, "?12", "?13"),
-            "
-    WHEN ?11 = 1 AND NOT ",
-            $webhook,
-            ".is_enabled THEN ",
-            is_in_log!($account, $seq, $id),
-            "
-    ELSE TRUE
-  END"
-        )
-    };
-}
-
-/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, not to
-/// a position that the log does not have, and not when all of them have these values already. `?3` the id, `?4` the
+/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, not when
+/// the log does not have the position that is set, or that an endpoint which is enabled goes on from (it has that of an
+/// event that is there, and of the one before the oldest), and not when all of them have these values already. `?3` the id, `?4` the
 /// request's id, `?5` the tags of `If-Match` or null, `?6` url or null, `?7` `?8` types sent and their value, `?9` `?10`
 /// description sent and its value, `?11` is_enabled or null, `?12` `?13` the number and the id of the event or null; of
 /// the newest 0 and `now`.
@@ -415,9 +274,20 @@ SET
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
   AND (?5 IS NULL OR instr(?5, '\"' || changed_by || '-'))
-  AND ",
-    may_continue!("webhooks", "webhooks.account_id", "webhooks.seq", "webhooks.last_event_id"),
-    "
+  AND (
+    ?13 IS 'now' OR ?12 IS NULL AND (?11 IS NOT 1 OR is_enabled)
+    OR coalesce(
+      (
+        SELECT ",
+    event_id!(),
+    " = coalesce(?13, webhooks.last_event_id) OR seq = coalesce(?12, webhooks.seq) + 1
+        FROM events -- PRIMARY KEY (account_id, seq)
+        WHERE events.account_id = webhooks.account_id AND events.seq >= coalesce(?12, webhooks.seq)
+        ORDER BY seq LIMIT 1
+      ),
+      coalesce(?13, last_event_id) = '0000000000000000'
+    )
+  )
   AND ",
     columns!(),
     " IS NOT ",
@@ -435,13 +305,10 @@ const UPDATED: &str = answer!(
   CASE
     WHEN found.changed_by = +?4 THEN 'updated'
     WHEN NOT instr(?5, '\"' || found.changed_by || '-') THEN 'outdated'
-    WHEN NOT ",
-        may_continue!("found", "found.account_id", "found.seq", "found.last_event_id"),
-        " THEN 'expired'
+    WHEN ?13 <> 'now' AND ?13 <> found.last_event_id OR ?11 = 1 AND NOT found.is_enabled THEN 'expired'
     ELSE 'unchanged'
   END AS outcome,
-  ",
-        shown!(" || '}'")
+  found.id AS position, found.tag, found.object"
     ),
     found!("+?3")
 );
@@ -467,7 +334,7 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Changes) 
         Some(Start::Now) => (0.into(), "now".into()),
         Some(Start::After(Position { id, seq })) => (seq.into(), id.as_str().into()),
     };
-    let parameters: [Parameter; 11] = [
+    let parameters: Vec<Parameter> = vec![
         id.as_str().into(),
         request_id.as_str().into(),
         if_match.tags().into(),
@@ -497,7 +364,7 @@ RETURNING
 );
 
 /// The endpoint, if it is still there. `?3` its id.
-const KEPT: &str = answer!(tag!(), found!("+?3"));
+const KEPT: &str = answer!("found.tag", found!("+?3"));
 
 /// The statements of a deletion. The outcome is `deleted`, or null.
 pub fn delete(id: &Id, if_match: &Condition) -> [Statement; 2] {
