@@ -6,9 +6,24 @@ import { readFileSync } from "node:fs";
 import test, { before, describe } from "node:test";
 import { type Account, account } from "./support/accounts.ts";
 import type { Answer } from "./support/audit.ts";
+import { sql } from "./support/database.ts";
 import { keyed } from "./support/http.ts";
 import { COUNT, fill, fillMessages } from "./support/large.ts";
-import { COLLECTION, item, MESSAGES, messageItem, rotation, TOKEN_COLLECTION, tokenItem } from "./support/paths.ts";
+import {
+  attemptsOf,
+  COLLECTION,
+  item,
+  MESSAGES,
+  messageItem,
+  ping,
+  rotation,
+  secretRotation,
+  TOKEN_COLLECTION,
+  tokenItem,
+  WEBHOOKS,
+  webhookItem,
+} from "./support/paths.ts";
+import { NOWHERE } from "./support/requests.ts";
 import { randomId } from "./support/tokens.ts";
 
 const LARGE = "0000000000025000";
@@ -18,7 +33,29 @@ before(async () => {
   alice = await account();
   await fill(alice, COUNT);
   await fillMessages(alice, LARGE, 200_000);
+  await fillWebhooks(alice);
 });
+
+/** Stores endpoints without types and with, each behind by all that was stored before. They are disabled, so that
+ * nothing is delivered beside what is measured. */
+async function fillWebhooks(holder: Account): Promise<void> {
+  await sql(
+    `WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 149)
+     INSERT INTO webhooks
+       (account_id, id, url, types, created_at, scopes, changed_by, salt, is_enabled, disabled_reason, seq, last_event_id)
+     SELECT ?, printf('%016d', n), 'https://example.com', iif(n = 0, 1, NULL), 0, 64, printf('%016d', n),
+            printf('%016d', n), 0, 'requested', 0, '0000000000000000'
+     FROM numbers`,
+    holder.id,
+  );
+  await sql(
+    `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100)
+     INSERT INTO webhook_attempts (account_id, webhook_id, slot, number, event_id, type, created_at, status, duration)
+     SELECT ?, printf('%016d', 0), n % 100, n, printf('%016d', n), 'message.created', 0, 204, 5 FROM numbers`,
+    holder.id,
+  );
+}
+const [SOME_TYPES, ALL_TYPES] = [0, 1].map((n) => String(n).padStart(16, "0")) as [string, string];
 
 /** Lists: the rows read for a first page of 10, and of 100, with more behind it. Lists write nothing. */
 const LISTS: [string, string, number, number][] = [
@@ -51,6 +88,7 @@ const LISTS: [string, string, number, number][] = [
   ],
   ["messages, all", MESSAGES, 26, 206],
   ["… of a conversation", `${MESSAGES}?conversation_id=${LARGE}`, 12, 102],
+  ["endpoints", WEBHOOKS, 23, 203],
 ];
 
 /** What a request is measured on: a conversation with a message of a contact that was read before. */
@@ -81,6 +119,12 @@ const key = () => {
 /** Two new accounts. To find the end of the first one's tokens, the database reads a row of the second. */
 const pair = async () => [await account(), await account()] as const;
 const TOKEN = { name: "one of many", scopes: "conversations:read" };
+
+/** A request to a new account that has one endpoint. */
+async function atEndpoint(request: (bob: Account, id: string) => Promise<Answer>): Promise<Answer> {
+  const [bob] = await pair();
+  return request(bob, (await bob.post(WEBHOOKS, { url: NOWHERE })).json.id);
+}
 
 /** The others: the rows read, and the rows written where the conversation has only a contact, and where a group. */
 const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, number][] = [
@@ -201,6 +245,29 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     2,
     2,
   ],
+  ["retrieve an endpoint", () => alice.get(webhookItem(ALL_TYPES)), 5, 0, 0],
+  ["retrieve an endpoint of some types, far behind", () => alice.get(webhookItem(SOME_TYPES)), 10_005, 0, 0],
+  ["list the attempts of an endpoint", () => alice.get(`${attemptsOf(SOME_TYPES)}?limit=100`), 202, 0, 0],
+  // These have an account of their own: a creation counts the account's endpoints, and nothing else is delivered there.
+  [
+    "create an endpoint, the account's second",
+    () => atEndpoint((bob) => bob.post(WEBHOOKS, { url: NOWHERE })),
+    17,
+    2,
+    2,
+  ],
+  ["update an endpoint", () => atEndpoint((bob, id) => bob.put(webhookItem(id), "types=message.created")), 9, 2, 2],
+  [
+    "update an endpoint that has these values already",
+    () => atEndpoint((bob, id) => bob.put(webhookItem(id), "types=")),
+    6,
+    0,
+    0,
+  ],
+  ["disable an endpoint", () => atEndpoint((bob, id) => bob.put(webhookItem(id), "status=disabled")), 7, 1, 1],
+  ["rotate the secret of an endpoint", () => atEndpoint((bob, id) => bob.post(secretRotation(id))), 6, 1, 1],
+  ["ping an endpoint", () => atEndpoint((bob, id) => bob.post(ping(id))), 4, 1, 1],
+  ["delete an endpoint", () => atEndpoint((bob, id) => bob.delete(webhookItem(id))), 7, 1, 1],
   ["404 Not Found", () => alice.get(item("NoSuchConversat0")), 1, 0, 0],
   ["400 Bad Request", () => alice.get(`${COLLECTION}?limit=0`), 1, 0, 0],
 ];

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import test, { describe } from "node:test";
-import { account } from "./support/accounts.ts";
+import { account, grant } from "./support/accounts.ts";
 import { insert, type Row, sql } from "./support/database.ts";
 import { base62 } from "./support/tokens.ts";
 
@@ -61,9 +61,10 @@ test("all migrations are applied in order, and recorded", async () => {
 test("every table is STRICT, and foreign keys are on", async () => {
   const tables = await sql(
     `SELECT name, strict FROM pragma_table_list WHERE schema = 'main'
-     AND name IN ('accounts', 'tokens', 'conversations', 'messages', 'idempotency_keys')`,
+     AND name IN ('accounts', 'tokens', 'conversations', 'messages', 'events', 'idempotency_keys', 'webhooks',
+                  'webhook_attempts')`,
   );
-  assert.equal(tables.length, 5);
+  assert.equal(tables.length, 8);
   for (const { name, strict } of tables) assert.equal(strict, 1, String(name));
   assert.deepEqual(await sql("PRAGMA foreign_keys"), [{ foreign_keys: 1 }]);
 });
@@ -75,6 +76,7 @@ test("a row of accounts that breaks a constraint is refused", async () => {
     {
       name: [null, "", "a".repeat(65)],
       created_at: [null, ...BAD_TIMES],
+      max_webhooks: [null, -1, 0.5, "many"],
     },
   );
   await assert.rejects(insert("accounts", { name: "good", created_at: 0 }), /UNIQUE/);
@@ -372,6 +374,118 @@ test("an idempotency key belongs to an account, and is deleted with it", async (
   await assert.rejects(insert("idempotency_keys", good), /UNIQUE/);
   await sql("DELETE FROM accounts WHERE id = ?", alice.id);
   assert.deepEqual(await sql("SELECT * FROM idempotency_keys WHERE account_id = ?", alice.id), []);
+});
+
+// ----------------------------------------------------------------------------------------------------------- webhooks
+
+const ENDPOINT = {
+  id: ID,
+  url: "https://example.com",
+  types: null,
+  description: null,
+  created_at: 0,
+  scopes: 64,
+  changed_by: ID,
+  salt: ID,
+  seq: 0,
+  last_event_id: "0000000000000000",
+};
+const ATTEMPT = {
+  webhook_id: ID,
+  slot: 0,
+  number: 1,
+  event_id: ID,
+  type: "message.created",
+  created_at: 0,
+  duration: 0,
+};
+
+test("a row of webhooks that breaks a constraint is refused", async () => {
+  const { id } = await account();
+  const good = { account_id: id, ...ENDPOINT, is_enabled: 1, disabled_reason: null };
+  await refuses("webhooks", good, {
+    account_id: [null, -1, "x"],
+    id: BAD_IDS,
+    url: [null, "", "x".repeat(1001)],
+    types: [0, 256, -1, 1.5, "message.created"],
+    created_at: [null, ...BAD_TIMES],
+    scopes: [null, "webhooks:write"],
+    changed_by: [null],
+    salt: [null],
+    // It is enabled, or there is a reason why it is not.
+    is_enabled: [null, 0, 2, "true"],
+    disabled_reason: ["", "paused", "requested"],
+    seq: [null, "first", 0.5],
+    last_event_id: [null],
+    failures: [null, 0.5],
+    failing_since: [0.5, "now"],
+    next_attempt_at: [0.5, "now"],
+    attempts: [null, 0.5],
+  });
+  await assert.rejects(insert("webhooks", good), /UNIQUE/, "the same id twice");
+  for (const disabled_reason of ["requested", "gone", "failing", "position_expired"])
+    await sql("UPDATE webhooks SET is_enabled = 0, disabled_reason = ? WHERE account_id = ?", disabled_reason, id);
+});
+
+test("a row of webhook_attempts that breaks a constraint is refused", async () => {
+  const { id } = await account();
+  await refuses(
+    "webhook_attempts",
+    { account_id: id, ...ATTEMPT, status: null, error: null },
+    {
+      account_id: [null, "x"],
+      webhook_id: [null],
+      slot: [null, -1, 100, 0.5],
+      number: [null, "first"],
+      event_id: [null],
+      type: [null],
+      created_at: [null, 0.5],
+      status: ["ok"],
+      duration: [null, 0.5],
+    },
+  );
+  await sql("DELETE FROM webhook_attempts");
+});
+
+test("the attempts of an endpoint are deleted with it, and with its account, and no others", async () => {
+  const [alice, bob] = [await account(), await account()];
+  const other = "another0123456id";
+  const attempts = () => sql("SELECT account_id, webhook_id FROM webhook_attempts ORDER BY account_id, webhook_id");
+  for (const account_id of [alice.id, bob.id])
+    for (const id of [ID, other]) {
+      await insert("webhooks", { account_id, ...ENDPOINT, id });
+      await insert("webhook_attempts", { account_id, ...ATTEMPT, webhook_id: id });
+    }
+  await sql("DELETE FROM webhooks WHERE account_id = ? AND id = ?", alice.id, ID);
+  const bobs = [ID, other].map((webhook_id) => ({ account_id: bob.id, webhook_id }));
+  assert.deepEqual(await attempts(), [{ account_id: alice.id, webhook_id: other }, ...bobs]);
+  await sql("DELETE FROM accounts WHERE id = ?", alice.id);
+  assert.deepEqual(await attempts(), bobs);
+  assert.deepEqual(await sql("SELECT id FROM webhooks WHERE account_id = ?", alice.id), []);
+});
+
+test("an enabled endpoint has the account's changes watched, and a disabled one does not", async () => {
+  const [alice, bob] = [await account(), await account()];
+  await grant(alice.id, { expires_at: 1 });
+  const watched = async ({ id }: { id: number }) =>
+    (await sql("SELECT is_watched FROM tokens WHERE account_id = ? ORDER BY created_at, valid_until DESC", id)).map(
+      (row) => row.is_watched,
+    );
+  await insert("webhooks", { account_id: alice.id, ...ENDPOINT });
+  assert.deepEqual(await watched(alice), [1, 0], "of the valid token, not of the expired one");
+  assert.deepEqual(await watched(bob), [0]);
+
+  // The bell removes the mark. A token that is made later gets it.
+  const set = (enabled: number, reason: string | null) =>
+    sql("UPDATE webhooks SET is_enabled = ?, disabled_reason = ? WHERE account_id = ?", enabled, reason, alice.id);
+  await grant(alice.id);
+  assert.deepEqual(await watched(alice), [1, 1, 0]);
+  await set(0, "requested");
+  await sql("UPDATE tokens SET is_watched = 0 WHERE account_id = ?", alice.id);
+  await grant(alice.id);
+  assert.deepEqual(await watched(alice), [0, 0, 0, 0]);
+  await set(1, null);
+  assert.deepEqual(await watched(alice), [1, 1, 1, 0]);
 });
 
 /** A database of SQLite as Node has it, the same dialect, that has seen the first migrations, and rows of that time. */
