@@ -260,7 +260,7 @@ export interface paths {
         put?: never;
         /**
          * Ping an endpoint
-         * @description Sends an event with the type `webhook.ping` to the endpoint, also if it is disabled. The result is in the list of attempts. A ping is not retried. It is not a failure of the endpoint, and it does not move the position.
+         * @description Sends an event with the type `webhook.ping` to the endpoint, also if it is disabled. The result is in the list of attempts. A ping is not retried. It is not a failure of the endpoint, and it does not move the position. While a ping waits to be sent, another request returns the id of that ping.
          */
         post: operations["pingWebhook"];
         delete?: never;
