@@ -12,7 +12,7 @@ import { createEndpoints, type Endpoints } from "./webhooks/endpoints.ts";
 import { closeDialogs } from "./webhooks/form_dialog.ts";
 import { explain, nameOf } from "./webhooks/words.ts";
 
-/** Attempts are no events of the log: the page asks for them again and again while it can be seen. */
+/** Attempts are not events of the log. So the page asks for them, as long as it is visible. */
 const INTERVAL_MS = 3_000;
 
 let client: Conversations;
@@ -78,7 +78,7 @@ async function list(signal: AbortSignal): Promise<Webhook[]> {
   return found;
 }
 
-/** Waits for the next refresh: a while, until the page can be seen, or until something has changed. */
+/** Waits until the next refresh is due: after the interval, when the page becomes visible, or after a change. */
 async function untilNext(signal: AbortSignal): Promise<void> {
   const over = new AbortController();
   const options = { signal: over.signal };
@@ -153,11 +153,15 @@ async function retry({ id }: Webhook): Promise<void> {
 }
 
 async function enableOrDisable(webhook: Webhook): Promise<void> {
-  const { id, status, disabled_reason } = webhook;
-  if (disabled_reason === "position_expired") return dialogs.restart(webhook);
+  const { id, status } = webhook;
   const next = status === "enabled" ? "disabled" : "enabled";
-  const changed = await change(() => client.webhooks.update(id, { status: next }));
-  onChange(changed, next === "enabled" ? "Enabled" : "Disabled");
+  try {
+    const changed = await change(() => client.webhooks.update(id, { status: next }));
+    onChange(changed, next === "enabled" ? "Enabled" : "Disabled");
+  } catch (error) {
+    if (!(error instanceof ConversationsError && error.code === "position_expired")) throw error;
+    dialogs.restart(webhook);
+  }
 }
 
 byId("new").onclick = () => dialogs.create();

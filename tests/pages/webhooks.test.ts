@@ -122,7 +122,7 @@ inBrowser(
     await appears(page, attempts(page).filter({ hasText: "Delivered, 204" }));
     await appears(page, attempts(page).filter({ hasText: delivery!.id }).filter({ hasText: "message.created" }));
     await appears(page, fact(page, "Last event").getByText(`${delivery!.id} (message.created)`));
-    await appears(page, fact(page, "Waiting").getByText("Up to date"));
+    await appears(page, fact(page, "Delivery").getByText("Up to date"));
     await appears(page, page.getByText("The last attempt: 1 delivered, 0 failed."));
     assert.equal((await alice.client.webhooks.attempts(id).page()).data.length, 1);
   },
@@ -138,7 +138,7 @@ inBrowser(
     await appears(page, attempts(page).filter({ hasText: "Failed, 503" }));
     await appears(page, row(page, "Search index").getByText("Failing"));
     await appears(page, fact(page, "State").getByText(/All attempts have failed since .* Next attempt: /));
-    await appears(page, fact(page, "Waiting").getByText("1 event behind"));
+    await appears(page, fact(page, "Delivery").getByText("1 event behind"));
     await appears(page, page.getByText("0 delivered, 1 failed."));
 
     hook.receiver.reply = status(204);
@@ -282,6 +282,19 @@ inBrowser("an endpoint whose position has expired is enabled at a position that 
   const enable = dialog(page, "Enable the endpoint");
   assert.ok(await page.getByLabel("From the oldest event in the log").isChecked());
   await enable.getByRole("button", { name: "Enable" }).click();
+  await toast(page).getByText("Enabled: Search index.").waitFor();
+  assert.deepEqual(eventsOf(await hook.take(2)), ids.slice(2));
+});
+
+inBrowser("the same if the log was trimmed while the endpoint was disabled", {}, async (page) => {
+  const { alice, hook } = await opened(page);
+  const ids = await delivered(alice, hook, 4);
+  await hook.set(`is_enabled = 0, disabled_reason = 'requested', seq = 1, last_event_id = '${ids[0]}'`);
+  await sql("DELETE FROM events WHERE account_id = ? AND seq <= 2", alice.id);
+  await appears(page, page.getByRole("button", { name: "Enable", exact: true }));
+  await press(page, "Enable");
+  await dialog(page, "Enable the endpoint").waitFor();
+  await page.keyboard.press("Enter");
   await toast(page).getByText("Enabled: Search index.").waitFor();
   assert.deepEqual(eventsOf(await hook.take(2)), ids.slice(2));
 });

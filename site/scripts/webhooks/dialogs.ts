@@ -16,7 +16,7 @@ interface Hooks extends Pick<Session, "messageOf" | "onError"> {
   client: Conversations;
   /** Runs a request that changes an endpoint. */
   change: <T>(request: () => Promise<T>) => Promise<T>;
-  /** An endpoint was created or changed. `done` says what for, unless a dialog follows that does. */
+  /** An endpoint was created or changed. `done` says how. It is null if another dialog says that. */
   onChange: (webhook: Webhook, done: string | null) => void;
   onDelete: (webhook: Webhook) => void;
 }
@@ -109,6 +109,7 @@ export function createDialogs({ client, change, onChange, onDelete, ...session }
     const event = form.elements.namedItem("last_event_id") as HTMLInputElement;
     event.oninput = () => (choices.value = "after");
     choices.value = choice;
+    form.querySelector<HTMLInputElement>(":checked")?.focus();
     event.value = "";
     return event;
   }
@@ -131,11 +132,8 @@ export function createDialogs({ client, change, onChange, onDelete, ...session }
       const until = dateTime(now() + rotation.grace_period);
       return () => {
         onChange(webhook, null);
-        showSecret(
-          "The new secret",
-          secret,
-          rotation.grace_period === 0 ? "" : `The old secret also signs until ${until}.`,
-        );
+        const note = rotation.grace_period === 0 ? "" : `The old secret also signs until ${until}.`;
+        showSecret("The new secret", secret, note);
       };
     });
     const grace = form.elements.namedItem("grace_period") as HTMLSelectElement;

@@ -78,7 +78,7 @@ export function createEndpoint(client: Conversations, onReplay: (eventId: string
       ["State", state, ` ${explanationOf(webhook)}`],
       ["URL", webhook.url],
       ["Events", webhook.types === null ? "All types" : webhook.types.join(", ")],
-      ["Waiting", behindOf(webhook)],
+      ["Delivery", behindOf(webhook)],
       ["Last event", lastEventOf(webhook, attempts)],
       ["Created", dateTime(webhook.created_at)],
     ];

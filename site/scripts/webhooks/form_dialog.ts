@@ -4,12 +4,12 @@ import { ConversationsError } from "../../../clients/typescript/src/index.ts";
 import { byId } from "../shared/dom.ts";
 import type { Session } from "../shared/session.ts";
 
-/** What follows when the dialog is closed and the focus is back where it was. */
+/** What follows when the dialog is closed, and the focus is back where it was. */
 type Next = () => void;
 
 /**
- * Opens a dialog. Its form runs `submit`, and closes the dialog if that succeeds. If it fails, the dialog stays and shows
- * the error, at the field that it is about. Returns the form.
+ * Opens a dialog. Its form runs `submit`, and closes the dialog if that succeeds. If it fails, the dialog stays open
+ * and shows the error, at the field that it is about. Returns the form.
  */
 export function openDialog(
   id: string,
@@ -53,11 +53,11 @@ export function openDialog(
   };
   const cancel = form.querySelector<HTMLButtonElement>(".cancel");
   if (cancel !== null) cancel.onclick = () => dialog.close();
-  dialog.showModal();
+  if (!dialog.open) dialog.showModal();
   return form;
 }
 
-/** Closes whatever dialog is open. */
+/** Closes the dialog that is open. */
 export function closeDialogs(): void {
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 }

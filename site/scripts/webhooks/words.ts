@@ -82,6 +82,6 @@ export function explain({ code }: ConversationsError): string | null {
   if (code === "scope_insufficient")
     return "This token can't manage webhooks. Use one with the scope `webhooks:write`.";
   if (code === "webhooks_unavailable")
-    return "This server sends no webhooks, because it has no signing key. Its operator can set the secret `WEBHOOK_KEY`.";
+    return "This server has no signing key, so it sends no webhooks. Its operator can set the secret `WEBHOOK_KEY`.";
   return null;
 }
