@@ -40,7 +40,7 @@ CREATE TABLE webhooks (
 CREATE INDEX webhooks_enabled ON webhooks (account_id) WHERE is_enabled;
 
 -- An endpoint as the API shows it. `behind` is how many events of its types are not delivered yet, up to 1000: where it
--- asks for some types only, among the next 10,000 events of the log. Then these rows are read, else one. The tag has
+-- asks for some types only, among the next 1000 events of the log. Then these rows are read, else one. The tag has
 -- two parts: that of the settings, which is the request that made them, and that of the state, which deliveries change.
 CREATE VIEW webhooks_shown AS
 SELECT
@@ -74,7 +74,7 @@ SELECT
       (
         SELECT min(1000, count(*)) FROM events -- PRIMARY KEY (account_id, seq)
         WHERE events.account_id = webhooks.account_id
-          AND events.seq BETWEEN webhooks.seq + 1 AND webhooks.seq + 10000
+          AND events.seq BETWEEN webhooks.seq + 1 AND webhooks.seq + 1000
           AND webhooks.types
             & iif(message_id IS NULL, 1, 8) * CASE change WHEN 'created' THEN 1 WHEN 'updated' THEN 2 ELSE 4 END
       )

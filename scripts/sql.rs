@@ -71,7 +71,7 @@ fn query(head: &Head, form: &str) -> Result<(Caller, Query), Error> {
     let caller = Caller::authenticate(head.authorization.as_deref(), endpoint.scope)?;
     let id = Id::new(1000 * NOW.unsigned_abs()).map_err(|error| Error::internal(error.to_string()))?;
     let webhooks = Key::parse("k".repeat(32)).map(|key| Settings { key, allow_loopback: false });
-    let request = Request::parse(head, &endpoint.id, &caller, form.as_bytes(), &id, webhooks)?;
+    let request = Request::parse(head, endpoint.route, &endpoint.id, &caller, form.as_bytes(), &id, webhooks)?;
     Ok((caller, (endpoint.handler)(request)?))
 }
 

@@ -70,7 +70,9 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     let body = request.body(endpoint.max_body).await;
     // Only a caller with a valid token learns what is wrong with its request: so even a refusal asks D1.
     let mut query = body
-        .and_then(|body| Request::parse(&request.head, &endpoint.id, &caller, &body, &request.id, request.webhooks()))
+        .and_then(|body| {
+            Request::parse(&request.head, endpoint.route, &endpoint.id, &caller, &body, &request.id, request.webhooks())
+        })
         .and_then(endpoint.handler)
         .unwrap_or_else(Query::refusal);
     let rows = request.run(&caller, &mut query).await?.authorize(&caller)?;

@@ -8,7 +8,7 @@ use crate::{
         response::Response,
     },
     id::Id,
-    input::attributes::{Attribute, Attributes, Value},
+    input::attributes::{Attribute, Attributes, Value, input},
     query::{Query, Rows, Statement},
 };
 
@@ -60,6 +60,18 @@ impl Attribute for Cursor {
 
     fn parse(value: &Value) -> Option<Self> {
         value.as_text().map(|text| Self(text.to_owned()))
+    }
+}
+
+input! {
+    /// What the query of a list without filters says.
+    pub struct Plain {
+        /// At most so many.
+        pub limit: Option<Limit>,
+        /// The page after this position.
+        pub starting_after: Option<Cursor>,
+        /// The page before it.
+        pub ending_before: Option<Cursor>,
     }
 }
 

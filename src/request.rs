@@ -10,9 +10,10 @@ use crate::{
     id::Id,
     idempotency::{Identity, Key},
     input::{
-        attributes::{Attributes, Input},
+        attributes::{Attributes, Input, Nothing},
         body,
     },
+    paging::{self, Paging, Plain},
     webhooks::Settings,
 };
 
@@ -54,6 +55,7 @@ impl Request {
     /// Parses query, body and headers. `Idempotency-Key` counts for POST only.
     pub fn parse(
         head: &Head,
+        route: &str,
         id: &str,
         caller: &Caller,
         body: &[u8],
@@ -70,7 +72,7 @@ impl Request {
             query: Attributes::of_query(&head.url.query)?,
             body: body::parse(head, body)?,
             if_match: if_match(head)?,
-            if_none_match: if_none_match(head, id)?,
+            if_none_match: if_none_match(head, route)?,
             identity: Identity { request_id: request_id.clone(), key: key? },
             stream: head.accepts_stream().then(|| StreamRequest { last_event_id: head.last_event_id.clone() }),
             is_head: head.method == "HEAD",
@@ -82,6 +84,12 @@ impl Request {
     /// The id in the path. A malformed one names no object, like one that never existed.
     pub fn id(&self, missing: fn() -> Error) -> Result<Id, Error> {
         Id::parse(&self.id).ok_or_else(missing)
+    }
+
+    /// The page of a list without filters, in order of creation.
+    pub fn paging(&mut self) -> Result<Paging, Error> {
+        let (Plain { limit, starting_after, ending_before }, Nothing) = self.inputs()?;
+        Paging::new(limit, starting_after, ending_before, &paging::IDS)
     }
 
     /// What the query and the body say, as the endpoint takes them.
@@ -102,15 +110,17 @@ fn if_match(head: &Head) -> Result<Condition, Error> {
     Condition::parse(NAME, head.if_match.as_deref())
 }
 
-/// The condition of a read. A path without `id` has no ETag: no tag matches, and `*` would match always.
-fn if_none_match(head: &Head, id: &str) -> Result<Condition, Error> {
+/// The condition of a read. A path that does not end with an id has no ETag: no tag matches, and `*` would match always.
+fn if_none_match(head: &Head, route: &str) -> Result<Condition, Error> {
     const NAME: &str = "If-None-Match";
     let invalid = |message| Err(Error::for_param(Code::ParameterInvalid, NAME, message));
     if head.if_none_match.is_some() && !["GET", "HEAD"].contains(&head.method.as_str()) {
         return invalid("`If-None-Match` works with GET and HEAD only. With PUT, PATCH and DELETE, use `If-Match`.");
     }
     match Condition::parse(NAME, head.if_none_match.as_deref())? {
-        Condition::Any if id.is_empty() => invalid("`If-None-Match: *` works with the path of a single object only."),
+        Condition::Any if !route.ends_with(":id") => {
+            invalid("`If-None-Match: *` works with the path of a single object only.")
+        }
         condition => Ok(condition),
     }
 }

@@ -217,8 +217,14 @@ impl Attributes {
 
     /// Takes one attribute out, as the type that it must have.
     pub fn take<T: FromAttribute>(&mut self, name: &str) -> Result<T, Error> {
-        let index = self.0.iter().position(|(sent, _)| sent == name);
-        T::from_attribute(name, index.map(|index| self.0.swap_remove(index).1))
+        T::from_attribute(name, self.remove(name))
+    }
+
+    /// Compiled once, not for each type.
+    #[inline(never)]
+    fn remove(&mut self, name: &str) -> Option<Value> {
+        let index = self.0.iter().position(|(sent, _)| sent == name)?;
+        Some(self.0.swap_remove(index).1)
     }
 
     /// All of them as an endpoint's input. Errors when one is unknown, missing or wrong: nothing is silently ignored.

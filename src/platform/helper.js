@@ -137,6 +137,16 @@ export function respond(status, headers, body) {
   return new Response(body, { status, headers: JSON.parse(headers) });
 }
 
+/** The static file that a request asks for. */
+export const findFile = (assets, request) => assets.fetch(request.clone());
+
+/** A static file with its own headers and those that every response has. */
+export function respondWithFile({ status, body, headers }, common) {
+  const all = new Headers(JSON.parse(common));
+  for (const [name, value] of headers) all.set(name, value);
+  return new Response(body, { status, headers: all });
+}
+
 /** A response whose body is the objects that were found, between two texts. */
 export function respondWithObjects(status, headers, before, { shown }, reversed, after) {
   const objects = shown.map(({ object }) => object);

@@ -51,6 +51,10 @@ extern "C" {
     async fn rows_of_last(database: &Database, statements: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     fn respond(status: u16, headers: &str, body: Option<&str>) -> Result<web_sys::Response, JsValue>;
+    #[wasm_bindgen(catch, js_name = findFile)]
+    async fn find_file(assets: &JsValue, request: &web_sys::Request) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = respondWithFile)]
+    fn respond_with_file(file: &web_sys::Response, headers: &str) -> Result<web_sys::Response, JsValue>;
     #[wasm_bindgen(catch, js_name = respondWithObjects)]
     fn respond_with_objects(
         status: u16,
@@ -73,6 +77,9 @@ extern "C" {
     fn account_limit(this: &Bindings) -> Option<Limiter>;
     #[wasm_bindgen(method, getter, js_name = ADDRESS_LIMIT)]
     fn address_limit(this: &Bindings) -> Option<Limiter>;
+    /// The static files.
+    #[wasm_bindgen(method, getter, js_name = ASSETS)]
+    fn assets(this: &Bindings) -> JsValue;
     /// The Durable Objects of the accounts.
     #[wasm_bindgen(method, getter, js_name = ACCOUNT)]
     fn bells(this: &Bindings) -> Option<Bells>;
@@ -157,7 +164,7 @@ pub struct Incoming {
     /// What D1 found, with the objects.
     found: Option<Found>,
     /// The static file that was found.
-    file: Option<worker::Response>,
+    file: Option<web_sys::Response>,
     /// The stream that was opened.
     stream: Option<Stream>,
 }
@@ -351,14 +358,11 @@ impl Incoming {
 
     /// The static file of the path. None when there is none.
     pub async fn file(&mut self) -> Result<Option<Response>, Error> {
-        let failed = || Error::internal("the binding ASSETS of wrangler.toml does not answer");
-        let assets = self.env.assets("ASSETS").map_err(|_| failed())?;
-        let request = worker::Request::from(self.request.clone().map_err(|_| failed())?);
-        let file = assets.fetch_request(request).await.map_err(|_| failed())?;
-        if file.status_code() == 404 {
-            return Ok(None);
-        }
-        Ok(Some(Response::file(self.file.insert(file).status_code())))
+        let assets = self.env.unchecked_ref::<Bindings>().assets();
+        let file = find_file(&assets, &self.request).await;
+        let file = file.map_err(|_| Error::internal("the binding ASSETS of wrangler.toml does not answer"))?;
+        let file: &web_sys::Response = self.file.insert(file.unchecked_into());
+        Ok((file.status() != 404).then(|| Response::file(file.status())))
     }
 
     /// The platform's response, and the request's line in the log.
@@ -402,7 +406,7 @@ impl Incoming {
             return stream.respond(status, &fields).map_err(|_| REFUSED);
         }
         match (response.body, self.file, self.found) {
-            (Body::File, Some(file), _) => with_headers(file, &headers).map_err(|_| REFUSED),
+            (Body::File, Some(file), _) => respond_with_file(&file, &fields).map_err(|_| REFUSED),
             (Body::Objects(Objects { before, reversed, after }), _, Some(found)) => {
                 respond_with_objects(status, &fields, &before, &found, reversed, &after).map_err(|_| REFUSED)
             }
@@ -480,18 +484,6 @@ impl Serialize for Fields<'_> {
 }
 
 const REFUSED: Fatal = "the platform refused the response";
-
-/// A static file with its own headers and those that every response has.
-fn with_headers(file: worker::Response, headers: &[(&str, &str)]) -> worker::Result<web_sys::Response> {
-    let all = worker::Headers::new();
-    for (name, value) in headers {
-        all.set(name, value)?;
-    }
-    for (name, value) in file.headers() {
-        all.set(&name, &value)?;
-    }
-    Ok(file.with_headers(all).into())
-}
 
 /// What a thrown value says.
 fn message(thrown: &JsValue) -> String {

@@ -6,23 +6,10 @@ use crate::{
         attributes::{Field, input},
         values::{GracePeriod, Name, Timestamp},
     },
-    paging::{Cursor, Limit},
 };
 
 /// The attributes of the object. Those that an endpoint doesn't take are read-only there.
 const FIELDS: &[&str] = &["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "token"];
-
-input! {
-    /// `GET /v1/tokens`
-    pub struct List {
-        /// At most so many.
-        pub limit: Option<Limit>,
-        /// The page after this position.
-        pub starting_after: Option<Cursor>,
-        /// The page before it.
-        pub ending_before: Option<Cursor>,
-    }
-}
 
 input! {
     /// `POST /v1/tokens`

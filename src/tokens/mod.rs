@@ -17,17 +17,16 @@ use crate::{
     },
     idempotency::{self, Identity},
     input::attributes::Nothing,
-    paging::{self, Paging, kept_parameters},
+    paging::kept_parameters,
     query::{Query, Rows},
     request::Request,
-    tokens::input::{Create, List, Rotate},
+    tokens::input::{Create, Rotate},
 };
 
 /// `GET /v1/tokens`
 pub fn list(mut request: Request) -> Result<Query, Error> {
     let kept = kept_parameters(&request.query);
-    let (query, Nothing) = request.inputs::<List, _>()?;
-    let paging = Paging::new(query.limit, query.starting_after, query.ending_before, &paging::IDS)?;
+    let paging = request.paging()?;
     let statement = sql::list(&paging);
     Ok(paging.query(statement, request.url, kept))
 }

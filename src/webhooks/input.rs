@@ -7,7 +7,6 @@ use crate::{
         attributes::{Attribute, Field, Value, input},
         values::{Description, GracePeriod},
     },
-    paging::{Cursor, Limit},
     webhooks::url::EndpointUrl,
 };
 
@@ -26,18 +25,6 @@ const FIELDS: &[&str] = &[
     "created_at",
     "secret",
 ];
-
-input! {
-    /// `GET /v1/webhooks`, and `GET /v1/webhooks/:id/attempts`
-    pub struct List {
-        /// At most so many.
-        pub limit: Option<Limit>,
-        /// The page after this position.
-        pub starting_after: Option<Cursor>,
-        /// The page before it.
-        pub ending_before: Option<Cursor>,
-    }
-}
 
 input! {
     /// `POST /v1/webhooks`

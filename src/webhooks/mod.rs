@@ -16,11 +16,11 @@ use crate::{
     },
     idempotency,
     input::attributes::{Field, Nothing},
-    paging::{self, Paging, kept_parameters},
+    paging::kept_parameters,
     query::{Query, Rows},
     request::Request,
     webhooks::{
-        input::{Create, List, Rotate, Update},
+        input::{Create, Rotate, Update},
         signature::Key,
     },
 };
@@ -38,7 +38,7 @@ pub struct Settings {
 pub fn list(mut request: Request) -> Result<Query, Error> {
     settings(&request)?;
     let kept = kept_parameters(&request.query);
-    let paging = paging(&mut request)?;
+    let paging = request.paging()?;
     let statement = sql::list(&paging);
     Ok(paging.query(statement, request.url, kept))
 }
@@ -117,7 +117,7 @@ pub fn attempts(mut request: Request) -> Result<Query, Error> {
     settings(&request)?;
     let id = request.id(missing)?;
     let kept = kept_parameters(&request.query);
-    let paging = paging(&mut request)?;
+    let paging = request.paging()?;
     let statement = sql::attempts(&paging, &id);
     let Query { render, limit, .. } = paging.query(statement.clone(), request.url, kept);
     let query = Query::read(statement, |rows| {
@@ -127,16 +127,13 @@ pub fn attempts(mut request: Request) -> Result<Query, Error> {
     Ok(Query { limit, ..query })
 }
 
-fn paging(request: &mut Request) -> Result<Paging, Error> {
-    let (query, Nothing) = request.inputs::<List, _>()?;
-    Paging::new(query.limit, query.starting_after, query.ending_before, &paging::IDS)
-}
-
 /// Errors: 503 where the service is set up without webhooks.
 fn settings(request: &Request) -> Result<Settings, Error> {
     const MESSAGE: &str = "This service is set up without webhooks. Its operator turns them on with the secret \
                            WEBHOOK_KEY of the Worker, which `npm run deploy` sets.";
-    request.webhooks.clone().ok_or_else(|| Error::new(Code::WebhooksUnavailable, MESSAGE))
+    const CAUSE: &str = "the Worker has no secret WEBHOOK_KEY of at least 32 characters";
+    let unavailable = || Error::new(Code::WebhooksUnavailable, MESSAGE).with_cause(CAUSE);
+    request.webhooks.clone().ok_or_else(unavailable)
 }
 
 /// The value of an attribute that was sent.

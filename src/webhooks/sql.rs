@@ -255,9 +255,43 @@ macro_rules! updated {
     };
 }
 
-/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, not when
-/// the log does not have the position that is set, or that an endpoint which is enabled goes on from (it has that of an
-/// event that is there, and of the one before the oldest), and not when all of them have these values already. `?3` the id, `?4` the
+/// Whether the log has the position that is set, or that the endpoint `$webhook` goes on from when it is enabled: the
+/// event is there, or was the last one before the oldest.
+macro_rules! may_start {
+    ($webhook:literal) => {
+        concat!(
+            "(
+    ?13 IS 'now' OR ?12 IS NULL AND (?11 IS NOT 1 OR ",
+            $webhook,
+            ".is_enabled)
+    OR coalesce(
+      (
+        SELECT ",
+            event_id!(),
+            " = coalesce(?13, ",
+            $webhook,
+            ".last_event_id) OR seq = coalesce(?12, ",
+            $webhook,
+            ".seq) + 1
+        FROM events -- PRIMARY KEY (account_id, seq)
+        WHERE events.account_id = ",
+            $webhook,
+            ".account_id AND events.seq >= coalesce(?12, ",
+            $webhook,
+            ".seq)
+        ORDER BY seq LIMIT 1
+      ),
+      coalesce(?13, ",
+            $webhook,
+            ".last_event_id) = '0000000000000000'
+    )
+  )"
+        )
+    };
+}
+
+/// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, not
+/// from a position that the log does not have, and not when all of them have these values already. `?3` the id, `?4` the
 /// request's id, `?5` the tags of `If-Match` or null, `?6` url or null, `?7` `?8` types sent and their value, `?9` `?10`
 /// description sent and its value, `?11` is_enabled or null, `?12` `?13` the number and the id of the event or null; of
 /// the newest 0 and `now`.
@@ -274,20 +308,9 @@ SET
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = ?3
   AND (?5 IS NULL OR instr(?5, '\"' || changed_by || '-'))
-  AND (
-    ?13 IS 'now' OR ?12 IS NULL AND (?11 IS NOT 1 OR is_enabled)
-    OR coalesce(
-      (
-        SELECT ",
-    event_id!(),
-    " = coalesce(?13, webhooks.last_event_id) OR seq = coalesce(?12, webhooks.seq) + 1
-        FROM events -- PRIMARY KEY (account_id, seq)
-        WHERE events.account_id = webhooks.account_id AND events.seq >= coalesce(?12, webhooks.seq)
-        ORDER BY seq LIMIT 1
-      ),
-      coalesce(?13, last_event_id) = '0000000000000000'
-    )
-  )
+  AND ",
+    may_start!("webhooks"),
+    "
   AND ",
     columns!(),
     " IS NOT ",
@@ -305,7 +328,9 @@ const UPDATED: &str = answer!(
   CASE
     WHEN found.changed_by = +?4 THEN 'updated'
     WHEN NOT instr(?5, '\"' || found.changed_by || '-') THEN 'outdated'
-    WHEN ?13 <> 'now' AND ?13 <> found.last_event_id OR ?11 = 1 AND NOT found.is_enabled THEN 'expired'
+    WHEN NOT ",
+        may_start!("found"),
+        " THEN 'expired'
     ELSE 'unchanged'
   END AS outcome,
   found.id AS position, found.tag, found.object"

@@ -66,7 +66,7 @@ fn is_allowed(text: &str, allow_loopback: bool) -> Option<()> {
         _ => return None,
     };
     let port = port.unwrap_or(default_port);
-    (port == 443 || port >= 1024).then_some(())
+    (port >= 1024 || port == 443 && !is_loopback).then_some(())
 }
 
 /// Digits alone, without leading zeros.
@@ -318,6 +318,8 @@ mod tests {
             "http://example.com",
             "http://10.0.0.1:8080",
             "http://localhost:80",
+            "https://localhost",
+            "https://127.0.0.1:443",
             "http://localhost",
             "http://127.1:8080",
             "http://2130706433:8080",

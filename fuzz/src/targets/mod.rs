@@ -76,7 +76,7 @@ pub fn query(head: &Head, body: &[u8]) -> Option<Result<Query, Error>> {
             let caller = Caller::authenticate(Some(BEARER), endpoint.scope).expect("is a well-formed token");
             let request_id = Id::parse(REQUEST_ID).expect("is an id");
             let webhooks = Key::parse("k".repeat(32)).map(|key| Settings { key, allow_loopback: false });
-            let request = Request::parse(head, &endpoint.id, &caller, body, &request_id, webhooks);
+            let request = Request::parse(head, endpoint.route, &endpoint.id, &caller, body, &request_id, webhooks);
             Some(request.and_then(endpoint.handler))
         }
         Ok(_) => None,
