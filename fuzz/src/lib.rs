@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "address", check: targets::headers::address },
     Target { name: "head", check: targets::head::head },
     Target { name: "route", check: targets::route::route },
+    Target { name: "url", check: targets::url::url },
     Target { name: "list", check: targets::list::list },
     Target { name: "request", check: targets::request::request },
 ];

@@ -21,9 +21,10 @@ export interface World {
   real: (text: string) => string;
 }
 
-/** The URL of an endpoint in the examples, and the one that stands for it: no test sends anything to the internet. */
+/** The URL of an endpoint in the examples, and the one that stands for it: no test sends anything to the internet. Both
+ * have the same length, as some tests count bytes. */
 const EXAMPLE_URL = String(operation("createWebhook").body?.example.url ?? lacking("no URL of an endpoint"));
-export const NOWHERE = "http://127.0.0.1:1024/webhooks";
+export const NOWHERE = "http://127.0.0.1:1024/events";
 
 /** The text with other ids for those of the examples. */
 export const replaceIds = (text: string, idOf: (exampleId: string) => string): string =>

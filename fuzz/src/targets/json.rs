@@ -50,11 +50,18 @@ fn agrees(mut parsed: Attributes, members: &serde_json::Map<String, Json>) {
             Json::Bool(value) => Value::Bool(*value),
             Json::Number(number) => number.as_i64().map_or(Value::Other, Value::Integer),
             Json::String(text) => Value::Text(text.clone()),
-            Json::Array(_) | Json::Object(_) => Value::Other,
+            Json::Array(items) => list(items).map_or(Value::Other, Value::List),
+            Json::Object(_) => Value::Other,
         };
         assert_eq!(parsed.take(name).ok(), Some(Raw(expected)), "{name:?} is {member}");
     }
     assert!(parsed.parse::<Nothing>().is_ok(), "an attribute that is no member");
+}
+
+/// A list of strings, none with a comma.
+fn list(items: &[Json]) -> Option<Vec<String>> {
+    let strings = items.iter().map(|item| item.as_str().filter(|text| !text.contains(',')).map(str::to_owned));
+    strings.collect::<Option<Vec<_>>>().filter(|strings| !strings.is_empty())
 }
 
 /// The names of an object's members, or the code of the first fault.

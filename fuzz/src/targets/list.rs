@@ -13,6 +13,8 @@ use serde_json::json;
 
 use super::{BASE62, ORIGIN, Sent, check_headers, query, refusal};
 
+const ATTEMPTS: &str = "/v1/webhooks/V000000000000003/attempts";
+
 /// A path and query. After a line break, a byte for each row that the database finds.
 pub fn list(input: &[u8]) {
     let (url, seeds) = input.split_at(input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len()));
@@ -21,7 +23,8 @@ pub fn list(input: &[u8]) {
         return events(url, seeds);
     }
     let path = url.split('?').next().unwrap_or_default();
-    if !["/v1/conversations", "/v1/messages", "/v1/tokens"].contains(&path) {
+    let is_list = ["/v1/conversations", "/v1/messages", "/v1/tokens", "/v1/webhooks", ATTEMPTS].contains(&path);
+    if !is_list {
         return;
     }
     let page = match get(url) {
@@ -56,7 +59,9 @@ pub fn list(input: &[u8]) {
         .collect();
     let has_more = found.len() > limit;
     let shown = &found[..found.len().min(limit)];
-    let rows = Rows { first: shown.first().cloned(), last: shown.last().cloned(), has_more, ..Rows::default() };
+    // The list of attempts has the tag of its endpoint.
+    let tag = (path == ATTEMPTS).then(|| "V000000000000003".to_owned());
+    let rows = Rows { first: shown.first().cloned(), last: shown.last().cloned(), has_more, tag, ..Rows::default() };
     let response = (page.render)(rows).expect("a list always has a page");
     check_headers(&response.headers);
     let Body::Objects(Objects { before, reversed, after }) = &response.body else { panic!("a page has objects") };

@@ -8,6 +8,7 @@ pub mod list;
 pub mod pairs;
 pub mod request;
 pub mod route;
+pub mod url;
 pub mod values;
 
 use std::borrow::Cow;
@@ -137,16 +138,19 @@ pub enum Kind {
     Bool,
     Integer,
     Text,
+    /// A list of words, which a form separates by spaces.
+    List,
 }
 
 pub fn json_of(word: &str, kind: Kind) -> String {
     let bare = match kind {
         Kind::Bool => ["true", "false"].contains(&word),
         Kind::Integer => word.parse::<i64>().is_ok_and(|number| number.to_string() == word),
-        Kind::Text => false,
+        Kind::Text | Kind::List => false,
     };
     match word {
         "" => "null".to_owned(),
+        word if matches!(kind, Kind::List) => word.split(' ').collect::<Json>().to_string(),
         word if bare => word.to_owned(),
         word => Json::from(word).to_string(),
     }

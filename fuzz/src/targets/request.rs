@@ -98,7 +98,8 @@ fn nothing_more_is_accepted(sent: Sent<'_>) {
     if sent.content_type != FORM && !sent.body.is_empty() {
         return;
     }
-    let writes = ["POST", "PUT", "PATCH"].contains(&sent.method) && !path.ends_with("/rotate");
+    let describes = !["/rotate", "/ping"].iter().any(|action| path.ends_with(action));
+    let writes = ["POST", "PUT", "PATCH"].contains(&sent.method) && describes;
     let read_only = if writes { Code::ParameterImmutable } else { Code::ParameterUnknown };
     for (name, code) in [unknown, ("created_at".to_owned(), read_only)].into_iter().chain(first_of(sent.body)) {
         let form = [sent.body, b"&", name.as_bytes(), b"=1"].concat();
@@ -149,7 +150,7 @@ fn headers_count_for_their_methods(sent: Sent<'_>, expected: &Outcome) {
 
 /// Whatever the database finds, the response is one that the API documents. The input chooses what it finds.
 fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
-    const OUTCOMES: [&str; 13] = [
+    const OUTCOMES: [&str; 18] = [
         "full",
         "created",
         "existing",
@@ -162,6 +163,11 @@ fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
         "expires_at",
         "expired",
         "00000000000000000000000000000000",
+        "created V000000000000000",
+        "rotated V000000000000000",
+        "quota 50",
+        "unchanged",
+        "pinged",
         "",
     ];
     const REPLAYS: [&str; 4] = ["first", "replayed", "reused", ""];
@@ -172,7 +178,7 @@ fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
         (!text.is_empty()).then(|| text.to_owned())
     };
     let (outcome, replay) = (choose(&OUTCOMES), choose(&REPLAYS));
-    let scopes = if choose(&["reads", ""]).is_some() { Scopes::of_bits(63) } else { Scopes::default() };
+    let scopes = if choose(&["reads", ""]).is_some() { Scopes::of_bits(127) } else { Scopes::default() };
     let (tag, first) = (choose(&["V000000000000001", ""]), choose(&["V000000000000001", ""]));
     // A page of events always has a tag.
     let tag = tag.or_else(|| sent.reads_events().then(|| "000000002aAbCdEfG-1-3f".to_owned()));
@@ -186,13 +192,13 @@ fn responses_are_sound(sent: Sent<'_>, input: &[u8]) {
         let rows = Rows { account: Some(1), scopes, outcome, replay, tag, first, last, ..Rows::default() };
         match (query.render)(rows) {
             Ok(response) => {
-                assert!([200, 201, 204, 304].contains(&response.status));
+                assert!([200, 201, 202, 204, 304].contains(&response.status));
                 check_headers(&response.headers);
                 match response.body {
                     Body::Empty => assert!([204, 304].contains(&response.status)),
                     Body::Json(body) => drop(serde_json::from_str::<Json>(&body).expect("the body is JSON")),
                     Body::Objects(objects) => {
-                        // A new token's secret is added to an object that comes without its closing brace.
+                        // A new secret is added to an object that comes without its closing brace.
                         let object = if objects.after.starts_with(',') { r#"{"id":"a""# } else { r#"{"id":"a"}"# };
                         let body = [&objects.before, object, &objects.after].concat();
                         serde_json::from_str::<Json>(&body).expect("the body is JSON");
@@ -212,6 +218,7 @@ fn kind(name: &str) -> Kind {
     match name {
         "distinct" | "is_pinned" | "is_muted" => Kind::Bool,
         "archived_at" | "last_opened_at" | "read_at" | "expires_at" | "grace_period" => Kind::Integer,
+        "types" => Kind::List,
         _ => Kind::Text,
     }
 }
@@ -222,6 +229,7 @@ fn is_a(kind: Kind, value: &Json) -> bool {
         Kind::Bool => value.is_boolean(),
         Kind::Integer => value.is_i64() || value.is_null(),
         Kind::Text => value.is_string() || value.is_null(),
+        Kind::List => value.is_null() || value.as_array().is_some_and(|items| items.iter().all(Json::is_string)),
     }
 }
 

@@ -30,12 +30,13 @@ pub fn route(input: &[u8]) {
     let segments: Vec<_> = path.split('/').collect();
     let methods: &[&str] = match segments[..] {
         ["", "" | "inbox" | "openapi.json" | "health"] | ["", "assets", _, ..] => &["GET", "HEAD"],
-        ["", "v1", "conversations" | "messages" | "tokens"] => &["GET", "HEAD", "POST"],
+        ["", "v1", "conversations" | "messages" | "tokens" | "webhooks"] => &["GET", "HEAD", "POST"],
         ["", "v1", "events"] => &["GET", "HEAD"],
         ["", "v1", _, ""] | ["", "v1", _, "", _] => &[],
-        ["", "v1", "conversations" | "messages", _] => &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
+        ["", "v1", "conversations" | "messages" | "webhooks", _] => &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
         ["", "v1", "tokens", _] => &["GET", "HEAD", "DELETE"],
-        ["", "v1", "tokens", _, "rotate"] => &["POST"],
+        ["", "v1", "tokens" | "webhooks", _, "rotate"] | ["", "v1", "webhooks", _, "ping"] => &["POST"],
+        ["", "v1", "webhooks", _, "attempts"] => &["GET", "HEAD"],
         _ => &[],
     };
     if methods.is_empty() {
@@ -50,7 +51,7 @@ pub fn route(input: &[u8]) {
             let verb = if ["GET", "HEAD"].contains(&method) { "read" } else { "write" };
             let scope = match segments.get(2).copied() {
                 None => None,
-                Some("tokens") => Some("tokens:write".to_owned()),
+                Some(resource @ ("tokens" | "webhooks")) => Some([resource, ":write"].concat()),
                 Some(resource) => Some([resource, ":", verb].concat()),
             };
             assert_eq!(endpoint.scope.map(Scope::name), scope.as_deref());

@@ -7,7 +7,7 @@ use conversations::{
     id::Id,
     input::{
         attributes::{Attribute, Attributes, Field, FromAttribute, Value},
-        values::{Name, Reference, Text, Timestamp},
+        values::{Description, GracePeriod, Name, Reference, Text, Timestamp},
     },
     paging::Limit,
 };
@@ -72,6 +72,7 @@ fn types(value: &Value) {
     let within = |from: i64, to: i64| move |text: &str| whole(text).is_some_and(|number| (from..=to).contains(&number));
     accepted_as(text_of(value.as_integer()), bare, within(i64::MIN, i64::MAX));
     accepted_as(text_of(Timestamp::parse(value).map(Timestamp::seconds)), bare, within(0, 253_402_300_799));
+    accepted_as(text_of(GracePeriod::parse(value).map(GracePeriod::seconds)), bare, within(0, 86_400));
     accepted_as(text_of(Limit::parse(value).map(|limit| limit.and_one_more() - 1)), bare, within(1, 100));
 
     let alphanumeric = |byte: u8| byte.is_ascii_alphanumeric();
@@ -82,10 +83,14 @@ fn types(value: &Value) {
         let lays_out = |c: char| ['\t', '\n', '\r'].contains(&c);
         (1..=10_000).contains(&text.chars().count()) && text.chars().all(|c| !c.is_control() || lays_out(c))
     });
-    exact::<Name>(value, text, |text| {
-        let blank = text.chars().all(char::is_whitespace);
-        text.chars().count() <= 64 && !text.chars().any(|c| c.is_control() || is_hidden(c)) && !blank
-    });
+    let one_line = |most: usize| {
+        move |text: &str| {
+            let blank = text.chars().all(char::is_whitespace);
+            text.chars().count() <= most && !text.chars().any(|c| c.is_control() || is_hidden(c)) && !blank
+        }
+    };
+    exact::<Name>(value, text, one_line(64));
+    exact::<Description>(value, text, one_line(100));
 
     // The order of scopes is free.
     let names: Vec<_> = text.unwrap_or_default().split(' ').collect();
