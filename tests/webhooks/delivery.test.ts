@@ -7,6 +7,7 @@ import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
 import { api } from "../support/http.ts";
 import { COLLECTION, item, MESSAGES, messageItem, secretRotation, webhookItem } from "../support/paths.ts";
+import { sweep } from "../support/sweep.ts";
 import { ALL, MESSAGES_READ, READ } from "../support/tokens.ts";
 import { type Endpoint, endpoint, eventsOf, log, logged, START, TYPES } from "./endpoint.ts";
 import { isSignedWith, never, status } from "./receiver.ts";
@@ -97,6 +98,7 @@ test("only the types that were asked for are delivered, and the position passes 
   await alice.client.conversations.create({ contact_id: "carol" });
   const { id } = await alice.client.conversations.create({ contact_id: "carol" });
   const [, last] = await all.take(2);
+  await sweep();
   const { behind } = await some.until(({ last_event_id }) => last_event_id === last!.id);
   assert.equal(behind, 0);
   await alice.say(id);

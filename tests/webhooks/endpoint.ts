@@ -49,7 +49,7 @@ export async function receiver(reply?: Reply): Promise<Receiver> {
 }
 
 /** How often `until` asks before it fails: many times what a slow machine needs. */
-const TRIES = 5000;
+const TRIES = 3000;
 
 export class Endpoint {
   readonly account: Caller;
