@@ -14,7 +14,7 @@ const HOST = "api.self.chat";
 /** Everything that can be asked for, with an id that no object has. */
 const TARGETS = [
   ...METHODS_AND_PATHS.map(({ method, path }) => ({ method, path: path.replace("{id}", NO_ID) })),
-  ...["/", "/inbox", "/openapi.json", "/health", "/v1/nothing"].map((path) => ({ method: "GET", path })),
+  ...["/", "/inbox", "/webhooks", "/openapi.json", "/health", "/v1/nothing"].map((path) => ({ method: "GET", path })),
   { method: "OPTIONS", path: COLLECTION },
   { method: "PROPFIND", path: COLLECTION },
 ];
@@ -115,7 +115,7 @@ test("no cache may store messages, tokens and errors; of the rest a browser may,
 });
 
 test("pages stay alone in their window, and in no frame", async () => {
-  for (const path of ["/", "/inbox"]) {
+  for (const path of ["/", "/inbox", "/webhooks"]) {
     const { headers } = await send("GET", path);
     assert.equal(headers["cross-origin-opener-policy"], "same-origin", path);
     assert.equal(headers["x-frame-options"], "DENY", path);
@@ -124,7 +124,7 @@ test("pages stay alone in their window, and in no frame", async () => {
 });
 
 test("every static file has nosniff once, and its own Cache-Control", async () => {
-  for (const path of ["/", "/inbox", "/openapi.json", "/assets/scalar.js", "/assets/inbox.js"]) {
+  for (const path of ["/", "/inbox", "/webhooks", "/openapi.json", "/assets/scalar.js", "/assets/inbox.js"]) {
     const response = await fetch(`${origin}${path}`);
     await response.body?.cancel();
     assert.equal(response.status, 200, path);

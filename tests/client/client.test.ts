@@ -14,7 +14,10 @@ import {
 import { account } from "../support/accounts.ts";
 import { audited } from "../support/http.ts";
 import { COLLECTION, item, NO_ID } from "../support/paths.ts";
+import { NOWHERE } from "../support/requests.ts";
 import { origin } from "../support/server.ts";
+import { endpoint, logged, receiver } from "../webhooks/endpoint.ts";
+import { isSignedWith } from "../webhooks/receiver.ts";
 
 type Fetch = NonNullable<Options["fetch"]>;
 
@@ -257,6 +260,58 @@ test("a token whose response was lost has no secret, and can be replaced", async
   assert.deepEqual(await all(connect(token!).client.messages.list()), []);
 });
 
+test("webhooks: create with a secret, list and retrieve without it, update, rotate, ping and delete", async () => {
+  const alice = await account();
+  const { client } = connect(alice.token);
+  const target = await receiver();
+  const created = await client.webhooks.create({ url: target.url, types: ["message.created"] });
+  const { secret, ...webhook } = created;
+  assert.deepEqual(await client.webhooks.get(webhook.id), webhook);
+  assert.deepEqual(await all(client.webhooks.list()), [webhook]);
+  const disabled = await client.webhooks.update(webhook.id, { status: "disabled" }, { ifMatch: created });
+  assert.deepEqual(disabled, { ...webhook, status: "disabled", disabled_reason: "requested" });
+  const rotated = await client.webhooks.rotate(webhook.id, { grace_period: 0 });
+  assert.deepEqual(rotated, { ...disabled, secret: rotated.secret });
+  assert.notEqual(rotated.secret, secret);
+
+  const { id } = await client.webhooks.ping(webhook.id);
+  const [ping] = await target.take(1);
+  assert.equal(ping!.id, id);
+  assert.deepEqual([isSignedWith(rotated.secret, ping!), isSignedWith(secret, ping!)], [true, false]);
+
+  assert.equal(await client.webhooks.delete(webhook.id), undefined);
+  assert.deepEqual(await all(client.webhooks.list()), []);
+  assert.equal((await apiError(client.webhooks.attempts(webhook.id).page())).code, "resource_missing");
+});
+
+test("the attempts of an endpoint come in pages, newest first", async () => {
+  const alice = await account();
+  const { client, sent } = connect(alice.token);
+  const hook = await endpoint(alice);
+  for (let n = 0; n < 5; n += 1) await client.conversations.create({ contact_id: `contact${n}` });
+  await hook.take(5);
+  await hook.attempted(5);
+  const before = sent.length;
+  const attempts = await all(client.webhooks.attempts(hook.id, { limit: 2 }));
+  assert.equal(sent.length, before + 3);
+  assert.deepEqual(
+    attempts.map(({ event_id }) => event_id),
+    (await logged(alice)).reverse(),
+  );
+  assert.deepEqual((await client.webhooks.attempts(hook.id).page()).data, attempts);
+});
+
+test("an endpoint whose response was lost still has its secret", async () => {
+  const alice = await account();
+  const made = await connect(alice.token, [LOST]).client.webhooks.create({ url: NOWHERE });
+  const { client } = connect(alice.token, [LOST]);
+  const rotated = await client.webhooks.rotate(made.id);
+  assert.match(made.secret, /^whsec_/);
+  assert.match(rotated.secret, /^whsec_/);
+  assert.notEqual(rotated.secret, made.secret);
+  assert.deepEqual((await all(client.webhooks.list())).length, 1);
+});
+
 test("an id is one segment of the path, with any characters", async () => {
   const { client, sent } = connect((await account()).token);
   assert.equal((await apiError(client.messages.delete("a/../b?c#d"))).status, 404);
@@ -458,6 +513,15 @@ test("502, 503 and 504 are retried, a 500 is not", async () => {
       .catch(() => undefined);
     assert.equal(sent.length, attempts, String(status));
   }
+});
+
+test("a 503 because the deployment has no webhooks is not retried", async () => {
+  const { token } = await account();
+  const withoutKey: Fetch = (url, { headers, ...init }) =>
+    fetch(url, { ...init, headers: { ...Object.fromEntries(new Headers(headers)), "x-test-webhook-key": "" } });
+  const { client, sent } = connect(token, [withoutKey]);
+  assert.equal((await apiError(client.webhooks.list().page())).code, "webhooks_unavailable");
+  assert.equal(sent.length, 1);
 });
 
 for (const [what, attempt] of [

@@ -15,12 +15,13 @@ const { createTestHarness, experimental_readRawConfig } = await import("wrangler
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
 const { compatibility_date } = rawConfig;
+const vars = { ...rawConfig.vars, WEBHOOK_KEY: "k".repeat(32), ALLOW_LOOPBACK_WEBHOOKS: true };
 const services = [{ binding: "API", service: "conversations" }];
 const server = createTestHarness({
   root,
   workers: [
     { config: { name: "caller", main: "tests/workers/caller.ts", compatibility_date, services } },
-    { config: { ...rawConfig, main: "tests/workers/observed.js", build: {} } },
+    { config: { ...rawConfig, vars, main: "tests/workers/observed.js", build: {} } },
   ],
 });
 after(() => server.close());

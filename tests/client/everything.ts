@@ -24,6 +24,15 @@ export const EXPECTED: Record<string, unknown> = {
   copied: { conversations: 1, messages: 4, changed: ["live"], ended: "AbortError" },
   cancelled: "AbortError",
   opened: true,
+  webhook: {
+    isSecret: true,
+    description: "CRM",
+    status: "disabled",
+    rotated: true,
+    pinged: 16,
+    listed: 1,
+    tried: true,
+  },
   revoked: { status: 401, code: "token_invalid", param: null, request: true },
 };
 
@@ -75,6 +84,8 @@ export async function everything(options: Options): Promise<Record<string, unkno
   await client.conversations.delete(created.id, { ifMatch: changed });
   const gone = await failure(client.conversations.get(created.id));
 
+  const webhook = await useWebhooks(client);
+
   const { id: tokenId, token } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
   const reader = new Conversations({ ...options, token: token! });
   const opened = (await reader.conversations.list().page()).data.length === 0;
@@ -98,6 +109,7 @@ export async function everything(options: Options): Promise<Record<string, unkno
     copied,
     cancelled,
     opened,
+    webhook,
     revoked,
   };
 }
@@ -121,6 +133,23 @@ async function copy(client: Conversations, conversation_id: string): Promise<Rec
     })
     .catch((error: Error) => error.name);
   return { ...found, ended };
+}
+
+/** Creates an endpoint where nothing listens, and uses all methods of endpoints. */
+async function useWebhooks({ webhooks }: Conversations): Promise<Record<string, unknown>> {
+  const created = await webhooks.create({ url: "http://127.0.0.1:1024/", description: "CRM" });
+  const { id } = created;
+  const { status } = await webhooks.update(id, { status: "disabled" }, { ifMatch: created });
+  const { secret } = await webhooks.rotate(id, { grace_period: 0 });
+  const ping = await webhooks.ping(id);
+  const { description } = await webhooks.get(id);
+  let listed = 0;
+  for await (const webhook of webhooks.list()) listed += webhook.id === id ? 1 : 0;
+  let tried = true;
+  for await (const { event_id } of webhooks.attempts(id)) tried &&= event_id === ping.id;
+  await webhooks.delete(id);
+  const isSecret = created.secret.startsWith("whsec_");
+  return { isSecret, description, status, rotated: secret !== created.secret, pinged: ping.id.length, listed, tried };
 }
 
 /** A fetch that loses the first response to each request. */

@@ -7,6 +7,7 @@ import type {
   ConversationsError,
   ErrorCode,
   TokenWithSecret,
+  WebhookWithSecret,
 } from "../../clients/typescript/src/index.ts";
 
 /** Calls that must compile, and calls that must not. */
@@ -41,6 +42,24 @@ export async function types(client: Conversations, error: ConversationsError): P
   void [listed, made];
   // @ts-expect-error: tokens are rotated, not updated
   client.tokens.update;
+
+  const { secret }: WebhookWithSecret = await client.webhooks.create({ url: "https://example.com/", types: null });
+  // @ts-expect-error: only `create` and `rotate` return the secret
+  const shown: WebhookWithSecret = await client.webhooks.get(conversation.id);
+  // @ts-expect-error: a URL is required
+  await client.webhooks.create({ types: ["message.created"] });
+  // @ts-expect-error: not a type of event
+  await client.webhooks.update(conversation.id, { types: ["message.read"] });
+  // @ts-expect-error: the state comes from deliveries
+  await client.webhooks.update(conversation.id, { failing_since: null });
+  await client.webhooks.update(conversation.id, { last_event_id: "now", description: null, status: "enabled" });
+  for await (const { status, error } of client.webhooks.attempts(conversation.id, { limit: 100 })) {
+    // @ts-expect-error: null if there was no response
+    void (status + 1);
+    // @ts-expect-error: not a documented error
+    void (error === "teapot");
+  }
+  void [secret, shown];
 
   for await (const { type, message } of client.events.stream({ after: conversation.id })) {
     // @ts-expect-error: null if it was deleted

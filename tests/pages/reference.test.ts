@@ -119,7 +119,7 @@ inBrowser("it fits a phone", { viewport: PHONE }, async (page) => {
 });
 
 test("the security policy allows only scripts from the Worker and requests to it", async () => {
-  for (const path of ["/", "/inbox"]) {
+  for (const path of ["/", "/inbox", "/webhooks"]) {
     const { headers } = await send("GET", path);
     const policy = new Map(
       String(headers["content-security-policy"])

@@ -33,7 +33,7 @@ const EXPOSED = [
   "x-request-id",
 ];
 /** What the platform answers with its own `Cache-Control`. */
-const FILES = /^\/(inbox|openapi\.json|assets\/.*)?(\?|$)/;
+const FILES = /^\/(inbox|webhooks|openapi\.json|assets\/.*)?(\?|$)/;
 const ENVELOPE = ["type", "code", "message", "param", "documentation_url", "request_id"];
 
 /** Fails unless the response is as all must be; otherwise returns it with what the tests' Worker saw. */

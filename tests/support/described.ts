@@ -15,7 +15,7 @@ const ID: Schema = { $ref: "#/components/schemas/Id" };
 const EVENT: Schema = { $ref: "#/components/schemas/Event" };
 const STREAM = "text/event-stream";
 /** Pages for people, and what they are made of. */
-const PAGES = /^\/(inbox|assets\/.*)?$/;
+const PAGES = /^\/(inbox|webhooks|assets\/.*)?$/;
 
 /** The path as the platform reads it, and the described path that it is one of. */
 function find(target: string): { path: string; route?: string; query: URLSearchParams } {

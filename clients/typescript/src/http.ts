@@ -90,7 +90,8 @@ export class Http {
       // An earlier attempt deleted the object, and its response was lost.
       if (method === "DELETE" && maybeExecuted && code === "resource_missing")
         return { headers: new Headers(), json: null };
-      const transient = outcome instanceof NetworkError || TRANSIENT_STATUSES.includes(status);
+      const transient =
+        outcome instanceof NetworkError || (TRANSIENT_STATUSES.includes(status) && code !== "webhooks_unavailable");
       if (!transient || attempt > retries || (retryAfter ?? 0) * 1000 > maxWait) throw outcome;
       maybeExecuted ||= status !== 429;
       await wait(retryDelay(attempt, retryAfter, maxWait), signal);

@@ -2,7 +2,7 @@
 
 import { EventsResource } from "./events.ts";
 import { Http, type Options } from "./http.ts";
-import { ConversationsResource, MessagesResource, TokensResource } from "./resources.ts";
+import { ConversationsResource, MessagesResource, TokensResource, WebhooksResource } from "./resources.ts";
 
 /** The client: one API, one token. */
 export class Conversations {
@@ -14,6 +14,8 @@ export class Conversations {
   readonly events: EventsResource;
   /** The tokens of the account. */
   readonly tokens: TokensResource;
+  /** The webhook endpoints of the account. */
+  readonly webhooks: WebhooksResource;
 
   constructor(options: Options) {
     const http = new Http(options);
@@ -21,6 +23,7 @@ export class Conversations {
     this.messages = new MessagesResource(http, "v1/messages");
     this.events = new EventsResource(http);
     this.tokens = new TokensResource(http, "v1/tokens");
+    this.webhooks = new WebhooksResource(http, "v1/webhooks");
   }
 }
 
@@ -42,11 +45,14 @@ export {
   type GetOptions,
   MessagesResource,
   TokensResource,
+  WebhooksResource,
   type WriteOptions,
 } from "./resources.ts";
 export { etagOf } from "./tags.ts";
 export type {
   AccountEvent,
+  Attempt,
+  AttemptFilters,
   Conversation,
   ConversationChanges,
   ConversationFilters,
@@ -58,8 +64,15 @@ export type {
   NewConversation,
   NewMessage,
   NewToken,
+  NewWebhook,
+  Ping,
   Rotation,
+  SecretRotation,
   Token,
   TokenFilters,
   TokenWithSecret,
+  Webhook,
+  WebhookChanges,
+  WebhookFilters,
+  WebhookWithSecret,
 } from "./types.ts";

@@ -4,6 +4,8 @@ import type { ApiRequest, CallOptions, Http } from "./http.ts";
 import { List } from "./list.ts";
 import { storeTag, tagOf } from "./tags.ts";
 import type {
+  Attempt,
+  AttemptFilters,
   Conversation,
   ConversationChanges,
   ConversationFilters,
@@ -13,10 +15,17 @@ import type {
   NewConversation,
   NewMessage,
   NewToken,
+  NewWebhook,
+  Ping,
   Rotation,
+  SecretRotation,
   Token,
   TokenFilters,
   TokenWithSecret,
+  Webhook,
+  WebhookChanges,
+  WebhookFilters,
+  WebhookWithSecret,
 } from "./types.ts";
 
 /** The options of a call that creates an object. */
@@ -58,7 +67,7 @@ class Resource<T extends object, Filters extends object> {
 
   /** Lists all matching objects, newest first. Use `for await` or `.page()` with the result. */
   list(filters: Filters = {} as Filters, options: CallOptions = {}): List<T> {
-    return new List(this.#http, this.#path, filters as Record<string, unknown>, options);
+    return this.listOf(filters, options);
   }
 
   /** Gets an object. With `ifNoneMatch`, returns null if the object has not changed. */
@@ -70,9 +79,17 @@ class Resource<T extends object, Filters extends object> {
 
   /** Sends a request to the path of this resource, followed by the segments. */
   protected async send<R extends object>(request: Omit<ApiRequest, "path">, ...segments: string[]): Promise<R> {
-    const path = [this.#path, ...segments.map(encodeURIComponent)].join("/");
-    const { headers, json } = await this.#http.send({ path, ...request });
+    const { headers, json } = await this.#http.send({ path: this.#pathOf(segments), ...request });
     return json && storeTag(json, headers);
+  }
+
+  /** The list at the path of this resource, followed by the segments. */
+  protected listOf<R>(filters: object, options: CallOptions, ...segments: string[]): List<R> {
+    return new List(this.#http, this.#pathOf(segments), filters as Record<string, unknown>, options);
+  }
+
+  #pathOf(segments: string[]): string {
+    return [this.#path, ...segments.map(encodeURIComponent)].join("/");
   }
 
   protected async post<R extends object>(
@@ -142,5 +159,39 @@ export class TokensResource extends Resource<Token, TokenFilters> {
    */
   rotate(id: string, rotation: Rotation = {}, options: CreateOptions = {}): Promise<TokenWithSecret> {
     return this.post(rotation, options, id, "rotate");
+  }
+}
+
+/** The webhook endpoints of the account. The client's token needs the scope `webhooks:write`. */
+export class WebhooksResource extends Resource<Webhook, WebhookFilters> {
+  /** Creates an endpoint, which gets the events from now on. Its `secret` is returned only in this response. */
+  create(attributes: NewWebhook, options: CreateOptions = {}): Promise<WebhookWithSecret> {
+    return this.post(attributes, options);
+  }
+
+  /**
+   * Updates only the given attributes. Null clears an attribute. `last_event_id` moves the position: the next delivery
+   * is the event after it. Throws `position_expired` if the log does not have the position.
+   */
+  update(id: string, changes: WebhookChanges, options: WriteOptions = {}): Promise<Webhook> {
+    return this.put(id, changes, options);
+  }
+
+  /**
+   * Replaces the secret. The new `secret` is returned only in this response. The old one also signs for the grace
+   * period.
+   */
+  rotate(id: string, rotation: SecretRotation = {}, options: CreateOptions = {}): Promise<WebhookWithSecret> {
+    return this.post(rotation, options, id, "rotate");
+  }
+
+  /** Sends a test event to the endpoint, also to a disabled one. The attempt with this `event_id` has the result. */
+  ping(id: string, options: CreateOptions = {}): Promise<Ping> {
+    return this.post({}, options, id, "ping");
+  }
+
+  /** Lists the last 100 attempts, newest first. Use `for await` or `.page()` with the result. */
+  attempts(id: string, filters: AttemptFilters = {}, options: CallOptions = {}): List<Attempt> {
+    return this.listOf(filters, options, id, "attempts");
   }
 }

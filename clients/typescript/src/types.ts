@@ -44,6 +44,25 @@ export type NewToken = Schemas["NewToken"];
 /** The attributes of a rotation. */
 export type Rotation = Schemas["Rotation"];
 
+/** A webhook endpoint: a URL, and its position in the log of changes. */
+export type Webhook = Schemas["Webhook"];
+/** An endpoint with its `secret`, as `create` and `rotate` return it. */
+export type WebhookWithSecret = Schemas["WebhookWithSecret"];
+/** The cursor and the page size of a list of endpoints. */
+export type WebhookFilters = Query<"listWebhooks">;
+/** The attributes of a new endpoint. */
+export type NewWebhook = Schemas["NewWebhook"];
+/** The attributes that an update of an endpoint changes. Null clears an attribute. */
+export type WebhookChanges = Schemas["WebhookChanges"];
+/** The attributes of a rotation of an endpoint's secret. */
+export type SecretRotation = Schemas["SecretRotation"];
+/** A ping that is being sent: the id of its event. */
+export type Ping = Schemas["Ping"];
+/** An attempt to deliver an event to an endpoint. */
+export type Attempt = Schemas["Attempt"];
+/** The cursor and the page size of a list of attempts. */
+export type AttemptFilters = Query<"listAttempts">;
+
 /** The body of every error. */
 export type ErrorBody = Schemas["Error"];
 /** The documented error codes. */

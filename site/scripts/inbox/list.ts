@@ -8,9 +8,10 @@ import type {
   Conversations,
   Page,
 } from "../../../clients/typescript/src/index.ts";
-import { announce, byId, h, icon, iconButton, isUnread, nameOf, now, plural, setChildren, time } from "./dom.ts";
-import { pauseLive } from "./pending.ts";
-import { toast } from "./toast.ts";
+import { announce, byId, h, icon, iconButton, now, plural, setChildren, time } from "../shared/dom.ts";
+import { pauseLive } from "../shared/pending.ts";
+import { toast } from "../shared/toast.ts";
+import { isUnread, nameOf } from "./conversation.ts";
 
 interface Hooks {
   client: Conversations;

@@ -8,8 +8,9 @@ import {
   type Message,
   type Page,
 } from "../../../clients/typescript/src/index.ts";
-import { announce, byId, h, iconButton, isUnread, nameOf, now, plural, setChildren, time } from "./dom.ts";
-import { pauseLive } from "./pending.ts";
+import { announce, byId, h, iconButton, now, plural, setChildren, time } from "../shared/dom.ts";
+import { pauseLive } from "../shared/pending.ts";
+import { isUnread, nameOf } from "./conversation.ts";
 
 interface Hooks {
   client: Conversations;

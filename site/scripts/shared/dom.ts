@@ -1,8 +1,6 @@
 // Helpers for elements, and the texts in them.
 
-import type { Conversation } from "../../../clients/typescript/src/index.ts";
-
-/** An element of inbox.html. */
+/** An element of the page. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
@@ -35,15 +33,21 @@ export function setChildren(parent: Element, children: Element[]): void {
     if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null);
 }
 
-/** One of inbox.html's symbols. */
-export function icon(name: string): SVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#icon-${name}`);
-  svg.append(use);
-  return svg;
+/** A new element of an SVG image. */
+export function svg(
+  tag: string,
+  attributes: Record<string, string | number> = {},
+  ...children: (Node | string)[]
+): SVGElement {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  element.append(...children);
+  return element;
 }
+
+/** One of the page's symbols. */
+export const icon = (name: string): SVGElement =>
+  svg("svg", { "aria-hidden": "true" }, svg("use", { href: `#icon-${name}` }));
 
 /** A button with an icon and an accessible label. `on` highlights it: the click turns something off. */
 export const iconButton = (name: string, label: string, click: () => void, on = false): HTMLButtonElement =>
@@ -54,19 +58,14 @@ export function announce(text: string): void {
   byId("status").textContent = text;
 }
 
-/** The title of a conversation. The API has no names of contacts and groups, so it shows their ids. */
-export function nameOf({ contact_id, group_id }: Conversation): string {
-  if (group_id === null) return contact_id ?? "";
-  return contact_id === null ? `Group ${group_id}` : `${contact_id} in group ${group_id}`;
-}
-
-export const isUnread = ({ last_active_at, last_opened_at }: Conversation): boolean =>
-  last_opened_at === null || (last_active_at !== null && last_active_at > last_opened_at);
-
 export const now = (): number => Math.floor(Date.now() / 1000);
 
 /** A number with its noun: `plural(2, "message")` is "2 messages". */
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** The date and the time. */
+export const dateTime = (seconds: number): string =>
+  new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
 
 /** The time for today, the date for other days. */
 export function time(seconds: number): HTMLTimeElement {
