@@ -41,7 +41,7 @@ export async function fill(sql: Sql, conversations: number, tokenHash: string): 
     { sql: "INSERT INTO accounts (id, name, created_at) VALUES (1, 'bench', 0)" },
     {
       sql: `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at)
-            VALUES (?1, 'benchbenchbench0', 1, 'bench', 47, 0)`,
+            VALUES (?1, 'benchbenchbench0', 1, 'bench', 111, 0)`,
       params: [tokenHash],
     },
   ]);

@@ -12,6 +12,7 @@ const USAGE = `Usage: npm run --silent accounts -- COMMAND [options]
   set NAME                 set quotas of an account, effective from the next request
       --all                of all accounts, in place of NAME
       --max-tokens N       how many valid tokens it may have
+      --max-webhooks N     how many endpoints for webhooks
       --max-objects N      how many conversations and messages
       --max-bytes N        how many bytes of text its messages may have in all, such as 500MB or 2GB
 
@@ -21,7 +22,12 @@ const USAGE = `Usage: npm run --silent accounts -- COMMAND [options]
 A quota of 0 refuses every creation.`;
 
 /** The quotas, by their options. */
-const QUOTAS = { "max-tokens": "max_tokens", "max-objects": "max_objects", "max-bytes": "max_bytes" } as const;
+const QUOTAS = {
+  "max-tokens": "max_tokens",
+  "max-webhooks": "max_webhooks",
+  "max-objects": "max_objects",
+  "max-bytes": "max_bytes",
+} as const;
 const UNITS: Record<string, number> = { "": 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 
 /** How many objects are counted here that the sweep has not counted yet, of each kind and account. */
@@ -35,6 +41,8 @@ SELECT
     SELECT count(*) FROM tokens WHERE account_id = accounts.id AND valid_until > unixepoch()
   ) AS tokens,
   max_tokens,
+  (SELECT count(*) FROM webhooks WHERE account_id = accounts.id) AS webhooks,
+  max_webhooks,
   objects + (
     SELECT count(*) FROM (
       SELECT 1 FROM conversations WHERE account_id = accounts.id AND id > counted_conversation_id LIMIT ${MAX_UNCOUNTED}
@@ -74,6 +82,7 @@ await command(USAGE, async ([action = "", ...args]) => {
         ...WHERE,
         all: { type: "boolean" },
         "max-tokens": { type: "string" },
+        "max-webhooks": { type: "string" },
         "max-objects": { type: "string" },
         "max-bytes": { type: "string" },
       } as const;
@@ -83,7 +92,8 @@ await command(USAGE, async ([action = "", ...args]) => {
         const value = values[option as keyof typeof QUOTAS];
         return value === undefined ? [] : [`${column} = ${quota(option, value)}`];
       });
-      if (changes.length === 0) misuse("A quota is missing: --max-tokens, --max-objects or --max-bytes");
+      if (changes.length === 0)
+        misuse("A quota is missing: --max-tokens, --max-webhooks, --max-objects or --max-bytes");
       const where = all ? "" : `WHERE name = ${text(positionals[0]!)}`;
       const [changed] = await query(
         await open(values),
@@ -117,16 +127,17 @@ function toJson({ is_full, ...account }: Row) {
   return { ...account, is_full: is_full === 1 };
 }
 
-function toCells({ account, tokens, max_tokens, objects, max_objects, bytes, max_bytes, is_full, removing }: Row) {
+function toCells(row: Row) {
   const of = (used: unknown, most: unknown, shown: (n: number) => string) =>
     `${shown(Number(used))} of ${shown(Number(most))}`;
   return {
-    account: String(account),
-    tokens: of(tokens, max_tokens, String),
-    objects: of(objects, max_objects, (n) => n.toLocaleString("en")),
-    bytes: of(bytes, max_bytes, size),
-    full: is_full === 1 ? "yes" : "no",
-    "being removed": removing === 0 ? "-" : `${removing} conversations`,
+    account: String(row.account),
+    tokens: of(row.tokens, row.max_tokens, String),
+    webhooks: of(row.webhooks, row.max_webhooks, String),
+    objects: of(row.objects, row.max_objects, (n) => n.toLocaleString("en")),
+    bytes: of(row.bytes, row.max_bytes, size),
+    full: row.is_full === 1 ? "yes" : "no",
+    "being removed": row.removing === 0 ? "-" : `${row.removing} conversations`,
   };
 }
 

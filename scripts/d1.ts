@@ -6,7 +6,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Failure, QUIET, root, run } from "./shared.ts";
 
 /** The deployed database, or the local one in a folder. */
-export type Database = { remote: true } | { remote: false; folder: string };
+export type Database = { remote: true } | LocalDatabase;
+export type LocalDatabase = { remote: false; folder: string };
 /** A row as D1 returns it. */
 export type Row = Record<string, string | number | null>;
 
@@ -19,7 +20,7 @@ const MAX_LOCKED_SECONDS = 10;
 const RETRY_MILLISECONDS = 20;
 
 /** The local database that `npm start` uses, or the one in another state folder. */
-export const localDatabase = (folder: string | undefined): Database & { remote: false } => ({
+export const localDatabase = (folder: string | undefined): LocalDatabase => ({
   remote: false,
   folder: resolve(folder ?? join(root, ".wrangler", "state")),
 });

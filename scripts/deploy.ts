@@ -1,17 +1,20 @@
 // `npm run deploy`: deploys this folder to Cloudflare, the first time and every later time. The database gets its
 // migrations before the new code uses them. Before, it writes down how to go back; afterwards, it checks the result.
-import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { command, misuse, options } from "./cli.ts";
 import { migrate, query, wrangler } from "./d1.ts";
 import { Failure, root, run, step } from "./shared.ts";
 import { createToken, hashOf, revokeToken } from "./tokens.ts";
+import { newWebhookKey, WEBHOOK_KEY } from "./webhook-key.ts";
 
 const USAGE = `Usage: npm run deploy [-- --wait 60]
 
 Signs in to Cloudflare if necessary, creates the D1 database if there is none, applies the migrations, and deploys the
-Worker. Instead of signing in you can set CLOUDFLARE_API_TOKEN, and CLOUDFLARE_ACCOUNT_ID for one of several accounts.
+Worker. A Worker without the secret ${WEBHOOK_KEY} gets a new one. Instead of signing in you can set
+CLOUDFLARE_API_TOKEN, and CLOUDFLARE_ACCOUNT_ID for one of several accounts.
 Then it sends requests to the deployed Worker, and prints how to go back.
 
   --wait SECONDS    how long to wait until the deployed Worker answers (default: 60)`;
@@ -42,12 +45,14 @@ await command(USAGE, async (args) => {
     version: await currentVersion(),
     bookmark: isNew ? null : await bookmark(),
   }));
+  const hasKey = await step("Secrets", hasWebhookKey);
   await record(before);
   console.error(`Before this deployment: version ${before.version ?? "none"}, bookmark ${before.bookmark ?? "none"}`);
 
   try {
     await step("Migrations", () => migrate({ remote: true }));
-    const url = await deploy();
+    if (!hasKey) await step("Endpoints", refuseAnotherKey);
+    const url = await deploy({ withNewKey: !hasKey });
     await step(`Check ${url}`, () => check(url, 1000 * Number(values.wait)));
   } catch (error) {
     throw new Failure(`${(error as Error).message}\n\nThe deployment failed. ${wayBack(before)}`);
@@ -68,14 +73,14 @@ async function signIn() {
         "Not signed in to Cloudflare: set CLOUDFLARE_API_TOKEN, or run `npm run deploy` in a terminal to sign in.",
       );
     }
-    await interactive("login");
+    await interactive(["login"]);
   }
 }
 
 /** Runs a wrangler command that may ask questions. */
-async function interactive(action: string, env: Record<string, string> = {}) {
+async function interactive([action, ...options]: [string, ...string[]], env: Record<string, string> = {}) {
   const terminal = { stdin: "inherit", stdout: "inherit", stderr: "inherit", all: false } as const;
-  const { failed } = await run("wrangler", [action], { ...terminal, reject: false, env });
+  const { failed } = await run("wrangler", [action, ...options], { ...terminal, reject: false, env });
   if (failed) throw new Failure(`wrangler ${action} failed, see above.`);
 }
 
@@ -102,6 +107,28 @@ async function bookmark(): Promise<string> {
   return JSON.parse(await wrangler("d1", "time-travel", "info", "DB", "--json")).bookmark;
 }
 
+/** Whether the Worker has the secret WEBHOOK_KEY. One that was never deployed may have it already. */
+async function hasWebhookKey(): Promise<boolean> {
+  const { stdout, all, failed } = await run("wrangler", ["secret", "list"], { reject: false });
+  if (failed) {
+    if (/Worker ".+" not found/.test(all)) return false;
+    throw new Failure(`The secrets of the Worker are unknown, so nothing was changed:\n${all}`);
+  }
+  const secrets: { name: string }[] = JSON.parse(stdout);
+  return secrets.some(({ name }) => name === WEBHOOK_KEY);
+}
+
+/** Fails if there are endpoints already: with a new key they would all have other secrets than their receivers. */
+async function refuseAnotherKey() {
+  const [endpoints] = await query({ remote: true }, "SELECT id FROM webhooks LIMIT 1");
+  if (endpoints.length === 0) return;
+  throw new Failure(
+    `The database has endpoints of webhooks, but the Worker has no secret ${WEBHOOK_KEY}. Set the key that it had:\n` +
+      `  npx wrangler secret put ${WEBHOOK_KEY}\n` +
+      "If that key is lost, set another text of at least 32 characters, and rotate the secret of every endpoint.",
+  );
+}
+
 async function record(before: Before) {
   const { stdout, failed } = await run("git", ["describe", "--always", "--dirty", "--abbrev=40"], { reject: false });
   const line = { time: new Date().toISOString(), ...before, commit: failed ? null : stdout };
@@ -109,11 +136,19 @@ async function record(before: Before) {
   appendFileSync(LOG, `${JSON.stringify(line)}\n`);
 }
 
-/** Deploys the Worker and returns its URL. */
-async function deploy(): Promise<string> {
+/** Deploys the Worker and returns its URL. A new key comes with the code: there is no version without it. */
+async function deploy({ withNewKey }: { withNewKey: boolean }): Promise<string> {
   const output = join(root, ".wrangler", "deploy-output.jsonl");
   rmSync(output, { force: true });
-  await interactive("deploy", { WRANGLER_OUTPUT_FILE_PATH: output });
+  const scratch = mkdtempSync(join(tmpdir(), "conversations-"));
+  try {
+    const file = join(scratch, "secrets.json");
+    if (withNewKey) writeFileSync(file, JSON.stringify({ [WEBHOOK_KEY]: newWebhookKey() }), { mode: 0o600 });
+    const secrets = withNewKey ? ["--secrets-file", file] : [];
+    await interactive(["deploy", ...secrets], { WRANGLER_OUTPUT_FILE_PATH: output });
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
   const entries: { type: string; targets?: string[] }[] = readFileSync(output, "utf8")
     .trim()
     .split("\n")

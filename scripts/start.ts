@@ -1,14 +1,15 @@
 // `npm start`: the API on this machine, with the local D1 database and a token.
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { command, misuse, options, stopSignal } from "./cli.ts";
-import { type Database, localDatabase, migrate } from "./d1.ts";
+import { type LocalDatabase, localDatabase, migrate } from "./d1.ts";
 import { ringSweep } from "./ring.ts";
 import { Failure, run, step } from "./shared.ts";
-import { createToken, SCOPES } from "./tokens.ts";
+import { createToken, SCOPES, storedToken, storeToken } from "./tokens.ts";
+import { DEV_VARS, ensureWebhookKey } from "./webhook-key.ts";
 
 const USAGE = `Usage: npm start [-- --port 8787] [--persist-to DIR]
 
@@ -26,6 +27,8 @@ await command(USAGE, async (args) => {
   const database = localDatabase(values["persist-to"]);
   mkdirSync(database.folder, { recursive: true });
   await step("Database", () => migrate(database));
+
+  await ensureWebhookKey(DEV_VARS);
 
   const stop = stopSignal();
   const server = serve(port, database.folder, stop);
@@ -49,8 +52,10 @@ function serve(port: number, folder: string, cancelSignal: AbortSignal) {
   const address = ["--local", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
   // What an earlier version stored of the URLs goes too.
   rmSync(join(folder, "v3", "observability"), { recursive: true, force: true });
+  // Only here: a deployed Worker must send nothing to its own network.
+  const vars = ["--var", "ALLOW_LOOPBACK_WEBHOOKS:true"];
   const quiet = ["--show-interactive-dev-session=false", "--log-level", "log"];
-  return run("wrangler", ["dev", ...address, "--persist-to", folder, ...quiet], {
+  return run("wrangler", ["dev", ...address, "--persist-to", folder, ...vars, ...quiet], {
     stdout: process.stderr,
     stderr: "inherit",
     all: false,
@@ -65,11 +70,11 @@ function serve(port: number, folder: string, cancelSignal: AbortSignal) {
 
 /** Waits until the API answers and returns a token that it accepts: the stored one, or else a new one. Returns nothing
  * if the server ended. */
-async function ready(address: string, database: Database & { remote: false }, ended: AbortSignal) {
-  const file = join(database.folder, "local-token");
-  let token = readToken(file);
+async function ready(address: string, database: LocalDatabase, ended: AbortSignal) {
+  let token = storedToken(database) ?? "none-yet";
   for (let created = false; !ended.aborted; ) {
-    const status = await list(address, token).then(
+    // What needs the newest scope: a token that an earlier version has stored lacks it.
+    const status = await list(address, "webhooks", token).then(
       (response) => response.status,
       () => undefined,
     );
@@ -82,7 +87,7 @@ async function ready(address: string, database: Database & { remote: false }, en
         scopes: Object.keys(SCOPES),
         expiresAt: null,
       });
-      writeFileSync(file, `${token}\n`, { mode: 0o600 });
+      storeToken(database, token);
     } else if (status === undefined) await delay(50);
     else throw new Failure(`The server responds with status ${status}, see above.`);
   }
@@ -106,22 +111,14 @@ async function refuseTakenPort(port: number) {
   await once(probe, "close");
 }
 
-function list(address: string, token: string) {
-  return fetch(`${address}/v1/conversations?limit=1`, { headers: { Authorization: `Bearer ${token}` } });
+function list(address: string, objects: string, token: string) {
+  return fetch(`${address}/v1/${objects}?limit=1`, { headers: { Authorization: `Bearer ${token}` } });
 }
 
 /** The id of the newest conversation, for the example of an update. */
 async function newestId(address: string, token: string): Promise<string | undefined> {
-  const page = (await (await list(address, token)).json()) as { data: { id: string }[] };
+  const page = (await (await list(address, "conversations", token)).json()) as { data: { id: string }[] };
   return page.data[0]?.id;
-}
-
-function readToken(file: string): string {
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch {
-    return "none-yet";
-  }
 }
 
 function greet(address: string, token: string, id: string | undefined) {

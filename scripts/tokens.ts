@@ -1,9 +1,9 @@
 // The form of a token, and how tokens are created, listed and revoked in a database. The Worker checks them.
 import { createHash, randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { type Database, query, text } from "./d1.ts";
+import { type Database, type LocalDatabase, query, text } from "./d1.ts";
 import { root } from "./shared.ts";
 
 /** The scopes and their bits in a token's row, as the Worker has them. */
@@ -14,6 +14,7 @@ export const SCOPES: Record<string, number> = {
   "messages:write": 8,
   "tokens:write": 16,
   "events:read": 32,
+  "webhooks:write": 64,
 };
 
 /** A token as the operator sees it: everything except the secret. */
@@ -99,3 +100,18 @@ const REVOKE = readFileSync(join(root, "src", "tokens", "revoke.sql"), "utf8");
 
 /** The statement that revokes a token. */
 export const revocation = (id: string) => `UPDATE tokens SET ${REVOKE} WHERE id = ${text(id)} RETURNING id`;
+
+const fileOf = ({ folder }: LocalDatabase) => join(folder, "local-token");
+
+/** The token that `npm start` prints. It is kept beside the database, so that each start has the same one. */
+export function storedToken(database: LocalDatabase): string | undefined {
+  try {
+    return readFileSync(fileOf(database), "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+export function storeToken(database: LocalDatabase, token: string): void {
+  writeFileSync(fileOf(database), `${token}\n`, { mode: 0o600 });
+}

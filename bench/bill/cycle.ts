@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { root } from "../../scripts/shared.ts";
 import { TOKEN, TOKEN_HASH } from "../cases.ts";
+import type { Use } from "./deliveries.ts";
 import "../../tests/quiet.ts";
 
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
@@ -58,7 +59,14 @@ export const QUICK: Size = { conversations: 300, cycles: 10 };
 /** Messages in a conversation before its cycle. */
 const MESSAGES = 20;
 
-/** Runs both Workers, each with an account of its own. `ours` and `peer` fill it and measure the cycles. */
+/** A Worker that is measured. */
+export interface Worker {
+  send: Send;
+  /** What its Durable Objects have done so far. */
+  object: () => Promise<Use>;
+}
+
+/** Runs both Workers, each with an account of its own. */
 export async function start() {
   const { rawConfig } = experimental_readRawConfig({ config: `${root}/wrangler.toml` });
   const { compatibility_date, vars } = rawConfig;
@@ -68,7 +76,17 @@ export async function start() {
   const server = createTestHarness({
     root,
     workers: [
-      { config: { ...rawConfig, ratelimits: undefined, assets: undefined, build: {}, services } as never },
+      {
+        config: {
+          ...rawConfig,
+          main: "bench/observed/object.js",
+          vars: { ...vars, WEBHOOK_KEY: "the key of the bill's webhooks, any text", ALLOW_LOOPBACK_WEBHOOKS: true },
+          ratelimits: undefined,
+          assets: undefined,
+          build: {},
+          services,
+        } as never,
+      },
       {
         config: {
           name: "peer",
@@ -84,17 +102,20 @@ export async function start() {
   });
   await server.listen();
 
-  async function worker(name: string, tables: string[]) {
+  async function worker(name: string, tables: string[]): Promise<Worker> {
     const handle = server.getWorker<{ DB: any }>(name);
     await handle.applyD1Migrations("DB");
     const { DB } = await handle.getEnv();
     for (const sql of tables) await DB.prepare(sql).run();
-    return (size: Size) => measure(caller(handle.fetch), size);
+    return {
+      send: caller(handle.fetch),
+      object: async () => (await handle.fetch("/bench-object")).json() as Promise<Use>,
+    };
   }
   const ours = await worker(rawConfig.name!, [
     "INSERT INTO accounts (id, name, created_at) VALUES (1, 'bill', 0)",
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at)
-     VALUES ('${TOKEN_HASH}', 'billbillbillbill', 1, 'bill', 15, 0)`,
+     VALUES ('${TOKEN_HASH}', 'billbillbillbill', 1, 'bill', 79, 0)`,
   ]);
   const peer = await worker("peer", [
     "INSERT INTO accounts (id, name) VALUES (1, 'bill')",
@@ -114,13 +135,16 @@ function caller(fetch: (url: string, init: object) => Promise<any>) {
     const text: string = await response.text();
     assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
     const timing = /desc="(\d+) rows read, (\d+) written"/.exec(response.headers.get("server-timing"));
-    return { json: JSON.parse(text), rows: { read: Number(timing![1]), written: Number(timing![2]) } };
+    return {
+      json: text === "" ? null : JSON.parse(text),
+      rows: { read: Number(timing![1]), written: Number(timing![2]) },
+    };
   };
 }
 type Send = ReturnType<typeof caller>;
 
 /** Fills the account and returns the average rows of each step of the cycles. */
-async function measure(send: Send, { conversations, cycles }: Size): Promise<Rows[]> {
+export async function measureCycles({ send }: Worker, { conversations, cycles }: Size): Promise<Rows[]> {
   const subjects = await fill(send, conversations, cycles);
   const sums = STEPS.map(() => ({ read: 0, written: 0 }));
   for (const conversation of subjects) {

@@ -1,9 +1,23 @@
-// What a million message cycles cost: the rows of a cycle and the CPU times of the benchmark, at Cloudflare's prices.
+// What a million message cycles and a million deliveries cost, at Cloudflare's prices: what they were measured to take,
+// and the CPU times of the benchmark.
 import { readFileSync } from "node:fs";
 import { type Rows, STEPS } from "./cycle.ts";
+import type { Use } from "./deliveries.ts";
 
-/** Dollars, as docs/COSTS.md has them. */
-export const PRICES = { request: 0.3e-6, cpuMs: 0.02e-6, rowRead: 0.001e-6, rowWritten: 1e-6 };
+/** Dollars, as docs/COSTS.md has them. A row in the storage of a Durable Object costs the same as one of D1. */
+export const PRICES = {
+  request: 0.3e-6,
+  cpuMs: 0.02e-6,
+  rowRead: 0.001e-6,
+  rowWritten: 1e-6,
+  objectRequest: 0.15e-6,
+  objectGbSecond: 12.5e-6,
+};
+
+/** Of a Durable Object, in GB. */
+const MEMORY = 0.128;
+/** How long a receiver and a call to D1 are assumed to take, in milliseconds. The object is paid while it waits. */
+export const ASSUMED = { receiverMs: 200, d1Ms: 20 };
 
 const MILLION = 1_000_000;
 
@@ -56,6 +70,30 @@ export function bill(ours: Rows[], peer: Rows[]): Bill {
   return {
     ours: our.at(-1)!.dollars,
     peer: peers.at(-1)!.dollars,
-    table: rows.map((row) => `| ${row.join(" | ")} |`).join("\n"),
+    table: markdown(rows),
   };
 }
+
+/** What a million deliveries of each kind cost, as docs/COSTS.md has it. */
+export function deliveryTable(kinds: { title: string; use: Use }[]): string {
+  const number = (value: number) => String(Number(value.toFixed(2)));
+  const cells = ({ requests, alarmsSet, calls, rowsRead, rowsWritten }: Use) => {
+    const written = rowsWritten + alarmsSet;
+    const seconds = (ASSUMED.receiverMs + calls * ASSUMED.d1Ms) / 1000;
+    const { objectRequest, objectGbSecond, rowRead, rowWritten } = PRICES;
+    const [rows, object] = [
+      rowsRead * rowRead + written * rowWritten,
+      requests * objectRequest + seconds * MEMORY * objectGbSecond,
+    ];
+    const dollars = [rows, object, rows + object].map((each) => `$${(MILLION * each).toFixed(2)}`);
+    return [String(Math.ceil(rowsRead)), number(written), number(requests), number(seconds), ...dollars];
+  };
+  const columns = ["rows read", "rows written", "requests and alarms", "seconds", "rows", "object", "a million"];
+  return markdown([
+    ["Delivery", ...columns],
+    ["---", ...columns.map(() => "--:")],
+    ...kinds.map(({ title, use }) => [title, ...cells(use)]),
+  ]);
+}
+
+const markdown = (rows: string[][]) => rows.map((row) => `| ${row.join(" | ")} |`).join("\n");

@@ -5,9 +5,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { root, step } from "../../scripts/shared.ts";
 import { hashOf, newToken } from "../../tests/support/tokens.ts";
-import { TOKEN, TOKEN_HASH } from "../cases.ts";
-import { conversationId, fill } from "../data.ts";
+import { TOKEN_HASH } from "../cases.ts";
+import { fill } from "../data.ts";
 import { publishPart, table } from "../report.ts";
+import { arrivals, percentiles, sendSteadily } from "../sender.ts";
 import { bundle, clock, start, type World } from "../world.ts";
 
 const { values } = parseArgs({ options: { quick: { type: "boolean" } } });
@@ -20,8 +21,6 @@ const WARM_UP_SENDS = 20;
 /** Two safety polls of each listener fall into it. */
 const IDLE_SECONDS = quick ? 10 : 120;
 const CONVERSATIONS = 1000;
-/** All events must arrive within this time after the last message was sent. */
-const LAST_EVENT_SECONDS = 30;
 const GOAL_MEDIAN_MS = 50;
 
 const main = await step("bundle the Worker", () =>
@@ -105,53 +104,14 @@ async function stream(world: World, token: string): Promise<Listener> {
 async function send(world: World, count: number) {
   const listeners = await listen(world, count);
   try {
-    const headers = { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/json" };
-    /** When each message's 201 came, by its id. */
-    const answered = new Map<string, number>();
-    const one = async (at: number) => {
-      const body = JSON.stringify({
-        conversation_id: conversationId(at % CONVERSATIONS),
-        message: "See you at eight.",
-      });
-      const response = await fetch(`${world.url}/v1/messages`, { method: "POST", headers, body });
-      const now = performance.now();
-      const json: any = await response.json();
-      if (response.status !== 201) throw new Error(`${response.status} ${JSON.stringify(json)}`);
-      answered.set(json.id, now);
-    };
-    const steady = async (sends: number) => {
-      const [begin, sent] = [performance.now(), []] as [number, Promise<void>[]];
-      for (let at = 0; at < sends; at += 1) {
-        await delay(Math.max(0, begin + (1000 * at) / SENDS_A_SECOND - performance.now()));
-        sent.push(one(at));
-      }
-      await Promise.all(sent);
-      for (const end = performance.now() + 1000 * LAST_EVENT_SECONDS; ; await delay(20)) {
-        const missing = listeners.flatMap(({ arrived }) =>
-          [...answered.keys()].filter((id) => !arrived.has(id)),
-        ).length;
-        if (missing === 0) return;
-        if (performance.now() > end) throw new Error(`${missing} events did not arrive at ${count} listeners`);
-      }
-    };
-    await steady(WARM_UP_SENDS);
-    for (const { arrived } of listeners) arrived.clear();
-    answered.clear();
+    const arrived = listeners.map((listener) => listener.arrived);
+    await arrivals(await sendSteadily(world, WARM_UP_SENDS, SENDS_A_SECOND, CONVERSATIONS), arrived);
     const calls = await d1Calls(world);
     const sends = SENDS_A_SECOND * SEND_SECONDS;
-    await steady(sends);
+    const delays = await arrivals(await sendSteadily(world, sends, SENDS_A_SECOND, CONVERSATIONS), arrived);
     // Of the calls one is the sender's own.
-    const d1CallsASend = Number(((await d1Calls(world)) - calls) / sends - 1).toFixed(2);
-    const times = listeners.flatMap(({ arrived }) => [...answered].map(([id, time]) => arrived.get(id)! - time));
-    const sorted = times.toSorted((a, b) => a - b);
-    const percentile = (part: number) => Number(sorted[Math.floor(part * (sorted.length - 1))]!.toFixed(1));
-    return {
-      sends,
-      p50: percentile(0.5),
-      p99: percentile(0.99),
-      max: percentile(1),
-      d1CallsASend: Number(d1CallsASend),
-    };
+    const d1CallsASend = Number((((await d1Calls(world)) - calls) / sends - 1).toFixed(2));
+    return { sends, ...percentiles(delays), d1CallsASend };
   } finally {
     for (const listener of listeners) listener.close();
   }

@@ -92,7 +92,8 @@ fn json_value(text: &str) -> Value {
 /// attribute's value has one.
 fn list(text: &str) -> Option<Vec<String>> {
     let strings = text.strip_prefix('[')?.strip_suffix(']')?.split(',');
-    strings.map(|text| serde_json::from_str(text.trim()).ok()).collect()
+    let without_comma = |text: &String| !text.contains(',');
+    strings.map(|text| serde_json::from_str(text.trim()).ok().filter(without_comma)).collect()
 }
 
 /// Takes a JSON object's members one by one, up to the first that is refused: serde's own maps would silently drop one
@@ -169,6 +170,7 @@ mod tests {
             ("123456789012345678901234567890", Value::Other),
             ("[]", Value::Other),
             (r#"["a,b"]"#, Value::Other),
+            (r#"["a\u002cb"]"#, Value::Other),
             (r#"["a", "b"]"#, Value::List(vec!["a".to_owned(), "b".to_owned()])),
             (r#"["a", 1]"#, Value::Other),
             ("{}", Value::Other),

@@ -152,7 +152,8 @@ impl Dispatcher {
         loop {
             self.signal.wait().await;
             // An operator who has taken the key away has stopped the deliveries.
-            if let Some(settings) = platform::webhook_settings(&self.env)
+            if self.may_find_something()
+                && let Some(settings) = platform::webhook_settings(&self.env)
                 && let Err(failure) = self.round(&settings).await
             {
                 self.log(failure);
@@ -163,6 +164,13 @@ impl Dispatcher {
             }
         }
         self.is_running.set(false);
+    }
+
+    /// Whether a round has anything to do: not while all endpoints are busy. The round that writes an outcome also finds
+    /// what has come since.
+    fn may_find_something(&self) -> bool {
+        let are_busy = self.endpoints.get() == Some(self.busy.borrow().len());
+        !are_busy || self.is_thorough.get() || !self.outcomes.borrow().is_empty()
     }
 
     /// Writes outcomes and begins what is due, in one call to D1. After a failure the outcomes stay for the next round,

@@ -72,15 +72,18 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
         status: body.status,
         start: body.last_event_id,
     };
-    let statements = sql::update(&id, &request.identity.request_id, &request.if_match, changes);
-    Ok(Query::write(statements, |rows| {
+    let changes_nothing = changes == sql::Changes::default();
+    let [update, answer] = sql::update(&id, &request.identity.request_id, &request.if_match, changes);
+    let statements = if changes_nothing { vec![answer] } else { vec![update, answer] };
+    let query = Query::write(statements, |rows| {
         let tag = rows.tag(missing)?;
         match rows.outcome.as_deref() {
             Some("outdated") => Err(precondition_failed(tag)),
             Some("expired") => Err(position_expired()),
             _ => rows.updated(Scope::WebhooksWrite, missing),
         }
-    }))
+    });
+    Ok(Query { repeatable: changes_nothing, ..query })
 }
 
 /// `DELETE /v1/webhooks/:id`

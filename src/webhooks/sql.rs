@@ -339,6 +339,7 @@ const UPDATED: &str = answer!(
 );
 
 /// What an update sets, checked.
+#[derive(Default, PartialEq, Eq)]
 pub struct Changes {
     /// `url`
     pub url: Option<EndpointUrl>,

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import {
   appendFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -27,7 +28,7 @@ const TOKEN_ID = "00DeployCheck000";
 type Reply = [status: number, body: string];
 
 interface Situation {
-  /** What wrangler prints for a command that begins so, instead of what `WRANGLER` prints. */
+  /** What wrangler prints for a command that begins so, instead of what `WRANGLER` prints. The longest counts. */
   prints?: Record<string, string>;
   /** Commands that fail, by their beginning, and what they print. */
   fails?: Record<string, string>;
@@ -44,6 +45,7 @@ const WRANGLER = {
     ],
   }),
   "d1 time-travel info": JSON.stringify({ bookmark: BOOKMARK }),
+  "secret list": JSON.stringify([{ name: "WEBHOOK_KEY", type: "secret_text" }]),
   "d1 execute": JSON.stringify([{ results: [{ id: TOKEN_ID }] }]),
 };
 const WORKER: Record<string, Reply> = {
@@ -58,10 +60,13 @@ import { appendFileSync, readFileSync } from "node:fs";
 const situation = JSON.parse(readFileSync(new URL("situation.json", import.meta.url)));
 const call = process.argv.slice(2).join(" ");
 appendFileSync(new URL("calls", import.meta.url), JSON.stringify(call) + "\\n");
-const find = (list) => Object.entries(list).find(([start]) => call.startsWith(start))?.[1];
+const longestFirst = (list) => Object.entries(list).sort(([one], [other]) => other.length - one.length);
+const find = (list) => longestFirst(list).find(([start]) => call.startsWith(start))?.[1];
 const failure = find(situation.fails);
 console.log(failure ?? find(situation.prints) ?? "");
-if (failure === undefined && call === "deploy") {
+const [action, option, secrets] = process.argv.slice(2);
+if (option === "--secrets-file") appendFileSync(new URL("secrets", import.meta.url), readFileSync(secrets) + "\\n");
+if (failure === undefined && action === "deploy") {
   const entry = { type: "deploy", targets: ["schedule: * * * * *", situation.address] };
   appendFileSync(process.env.WRANGLER_OUTPUT_FILE_PATH, JSON.stringify({ type: "wrangler-session" }) + "\\n");
   appendFileSync(process.env.WRANGLER_OUTPUT_FILE_PATH, JSON.stringify(entry) + "\\n");
@@ -69,7 +74,8 @@ if (failure === undefined && call === "deploy") {
 process.exitCode = failure === undefined ? 0 : 1;
 `;
 
-/** Runs the command and returns what it printed, every call and request in their order, and the lines of its log. */
+/** Runs the command and returns what it printed, every call and request in their order, the secrets that it uploaded,
+ * and the lines of its log. */
 async function deploy({ prints, fails = {}, responds }: Situation = {}) {
   const folder = mkdtempSync(join(tmpdir(), "conversations deploy-"));
   const bin = join(folder, "node_modules", ".bin");
@@ -87,7 +93,7 @@ async function deploy({ prints, fails = {}, responds }: Situation = {}) {
     await once(worker.listen(0, "127.0.0.1"), "listening");
     const { port } = worker.address() as { port: number };
     mkdirSync(bin, { recursive: true });
-    for (const name of ["execa", "listr2"])
+    for (const name of ["execa", "listr2", "proper-lockfile"])
       symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
     for (const path of ["scripts", "src", "wrangler.toml", "package.json"])
       cpSync(join(root, path), join(folder, path), { recursive: true });
@@ -102,7 +108,14 @@ async function deploy({ prints, fails = {}, responds }: Situation = {}) {
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
     const [code] = await once(child, "close");
-    return { code, output, tokens, calls: lines(calls), log: lines(join(folder, ".wrangler", "deployments.log")) };
+    return {
+      code,
+      output,
+      tokens,
+      calls: lines(calls),
+      secrets: lines(join(bin, "secrets")),
+      log: lines(join(folder, ".wrangler", "deployments.log")),
+    };
   } finally {
     worker.close();
     rmSync(folder, { recursive: true, force: true });
@@ -125,6 +138,7 @@ const ORDER = [
   "d1 list --json",
   "deployments status --json",
   "d1 time-travel info DB --json",
+  "secret list",
   "d1 migrations apply DB --remote",
   "deploy",
   "GET /health",
@@ -135,7 +149,9 @@ const ORDER = [
   "d1 execute DB --remote --json --command UPDATE",
 ];
 const inOrder = (calls: string[]) =>
-  calls.map((call) => call.replace(/(--command \w+)[\s\S]*/, "$1").replace(/ --update-config=false/, ""));
+  calls.map((call) =>
+    call.replace(/(--command \w+)[\s\S]*/, "$1").replace(/ --(update-config=false|secrets-file .*)/, ""),
+  );
 /** The command goes on to here, and no further. */
 const until = (call: string) => ORDER.slice(0, ORDER.indexOf(call) + 1);
 
@@ -162,19 +178,71 @@ test("the bookmark is written down before the migrations, and the deployed Worke
   assert.ok(![output, ...calls].some((text) => text.includes(secret!)), "the secret is shown");
 });
 
+const ENDPOINTS = "d1 execute DB --remote --json --command SELECT id FROM webhooks LIMIT 1";
+const NO_ENDPOINT = { [ENDPOINTS]: JSON.stringify([{ results: [] }]) };
+
 test("the first deployment creates the database, and has nothing to go back to", async () => {
   const missing = ["This Worker does not exist on your account. [code: 10007]", "The Worker has no deployments."];
   for (const { code, output, calls, log } of await Promise.all(
-    missing.map((text) => deploy({ prints: { "d1 list": "[]" }, fails: { "deployments status": text } })),
+    missing.map((text) =>
+      deploy({
+        prints: { "d1 list": "[]", ...NO_ENDPOINT },
+        fails: { "deployments status": text, "secret list": 'Worker "conversations" not found.' },
+      }),
+    ),
   )) {
     assert.equal(code, 0, output);
-    const bookmark = ORDER.indexOf("d1 time-travel info DB --json");
     const order = ["whoami --json", "d1 list --json", "d1 create conversations", "deployments status --json"];
-    assert.deepEqual(inOrder(calls), [...order, ...ORDER.slice(bookmark + 1)]);
+    const [secrets, deployed] = [ORDER.indexOf("secret list"), ORDER.indexOf("deploy")];
+    const endpoints = "d1 execute DB --remote --json --command SELECT";
+    const further = [...ORDER.slice(secrets, deployed), endpoints, ...ORDER.slice(deployed)];
+    assert.deepEqual(inOrder(calls), [...order, ...further]);
     assert.match(output, /It is the first one: there is nothing to go back to\./);
     assert.doesNotMatch(output, /wrangler rollback|time-travel/);
     assert.deepEqual([log[0].version, log[0].bookmark], [null, null]);
   }
+});
+
+test("a Worker without WEBHOOK_KEY gets a new one together with its code", async () => {
+  const results = await Promise.all([
+    deploy({ prints: { ...NO_ENDPOINT, "secret list": '[{"name":"ANOTHER","type":"secret_text"}]' } }),
+    deploy({ prints: { ...NO_ENDPOINT, "secret list": "[]" } }),
+  ]);
+  for (const { code, output, calls, secrets } of results) {
+    assert.equal(code, 0, output);
+    assert.equal(secrets.length, 1);
+    const { WEBHOOK_KEY: key, ...others } = secrets[0];
+    assert.match(key, /^[\w-]{43}$/);
+    assert.deepEqual(others, {});
+    assert.ok(![output, ...calls].some((text) => text.includes(key)), "the key is shown");
+    const file = /--secrets-file (.+)$/.exec(calls.find((call) => call.startsWith("deploy --secrets-file")))![1]!;
+    assert.ok(!existsSync(file), "the key is left on the disk");
+  }
+  assert.notEqual(results[0].secrets[0].WEBHOOK_KEY, results[1].secrets[0].WEBHOOK_KEY);
+});
+
+test("a key that exists is never replaced", async () => {
+  const { code, calls, secrets } = await deploy();
+  assert.equal(code, 0);
+  assert.deepEqual(secrets, []);
+  assert.ok(calls.includes("deploy"));
+});
+
+test("if there are endpoints, but no key, the command deploys nothing and says how to set it", async () => {
+  const { code, output, calls, secrets } = await deploy({
+    prints: { "secret list": "[]", [ENDPOINTS]: JSON.stringify([{ results: [{ id: "0000000000000001" }] }]) },
+  });
+  assert.equal(code, 1);
+  assert.match(output, /npx wrangler secret put WEBHOOK_KEY/);
+  assert.deepEqual(secrets, []);
+  assert.deepEqual(calls.at(-1), ENDPOINTS);
+});
+
+test("if the secrets are unknown, nothing is changed", async () => {
+  const { code, output, calls, log } = await deploy({ fails: { "secret list": "no permission [code: 10000]" } });
+  assert.equal(code, 1);
+  assert.match(output, /no permission/);
+  assert.deepEqual([inOrder(calls), log], [until("secret list"), []]);
 });
 
 for (const [command, last] of [

@@ -54,38 +54,33 @@ export async function curl(command: string): Promise<{ status: number; text: str
   return { status: response.status, text, body: text === "" ? undefined : JSON.parse(text) };
 }
 
-/** A running `npm start`. It is killed with all its processes when the scope ends. */
-export class Server implements AsyncDisposable {
+/** A running npm script. It is killed with all its processes when the scope ends. */
+export class Script implements AsyncDisposable {
   readonly output: { stdout: string; stderr: string };
-  readonly #child: ChildProcess;
+  readonly child: ChildProcess;
   readonly #closed: Promise<unknown[]>;
 
-  constructor(port: number, folder: string) {
+  constructor(...args: string[]) {
     // A process group, so that a signal reaches all its processes, like Ctrl-C in a terminal.
-    this.#child = spawn("npm", ["start", "--", "--port", String(port), "--persist-to", folder], {
-      cwd: root,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.output = collect(this.#child);
-    this.#closed = once(this.#child, "close");
+    this.child = spawn("npm", args, { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    this.output = collect(this.child);
+    this.#closed = once(this.child, "close");
   }
 
-  /** Waits for the greeting and returns it. */
-  async greeting(): Promise<string> {
+  /** Waits until it has printed a text. */
+  async until(stream: "stdout" | "stderr", text: string): Promise<void> {
     const closed = this.#closed.then(() => true);
-    while (!this.output.stdout.includes("Press Ctrl-C to stop")) {
-      if (await Promise.race([closed, once(this.#child.stdout!, "data").then(() => false)])) {
-        throw new Error(`npm start ended early:\n${this.output.stdout}\n${this.output.stderr}`);
+    while (!this.output[stream].includes(text)) {
+      if (await Promise.race([closed, once(this.child[stream]!, "data").then(() => false)])) {
+        throw new Error(`It ended before it printed "${text}":\n${this.output.stdout}\n${this.output.stderr}`);
       }
     }
-    return this.output.stdout;
   }
 
   /** Sends all its processes a signal and waits for their end: the pipes close with the last process. */
   async signal(signal: NodeJS.Signals): Promise<void> {
     try {
-      process.kill(-this.#child.pid!, signal);
+      process.kill(-this.child.pid!, signal);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
@@ -99,6 +94,19 @@ export class Server implements AsyncDisposable {
 
   async [Symbol.asyncDispose]() {
     await this.signal("SIGKILL");
+  }
+}
+
+/** A running `npm start`. */
+export class Server extends Script {
+  constructor(port: number, folder: string) {
+    super("start", "--", "--port", String(port), "--persist-to", folder);
+  }
+
+  /** Waits for the greeting and returns it. */
+  async greeting(): Promise<string> {
+    await this.until("stdout", "Press Ctrl-C to stop");
+    return this.output.stdout;
   }
 }
 

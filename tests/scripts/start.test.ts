@@ -1,8 +1,12 @@
 // `npm start` in its own state folder. One test, because each part continues with the state of the previous one.
 import assert from "node:assert/strict";
-import { globSync, readFileSync, statSync } from "node:fs";
+import { globSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { parseEnv } from "node:util";
+import { localDatabase, query } from "../../scripts/d1.ts";
+import { hashOf } from "../../scripts/tokens.ts";
+import { ensureWebhookKey } from "../../scripts/webhook-key.ts";
 import { curl, freePort, Server, stateFolder, tokenIn } from "./processes.ts";
 
 const commands = (greeting: string) => greeting.match(/^curl (.*\\\n)*.*$/gm)!;
@@ -31,6 +35,14 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
     const creation = await answer(create);
     assert.equal(creation.status, 201);
     created = creation.body;
+    const webhook = { url: "http://127.0.0.1:9999" };
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+    const { status } = await fetch(`http://127.0.0.1:${port}/v1/webhooks`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(webhook),
+    });
+    assert.equal(status, 201, "an endpoint on this machine");
 
     await t.test("a second server on the same port fails and names another port", async () => {
       await using second = new Server(port, state.path);
@@ -74,6 +86,53 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
     await server.signal("SIGTERM");
     await assertStopped(server);
   });
+});
+
+test("a stored token that lacks a scope is replaced by one that has all", async () => {
+  using state = stateFolder();
+  const database = localDatabase(state.path);
+  const scopes = async (token: string) => {
+    const [[row]] = await query(database, `SELECT scopes FROM tokens WHERE hash = '${hashOf(token)}'`);
+    return row!.scopes;
+  };
+  const start = async () => {
+    await using server = new Server(await freePort(), state.path);
+    const token = tokenIn(await server.greeting());
+    await server.signal("SIGTERM");
+    return token;
+  };
+  const earlier = await start();
+  assert.equal(await scopes(earlier), 127);
+  await query(database, `UPDATE tokens SET scopes = 63`);
+  const later = await start();
+  assert.notEqual(later, earlier);
+  assert.deepEqual([await scopes(earlier), await scopes(later)], [63, 127]);
+});
+
+test("a file of secrets gets a key if it has none, and keeps everything else", async () => {
+  using folder = stateFolder();
+  const file = join(folder.path, ".dev.vars");
+  await Promise.all(Array.from({ length: 5 }, () => ensureWebhookKey(file)));
+  const made = readFileSync(file, "utf8");
+  assert.match(made, /^WEBHOOK_KEY=[\w-]{43}\n$/, "one key, although five asked for it at the same time");
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  await ensureWebhookKey(file);
+  assert.equal(readFileSync(file, "utf8"), made);
+
+  for (const text of ["# mine\nOTHER=1", "OTHER=1\n", "# WEBHOOK_KEY=no\nOTHER=1\n", "WEBHOOK_KEY=\nOTHER=1\n"]) {
+    writeFileSync(file, text);
+    await ensureWebhookKey(file);
+    const completed = readFileSync(file, "utf8");
+    assert.ok(completed.startsWith(text));
+    const { WEBHOOK_KEY: key, ...others } = parseEnv(completed);
+    assert.match(key!, /^[\w-]{43}$/);
+    assert.deepEqual(others, { OTHER: "1" });
+  }
+  for (const text of ["WEBHOOK_KEY='mine'", "export WEBHOOK_KEY=mine\n"]) {
+    writeFileSync(file, text);
+    await ensureWebhookKey(file);
+    assert.equal(readFileSync(file, "utf8"), text);
+  }
 });
 
 test("invalid options are refused", async () => {

@@ -19,6 +19,8 @@
 //   x-test-arrived      the request has "reached" the name once a limiter is asked, which is before its body is read
 //   x-test-webhook-key  the secret WEBHOOK_KEY is this text; there is none if it is empty
 //   x-test-no-loopback-webhooks  there is no variable ALLOW_LOOPBACK_WEBHOOKS
+//   x-test-objects      goes past the Worker: from now on the headers of this request about D1 and gates hold for the
+//                       calls of the Durable Objects. Answers the lines that these have logged since the last time
 //   x-test-trap         the wasm traps, as TRAPS below says
 //   x-test-timers       goes past the Worker: from now on time in this isolate goes so many times as fast
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
@@ -28,18 +30,35 @@ import { initSync, respondAfterTrap } from "../../build/index.js";
 import worker, { Account } from "../../src/entry.js";
 import { excessOfResult, excessOfStatement, LIMITS } from "./d1_limits.js";
 
-/** What was logged, line by line, by the id of the request, or as "sweep". A panic's own message has neither. */
+/** What was logged, line by line, by the id of the request, or as "sweep" or "deliveries". A panic's own message has
+ * none of them. */
 const logged = new Map();
 for (const name of ["log", "error"]) {
   console[name] = (line) => {
     if (!line.startsWith("{")) return;
     const { request_id, route } = JSON.parse(line);
-    const id = route === "sweep" ? route : request_id;
+    const id = ["sweep", "deliveries"].includes(route) ? route : request_id;
     logged.set(id, [...(logged.get(id) ?? []), { stream: name, line }]);
   };
 }
 
-export { Account };
+/** What happens to the calls to D1 of all Durable Objects. */
+let faultsOfObjects = faults(new Headers());
+
+/** The Durable Object, with its database observed. */
+class ObservedAccount extends Account {
+  constructor(context, env) {
+    // An object's life has any number of calls.
+    const seen = { calls: -Infinity, rowsRead: 0, rowsWritten: 0, statements: [], excess: [] };
+    const failure = () => {
+      if (seen.excess.length > 0) throw new Error(`beyond the limits of D1: ${seen.excess}`);
+      return faultsOfObjects();
+    };
+    super(context, { ...env, DB: observe(env.DB, seen, failure, (sql) => sql) });
+  }
+}
+
+export { ObservedAccount as Account };
 
 export default {
   async fetch(request, env, ctx) {
@@ -50,6 +69,12 @@ export default {
       return new Response(speedUp(Number(request.headers.get("x-test-timers"))));
     if (request.headers.has("x-test-memory")) return new Response(initSync().memory.buffer.byteLength);
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
+    if (request.headers.has("x-test-objects")) {
+      faultsOfObjects = faults(request.headers);
+      const lines = logged.get("deliveries") ?? [];
+      logged.delete("deliveries");
+      return Response.json(lines);
+    }
     const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [], excess: [] };
     const failure = faults(request.headers);
     const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure, clock(request.headers));

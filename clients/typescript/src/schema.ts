@@ -1121,7 +1121,7 @@ export interface components {
             /** @description The position: the last event that was delivered, or that is of another type than `types`. Before the first event of the account it is `0000000000000000`. */
             last_event_id: components["schemas"]["EventId"];
             /**
-             * @description The number of events that are not delivered yet, counted up to 1,000.
+             * @description The number of events that are not delivered yet, counted up to 1,000. With `types`, only the next 1,000 events of the log are looked at.
              * @example 0
              */
             behind: number;
@@ -1167,7 +1167,7 @@ export interface components {
             /** @description The position: the last event that was delivered, or that is of another type than `types`. Before the first event of the account it is `0000000000000000`. */
             last_event_id: components["schemas"]["EventId"];
             /**
-             * @description The number of events that are not delivered yet, counted up to 1,000.
+             * @description The number of events that are not delivered yet, counted up to 1,000. With `types`, only the next 1,000 events of the log are looked at.
              * @example 0
              */
             behind: number;

@@ -29,7 +29,7 @@ pub fn route(input: &[u8]) {
 
     let segments: Vec<_> = path.split('/').collect();
     let methods: &[&str] = match segments[..] {
-        ["", "" | "inbox" | "openapi.json" | "health"] | ["", "assets", _, ..] => &["GET", "HEAD"],
+        ["", "" | "inbox" | "webhooks" | "openapi.json" | "health"] | ["", "assets", _, ..] => &["GET", "HEAD"],
         ["", "v1", "conversations" | "messages" | "tokens" | "webhooks"] => &["GET", "HEAD", "POST"],
         ["", "v1", "events"] => &["GET", "HEAD"],
         ["", "v1", _, ""] | ["", "v1", _, "", _] => &[],

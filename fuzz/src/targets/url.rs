@@ -78,10 +78,11 @@ fn expected(text: &str, allow_loopback: bool) -> Option<bool> {
             (written && is_public(address.into()), written && address == Ipv6Addr::LOCALHOST)
         }
     };
-    let loopback = allow_loopback && loopback;
-    let secure = scheme.eq_ignore_ascii_case("https") && (public || loopback);
     let port = url.port_or_known_default()?;
-    Some((secure || (scheme.eq_ignore_ascii_case("http") && loopback)) && (port == 443 || port >= 1024))
+    let secure = scheme.eq_ignore_ascii_case("https");
+    let far = public && secure && (port == 443 || port >= 1024);
+    let near = allow_loopback && loopback && port >= 1024 && (secure || scheme.eq_ignore_ascii_case("http"));
+    Some(far || near)
 }
 
 fn is_public_name(name: &str) -> bool {
@@ -94,7 +95,8 @@ fn is_public_name(name: &str) -> bool {
     name.len() <= 253
         && labels.len() > 1
         && labels.iter().all(is_label)
-        && !labels.last().is_some_and(|last| special.contains(last))
+        // No top-level domain is like `0xb`, which older parsers read as a number.
+        && !labels.last().is_some_and(|last| special.contains(last) || last.starts_with("0x"))
         && !labels.ends_with(&["home", "arpa"])
 }
 
