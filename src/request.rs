@@ -110,7 +110,8 @@ fn if_match(head: &Head) -> Result<Condition, Error> {
     Condition::parse(NAME, head.if_match.as_deref())
 }
 
-/// The condition of a read. A path that does not end with an id has no ETag: no tag matches, and `*` would match always.
+/// The condition of a read. A path that does not end with an id has no ETag: no tag matches, and `*` would match
+/// always.
 fn if_none_match(head: &Head, route: &str) -> Result<Condition, Error> {
     const NAME: &str = "If-None-Match";
     let invalid = |message| Err(Error::for_param(Code::ParameterInvalid, NAME, message));

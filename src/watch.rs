@@ -17,7 +17,8 @@ pub fn mark() -> Statement {
     Statement::new(MARK, [])
 }
 
-/// Removes the mark of the account `?1`, unless it has endpoints of webhooks: these set it (migrations/0008_webhooks.sql).
+/// Removes the mark of the account `?1`, unless it has endpoints of webhooks: these set it
+/// (migrations/0008_webhooks.sql).
 const UNMARK: &str = "\
 UPDATE tokens INDEXED BY tokens_by_account
 SET is_watched = 0

@@ -459,7 +459,7 @@ test("the secret of a token is in the first response only, and no part of it is 
   }
 });
 
-test("the secret of an endpoint is in every response to the request that made it, and no part of it is stored", async () => {
+test("each response to the request that made an endpoint has its secret, no part of which is stored", async () => {
   const alice = await account();
   const create = () => alice.post(WEBHOOKS, { url: NOWHERE }, keyed("a"));
   const first = await create();

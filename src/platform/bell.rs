@@ -110,8 +110,8 @@ impl Account {
     }
 }
 
-/// Rings the bell of an account. `of_webhooks` says whether the account may have endpoints that the object does not know
-/// of. A ring that gets lost only delays: listeners also look by themselves, and the sweep looks after endpoints.
+/// Rings the bell of an account. `of_webhooks` says whether the account may have endpoints that the object does not
+/// know of. A ring that gets lost only delays: listeners also look by themselves, and the sweep looks after endpoints.
 pub async fn ring(env: Env, account: u64, of_webhooks: bool) {
     if let Some(bells) = env.unchecked_ref::<Bindings>().bells() {
         let _ = ring_bell(&bells, &account.to_string(), of_webhooks).await;

@@ -1,5 +1,6 @@
-//! Sends what is due to the endpoints of an account, from its Durable Object: one event at a time to each, and to all of
-//! them at once. What is due, and what became of it, is in the database alone. Nothing here has to outlive the object.
+//! Sends what is due to the endpoints of an account, from its Durable Object: one event at a time to each, and to all
+//! of them at once. What is due, and what became of it, is in the database alone. Nothing here has to outlive the
+//! object.
 
 use std::{
     cell::{Cell, RefCell},
@@ -89,9 +90,9 @@ extern "C" {
 const TIMEOUT: u32 = 15_000;
 const MAX_ANSWER_BYTES: u32 = 1024;
 
-/// How many deliveries one event of the object (a ring, an alarm) begins. Workers on the Free plan allow an event 50
-/// requests, and 50 queries of the database. What is left begins with the next alarm, at once.
-const MAX_DELIVERIES: usize = 20;
+/// How many deliveries one event of the object (a ring, an alarm) begins: Workers on the Free plan allow an event 50
+/// requests to others. What is left begins with the next alarm, at once. Each alarm costs as much as a delivery.
+const MAX_DELIVERIES: usize = 40;
 
 /// When the database is asked again after it has failed, in milliseconds.
 const RETRY: f64 = 5_000.0;
@@ -166,8 +167,8 @@ impl Dispatcher {
         self.is_running.set(false);
     }
 
-    /// Whether a round has anything to do: not while all endpoints are busy. The round that writes an outcome also finds
-    /// what has come since.
+    /// Whether a round has anything to do: not while all endpoints are busy. The round that writes an outcome also
+    /// finds what has come since.
     fn may_find_something(&self) -> bool {
         let are_busy = self.endpoints.get() == Some(self.busy.borrow().len());
         !are_busy || self.is_thorough.get() || !self.outcomes.borrow().is_empty()

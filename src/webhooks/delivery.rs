@@ -1,6 +1,6 @@
-//! Deliveries (contract, "Webhooks"): what is due for the endpoints of an account, what came of an attempt, and when the
-//! next one is. The database is the only memory: who delivers (`platform/dispatcher.rs`) may end at any moment, and then
-//! the event in flight is sent again.
+//! Deliveries (contract, "Webhooks"): what is due for the endpoints of an account, what came of an attempt, and when
+//! the next one is. The database is the only memory: who delivers (`platform/dispatcher.rs`) may end at any moment, and
+//! then the event in flight is sent again.
 
 use serde::Serialize;
 
@@ -226,9 +226,9 @@ ON CONFLICT (account_id, webhook_id, slot) DO UPDATE SET
 
 /// What is due for the endpoints that are not busy (`?2`, a list of ids), the furthest behind first, `?3` at most; and
 /// in each row how many endpoints are enabled, and the seconds until the next attempt that is planned, if there is one.
-/// One row at least. Where none of the next thousand events is of an endpoint's types, they are passed, if they are `?4`
-/// at least: passing one at a time would write as much as delivering. Reads a row for each endpoint of the account, and
-/// six for each that something is due for.
+/// One row at least. Where none of the next thousand events is of an endpoint's types, they are passed, if they are
+/// `?4` at least: passing one at a time would write as much as delivering. Reads a row for each endpoint of the
+/// account, and six for each that something is due for.
 const DUE: &str = concat!(
     "\
 WITH log (newest, oldest) AS MATERIALIZED (

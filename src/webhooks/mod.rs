@@ -144,8 +144,8 @@ fn sent<T>(field: Field<T>) -> Option<Option<T>> {
     field.is_sent().then(|| field.value())
 }
 
-/// The response to a request that makes a secret: the object, and the secret that is derived from the salt. A retry gets
-/// the same. The outcome is a word and the salt, or what the quota allows.
+/// The response to a request that makes a secret: the object, and the secret that is derived from the salt. A retry
+/// gets the same. The outcome is a word and the salt, or what the quota allows.
 fn with_secret(key: &Key, rows: &Rows) -> Result<Response, Error> {
     match rows.outcome.as_deref().and_then(|outcome| outcome.split_once(' ')).ok_or_else(missing)? {
         ("quota", webhooks) => Err(quota_exceeded(webhooks)),

@@ -291,10 +291,10 @@ macro_rules! may_start {
 }
 
 /// Changes the attributes that were sent and no others, all or none of them: not when `If-Match` does not match, not
-/// from a position that the log does not have, and not when all of them have these values already. `?3` the id, `?4` the
-/// request's id, `?5` the tags of `If-Match` or null, `?6` url or null, `?7` `?8` types sent and their value, `?9` `?10`
-/// description sent and its value, `?11` is_enabled or null, `?12` `?13` the number and the id of the event or null; of
-/// the newest 0 and `now`.
+/// from a position that the log does not have, and not when all of them have these values already. `?3` the id, `?4`
+/// the request's id, `?5` the tags of `If-Match` or null, `?6` url or null, `?7` `?8` types sent and their value, `?9`
+/// `?10` description sent and its value, `?11` is_enabled or null, `?12` `?13` the number and the id of the event or
+/// null; of the newest 0 and `now`.
 const UPDATE: &str = as_caller!(concat!(
     "
 UPDATE webhooks -- PRIMARY KEY (account_id, id)
@@ -306,7 +306,7 @@ SET
     ",
   changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?3
+  AND id = +?3
   AND (?5 IS NULL OR instr(?5, '\"' || changed_by || '-'))
   AND ",
     may_start!("webhooks"),

@@ -1,5 +1,5 @@
-//! Where deliveries may go: public hosts over HTTPS (contract, "Webhooks"). A URL is taken only in the one spelling that
-//! every parser reads alike: what this file has not understood is refused.
+//! Where deliveries may go: public hosts over HTTPS (contract, "Webhooks"). A URL is taken only in the one spelling
+//! that every parser reads alike: what this file has not understood is refused.
 
 use std::{
     fmt,
@@ -28,19 +28,17 @@ impl fmt::Display for EndpointUrl {
 impl EndpointUrl {
     /// Checks a URL. `allow_loopback` says whether it may lead to this machine, also by plain HTTP. Errors: 400.
     pub fn parse(text: &str, allow_loopback: bool) -> Result<Self, Error> {
-        match is_allowed(text, allow_loopback) {
-            Some(()) => Ok(Self(text.to_owned())),
-            None if allow_loopback => Err(Error::invalid("url", EXPECTED_OR_LOOPBACK)),
-            None => Err(Error::invalid("url", EXPECTED)),
+        if is_allowed(text, allow_loopback).is_some() {
+            return Ok(Self(text.to_owned()));
         }
+        let loopback = if allow_loopback { ", or an http or https URL of a loopback address," } else { "" };
+        Err(Error::invalid("url", &["an https URL of a public host", loopback, FORM].concat()))
     }
 }
 
-const EXPECTED: &str = "an https URL of a public host, without user information and fragment, with port 443 or one \
-                        from 1024 to 65535, of at most 1000 printable ASCII characters";
-const EXPECTED_OR_LOOPBACK: &str = "an https URL of a public host, or an http URL of localhost or a loopback address, \
-                                    without user information and fragment, with port 443 or one from 1024 to 65535, \
-                                    of at most 1000 printable ASCII characters";
+/// What else a URL must be.
+const FORM: &str = " without user information and fragment, with port 443 or one from 1024 to 65535, of at most 1000 \
+                    printable ASCII characters";
 
 fn is_allowed(text: &str, allow_loopback: bool) -> Option<()> {
     // Those that a parser of URLs would change or drop.

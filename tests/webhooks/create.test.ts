@@ -13,7 +13,7 @@ import { endpoint, logged, START, TYPES } from "./endpoint.ts";
 
 const url = NOWHERE;
 
-test("a new endpoint is a 201 with the object, its secret, its Location and a Cache-Control with no-store", async () => {
+test("a new endpoint is a 201 with the object, its secret and its Location, which no cache stores", async () => {
   const alice = await account();
   const before = Math.floor(Date.now() / 1000);
   const { status, json, text, headers } = await alice.post(WEBHOOKS, {

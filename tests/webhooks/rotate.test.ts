@@ -24,7 +24,7 @@ test("rotating is a 201 with the same endpoint and a new secret, which is in thi
   assert.deepEqual([retrieved.json, retrieved.headers.etag], [endpoint, headers.etag]);
 });
 
-test("the secret from before signs for an hour, or for as long as grace_period says, from 0 seconds to a day", async () => {
+test("the secret from before signs for an hour, or as long as grace_period says, 0 seconds to a day", async () => {
   const alice = await account();
   for (const [attributes, seconds] of [
     [undefined, 3600],

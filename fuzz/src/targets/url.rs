@@ -1,5 +1,5 @@
-//! URLs of endpoints, compared with the `url` crate, which reads them as the platform does: a URL is accepted only if the
-//! crate reads what is written there, and if its host is public by a second list of what is not.
+//! URLs of endpoints, compared with the `url` crate, which reads them as the platform does: a URL is accepted only if
+//! the crate reads what is written there, and if its host is public by a second list of what is not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
