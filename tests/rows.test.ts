@@ -42,7 +42,8 @@ async function fillWebhooks(holder: Account): Promise<void> {
   await sql(
     `WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 149)
      INSERT INTO webhooks
-       (account_id, id, url, types, created_at, scopes, changed_by, salt, is_enabled, disabled_reason, seq, last_event_id)
+       (account_id, id, url, types, created_at, scopes, changed_by, salt,
+        is_enabled, disabled_reason, seq, last_event_id)
      SELECT ?, printf('%016d', n), 'https://example.com', iif(n = 0, 1, NULL), 0, 64, printf('%016d', n),
             printf('%016d', n), 0, 'requested', 0, '0000000000000000'
      FROM numbers`,

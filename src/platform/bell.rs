@@ -5,10 +5,10 @@
 use std::rc::Rc;
 
 use worker::{
-    DurableObject, Env, Request, Response, State, durable_object,
+    Env,
     js_sys::Promise,
     wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
-    wasm_bindgen_futures::JsFuture,
+    wasm_bindgen_futures::{JsFuture, future_to_promise},
     web_sys,
     worker_sys::DurableObjectState,
 };
@@ -67,46 +67,52 @@ extern "C" {
 const MAX_OF_TOKEN: usize = 10;
 const MAX_OF_ACCOUNT: usize = 100;
 
-/// The Durable Object.
-#[durable_object(fetch)]
+/// The Durable Object, as `src/entry.js` has it. Without the crate's macro, whose conversions of requests, responses
+/// and errors weigh a kilobyte of wasm.
+#[wasm_bindgen]
 pub struct Account {
-    state: State,
+    context: Rc<DurableObjectState>,
     env: Env,
     dispatcher: Rc<Dispatcher>,
 }
 
-impl DurableObject for Account {
-    fn new(state: State, env: Env) -> Self {
-        let dispatcher = Dispatcher::new(JsCast::unchecked_into(JsValue::from(state.as_raw())), env.clone());
-        Self { state, env, dispatcher: Rc::new(dispatcher) }
+#[wasm_bindgen]
+impl Account {
+    /// The object of an account.
+    #[wasm_bindgen(constructor)]
+    pub fn new(context: DurableObjectState, env: Env) -> Self {
+        let context = Rc::new(context);
+        let dispatcher = Rc::new(Dispatcher::new(context.clone(), env.clone()));
+        Self { context, env, dispatcher }
     }
 
     /// A listener comes, or a write, the alarm or the sweep rings.
-    async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        let context = self.state.as_raw();
-        let Some(account) = account_rung(request.inner()) else {
-            return Ok(admit(context, request.inner(), MAX_OF_TOKEN, MAX_OF_ACCOUNT).into());
+    pub fn fetch(&self, request: web_sys::Request) -> Promise {
+        let Some(account) = account_rung(&request) else {
+            return Promise::resolve(&admit(&self.context, &request, MAX_OF_TOKEN, MAX_OF_ACCOUNT).into());
         };
-        let is_for_webhooks = is_for_webhooks(request.inner());
-        if is_for_webhooks || self.dispatcher.endpoints() != Some(0) {
-            self.dispatch(account, is_for_webhooks);
+        let is_for_webhooks = is_for_webhooks(&request);
+        if (is_for_webhooks || self.dispatcher.endpoints() != Some(0)) && self.dispatcher.wake(account, is_for_webhooks)
+        {
+            let dispatcher = self.dispatcher.clone();
+            let delivered = future_to_promise(async move {
+                dispatcher.run().await;
+                Ok(JsValue::UNDEFINED)
+            });
+            // It goes on when the ring is over.
+            let _ = self.context.wait_until(&delivered);
         }
-        if wake(context) == 0 && self.dispatcher.endpoints().unwrap_or_default() == 0 {
+        if wake(&self.context) > 0 || self.dispatcher.endpoints().is_some_and(|endpoints| endpoints > 0) {
+            return Promise::resolve(&no_content().into());
+        }
+        let (context, env) = (self.context.clone(), self.env.clone());
+        future_to_promise(async move {
             // If this fails, the next write rings again.
-            let _ = platform::run(&self.env, &[watch::unmark(account as i64)]).await;
+            let _ = platform::run(&env, &[watch::unmark(account as i64)]).await;
             // Those who came since then read the log again, and mark the account again.
-            wake(context);
-        }
-        Ok(no_content().into())
-    }
-}
-
-impl Account {
-    /// Delivers what is due, while the caller goes on.
-    fn dispatch(&self, account: f64, is_thorough: bool) {
-        if self.dispatcher.wake(account, is_thorough) {
-            self.state.wait_until(self.dispatcher.clone().run());
-        }
+            wake(&context);
+            Ok(no_content().into())
+        })
     }
 }
 

@@ -99,7 +99,7 @@ const RETRY: f64 = 5_000.0;
 
 /// What is under way for the endpoints of an account.
 pub struct Dispatcher {
-    context: DurableObjectState,
+    context: Rc<DurableObjectState>,
     env: Env,
     account: Cell<f64>,
     endpoints: Cell<Option<usize>>,
@@ -118,7 +118,7 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// Nothing is under way.
-    pub fn new(context: DurableObjectState, env: Env) -> Self {
+    pub fn new(context: Rc<DurableObjectState>, env: Env) -> Self {
         Self {
             context,
             env,

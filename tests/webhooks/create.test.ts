@@ -44,7 +44,7 @@ test("a new endpoint is a 201 with the object, its secret and its Location, whic
   assert.equal(retrieved.headers.etag, headers.etag);
 });
 
-test("without types and description they are null, which means all types, also as null and empty in a form", async () => {
+test("without types and description they are null: all types; null and an empty form value say the same", async () => {
   const alice = await account();
   for (const attributes of [
     { url },
