@@ -14,14 +14,10 @@ export class Account extends Observed {
     super(context, { ...env, DB: counted(env.DB) });
   }
 
+  /** An alarm calls it too. */
   fetch(request) {
     seen.requests += 1;
     return super.fetch(request);
-  }
-
-  alarm() {
-    seen.requests += 1;
-    return super.alarm();
   }
 }
 
