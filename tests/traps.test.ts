@@ -10,6 +10,9 @@ import { assertError, idsOf } from "./support/expectations.ts";
 import { FORM } from "./support/http.ts";
 import { COLLECTION, item } from "./support/paths.ts";
 import { hostname, origin, port } from "./support/server.ts";
+import { sweep } from "./support/sweep.ts";
+import { endpoint, eventsOf, logged } from "./webhooks/endpoint.ts";
+import { never, status } from "./webhooks/receiver.ts";
 
 const TRAPS = ["panic", "memory", "overflow", "synchronous"];
 const trap = (alice: Account, kind: string) => alice.get(COLLECTION, undefined, { "X-Test-Trap": kind });
@@ -97,6 +100,22 @@ test("a trap cuts off the streams and ends the requests that wait for events, an
   assert.ok((await reader.read()).value!.includes(json.id));
   await reader.cancel();
 });
+
+for (const kind of TRAPS)
+  test(`after a trap (${kind}) in the midst of deliveries the next wake-up loses none of them`, async () => {
+    const alice = await account();
+    const hook = await endpoint(alice, { reply: never });
+    for (let n = 0; n < 3; n += 1) await alice.client.conversations.create({ contact_id: "bob" });
+    const [delivery] = await hook.take(1);
+    assertError(await trap(alice, kind), 500, "internal_error");
+    hook.receiver.reply = status(200);
+    delivery!.answer(200);
+    await sweep();
+    // What was in flight comes again: its outcome went with the trap.
+    assert.deepEqual(eventsOf(await hook.take(3)), await logged(alice));
+    await hook.upToDate();
+    assert.deepEqual(hook.receiver.deliveries, []);
+  });
 
 /** Sends half a body. Returns once the Worker waits for the rest, with the response to come. */
 async function halfSent(alice: Account) {

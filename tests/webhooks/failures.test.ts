@@ -1,5 +1,5 @@
 // What happens when a receiver fails: the same event again, later and later, and nothing after it. Receivers that do
-// not answer: timeout.test.ts.
+// not answer: timeout.test.ts; failures of the connection, which the tests' Worker does not see: tests/scripts/.
 
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
@@ -8,7 +8,7 @@ import { sql } from "../support/database.ts";
 import { assertWebhook } from "../support/expectations.ts";
 import { fill } from "../support/large.ts";
 import { sweep } from "../support/sweep.ts";
-import { type Endpoint, endpoint, eventsOf, logged, receiver, START } from "./endpoint.ts";
+import { type Endpoint, endpoint, eventsOf, logged, START } from "./endpoint.ts";
 import { type Reply, status } from "./receiver.ts";
 
 const DAY = 86_400;
@@ -34,14 +34,6 @@ async function assertDelay(hook: Endpoint, begin: () => Promise<unknown>, second
   assert.ok(bounds[0]! <= next_attempt_at && next_attempt_at <= bounds[1]!, `${next_attempt_at} not in ${bounds}`);
 }
 
-/** Replies over the bare connection. */
-const raw =
-  (text: string): Reply =>
-  ({ socket }) => {
-    socket!.write(text);
-    socket!.end();
-  };
-
 /** Ways to fail, and what an attempt says of each. */
 const WAYS: Record<string, [reply: Reply, status: number | null, error: string | null]> = {
   ...Object.fromEntries(
@@ -51,20 +43,6 @@ const WAYS: Record<string, [reply: Reply, status: number | null, error: string |
     ]),
   ),
   "a 500 with 5 MB": [status(500, {}, "x".repeat(5_000_000)), 500, null],
-  "no response, the connection is closed": [({ socket }) => socket!.destroy(), null, "connection_failed"],
-  "no response, the connection is reset": [({ socket }) => socket!.resetAndDestroy(), null, "connection_failed"],
-  "a response that breaks off in its head": [raw("HTTP/1.1 200 OK\r\nContent-Le"), null, "connection_failed"],
-  "a response that is not HTTP": [raw("SSH-2.0-OpenSSH_9.9\r\n"), null, "connection_failed"],
-  "a 200 that breaks off half-way": [
-    raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
-    200,
-    "response_incomplete",
-  ],
-  "a 200 in chunks that breaks off": [
-    raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
-    200,
-    "response_incomplete",
-  ],
 };
 
 for (const [name, [reply, code, error]] of Object.entries(WAYS))
@@ -88,43 +66,10 @@ for (const [name, [reply, code, error]] of Object.entries(WAYS))
     assertWebhook(await hook.upToDate(), { failing_since: null, next_attempt_at: null, status: "enabled" });
   });
 
-test("a receiver that refuses connections gets everything when it is back", async () => {
-  const alice = await account();
-  const hook = await endpoint(alice);
-  await hook.receiver.close();
-  for (let n = 0; n < 3; n += 1) await create(alice);
-  const [attempt] = (await hook.attempted(1)).reverse();
-  assert.deepEqual([attempt.status, attempt.error], [null, "connection_failed"]);
-  await hook.receiver.listen();
-  await hook.due();
-  assert.deepEqual(eventsOf(await hook.take(3)), await logged(alice));
-});
-
-test("https to a receiver without TLS is a failure", async () => {
-  const alice = await account();
-  const hook = await endpoint(alice);
-  await alice.put(hook.path, { url: hook.receiver.url.replace("http:", "https:") });
-  await create(alice);
-  const [attempt] = (await hook.attempted(1)).reverse();
-  assert.deepEqual([attempt.status, attempt.error, hook.receiver.deliveries], [null, "connection_failed", []]);
-});
-
-test("a redirect is a failure and is not followed", async () => {
-  const elsewhere = await receiver();
-  for (const code of [301, 302, 303, 307, 308]) {
-    const alice = await account();
-    const hook = await endpoint(alice, { reply: status(code, { location: elsewhere.url }) });
-    await assertDelay(hook, () => create(alice), SCHEDULE[0]!);
-    const [attempt] = (await hook.attempted(1)).reverse();
-    assert.deepEqual([attempt.status, attempt.error], [code, null]);
-  }
-  assert.deepEqual(elsewhere.deliveries, []);
-});
-
 test("a URL that the operator no longer allows is not tried, and is a failure", async () => {
   const alice = await account();
   const hook = await endpoint(alice);
-  for (const [n, url] of ["http://10.0.0.1:8787/hook", "http://example.com/hook", "https://localhost./"].entries()) {
+  for (const [n, url] of ["http://10.0.0.1:8787/hook", "http://example.com/hook", "https://10.0.0.1/hook"].entries()) {
     await hook.set(`url = '${url}', failures = 0, next_attempt_at = NULL`);
     await assertDelay(hook, () => create(alice), SCHEDULE[0]!);
     const [attempt] = (await hook.attempted(n + 1)).reverse();
@@ -151,24 +96,14 @@ describe("large answers", () => {
     assertWebhook(await hook.upToDate(), { failing_since: null });
   });
 
-  test("a 200 without an end is a success after its first kilobyte, and the connection is closed", async () => {
+  test("a 200 without an end is a success after its first kilobyte", async () => {
     const alice = await account();
     const hook = await endpoint(alice, { reply: endless });
     await create(alice);
-    const [delivery] = await hook.take(1);
-    await delivery!.over;
+    await hook.take(1);
     assertWebhook(await hook.upToDate(), { failing_since: null });
     const [attempt] = await hook.attempted(1);
     assert.deepEqual([attempt.status, attempt.error], [200, null]);
-  });
-
-  test("a 200 that breaks off after its first kilobyte is a success", async () => {
-    const alice = await account();
-    const text = `HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n${"x".repeat(5000)}`;
-    const hook = await endpoint(alice, { reply: raw(text) });
-    await create(alice);
-    await hook.take(1);
-    assertWebhook(await hook.upToDate(), { failing_since: null });
   });
 });
 

@@ -64,6 +64,7 @@ const LOOPBACK = [
   "https://127.0.0.1:8787/hook",
   "http://[::1]:8787/hook",
   "https://[::1]:8787/hook",
+  "https://[0000:0000:0000:0000:0000:0000:0000:0001]:8787/hook",
 ];
 
 const REFUSED = [
@@ -205,7 +206,6 @@ const REFUSED = [
   "https://[::]/hook",
   "https://[0:0:0:0:0:0:0:0]/hook",
   "https://[::2]/hook",
-  "https://[0000:0000:0000:0000:0000:0000:0000:0001]:8443/hook",
   "https://[fc00::1]/hook",
   "https://[fd12:3456:789a::1]/hook",
   "https://[fe80::1]/hook",

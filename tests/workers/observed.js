@@ -20,7 +20,8 @@
 //   x-test-webhook-key  the secret WEBHOOK_KEY is this text; there is none if it is empty
 //   x-test-no-loopback-webhooks  there is no variable ALLOW_LOOPBACK_WEBHOOKS
 //   x-test-objects      goes past the Worker: from now on the headers of this request about D1 and gates hold for the
-//                       calls of the Durable Objects. Answers the lines that these have logged since the last time
+//                       calls of the Durable Objects
+//   x-test-objects-log  goes past the Worker: what these have logged since the last time
 //   x-test-trap         the wasm traps, as TRAPS below says
 //   x-test-timers       goes past the Worker: from now on time in this isolate goes so many times as fast
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
@@ -71,6 +72,9 @@ export default {
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     if (request.headers.has("x-test-objects")) {
       faultsOfObjects = faults(request.headers);
+      return new Response();
+    }
+    if (request.headers.has("x-test-objects-log")) {
       const lines = logged.get("deliveries") ?? [];
       logged.delete("deliveries");
       return Response.json(lines);
