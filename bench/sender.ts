@@ -1,8 +1,12 @@
 // Sends messages at a steady rate, and waits until they have arrived as events.
 import { setTimeout as delay } from "node:timers/promises";
-import { TOKEN } from "./cases.ts";
-import { conversationId } from "./data.ts";
-import type { World } from "./world.ts";
+
+/** Where messages are sent to: the API's address, a token, and conversations that take turns. */
+export interface Target {
+  url: string;
+  token: string;
+  conversations: string[];
+}
 
 /** All events must arrive within this time after the last message was sent. */
 const LAST_EVENT_SECONDS = 60;
@@ -10,14 +14,14 @@ const LAST_EVENT_SECONDS = 60;
 /** When something happened to a message, by the message's id. */
 export type Times = Map<string, number>;
 
-/** Sends messages in turn to the conversations, and returns when the 201 of each came. */
-export async function sendSteadily(world: World, sends: number, perSecond: number, conversations: number) {
+/** Sends messages, and returns when the 201 of each came. */
+export async function sendSteadily(target: Target, sends: number, perSecond: number) {
   const answered: Times = new Map();
   const [begin, sent] = [performance.now(), []] as [number, Promise<void>[]];
   for (let at = 0; at < sends; at += 1) {
     await delay(Math.max(0, begin + (1000 * at) / perSecond - performance.now()));
     sent.push(
-      send(world, conversationId(at % conversations)).then(({ id, time }) => {
+      send(target, at).then(({ id, time }) => {
         answered.set(id, time);
       }),
     );
@@ -27,11 +31,11 @@ export async function sendSteadily(world: World, sends: number, perSecond: numbe
 }
 
 /** Sends a message, and returns its id and when its 201 came. */
-export async function send(world: World, conversation_id: string): Promise<{ id: string; time: number }> {
-  const response = await fetch(`${world.url}/v1/messages`, {
+export async function send({ url, token, conversations }: Target, at: number): Promise<{ id: string; time: number }> {
+  const response = await fetch(`${url}/v1/messages`, {
     method: "POST",
-    headers: { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/json" },
-    body: JSON.stringify({ conversation_id, message: "See you at eight." }),
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ conversation_id: conversations[at % conversations.length], message: "See you at eight." }),
   });
   const time = performance.now();
   const json: any = await response.json();

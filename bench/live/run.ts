@@ -5,8 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { root, step } from "../../scripts/shared.ts";
 import { hashOf, newToken } from "../../tests/support/tokens.ts";
-import { TOKEN_HASH } from "../cases.ts";
-import { fill } from "../data.ts";
+import { TOKEN, TOKEN_HASH } from "../cases.ts";
+import { conversationId, fill } from "../data.ts";
 import { publishPart, table } from "../report.ts";
 import { arrivals, percentiles, sendSteadily } from "../sender.ts";
 import { bundle, clock, start, type World } from "../world.ts";
@@ -105,10 +105,12 @@ async function send(world: World, count: number) {
   const listeners = await listen(world, count);
   try {
     const arrived = listeners.map((listener) => listener.arrived);
-    await arrivals(await sendSteadily(world, WARM_UP_SENDS, SENDS_A_SECOND, CONVERSATIONS), arrived);
+    const conversations = Array.from({ length: CONVERSATIONS }, (_, at) => conversationId(at));
+    const target = { url: world.url, token: TOKEN, conversations };
+    await arrivals(await sendSteadily(target, WARM_UP_SENDS, SENDS_A_SECOND), arrived);
     const calls = await d1Calls(world);
     const sends = SENDS_A_SECOND * SEND_SECONDS;
-    const delays = await arrivals(await sendSteadily(world, sends, SENDS_A_SECOND, CONVERSATIONS), arrived);
+    const delays = await arrivals(await sendSteadily(target, sends, SENDS_A_SECOND), arrived);
     // Of the calls one is the sender's own.
     const d1CallsASend = Number((((await d1Calls(world)) - calls) / sends - 1).toFixed(2));
     return { sends, ...percentiles(delays), d1CallsASend };
