@@ -9,7 +9,16 @@ import { assertError } from "./support/expectations.ts";
 import { api, FORM, JSON_TYPE, raw, send, textOf } from "./support/http.ts";
 import { description, methodsOf } from "./support/openapi.ts";
 import { OPERATIONS } from "./support/operations.ts";
-import { COLLECTION, item, MESSAGES, messageItem, NO_ID, rotation, TOKEN_COLLECTION } from "./support/paths.ts";
+import {
+  COLLECTION,
+  item,
+  MESSAGES,
+  messageItem,
+  NO_ID,
+  rotation,
+  TOKEN_COLLECTION,
+  WEBHOOKS,
+} from "./support/paths.ts";
 import { origin } from "./support/server.ts";
 import { newToken } from "./support/tokens.ts";
 
@@ -58,6 +67,7 @@ test("every error code comes with its status", async () => {
     503,
     "database_unavailable",
   );
+  assertError(await alice.get(WEBHOOKS, undefined, { "x-test-webhook-key": "" }), 503, "webhooks_unavailable");
 });
 
 test("every code is a heading of the guide on the page that documentation_url names", async () => {

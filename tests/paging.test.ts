@@ -5,7 +5,8 @@ import test from "node:test";
 import { account } from "./support/accounts.ts";
 import type { Answer } from "./support/audit.ts";
 import { assertError, idsOf, links } from "./support/expectations.ts";
-import { COLLECTION, item, MESSAGES, TOKEN_COLLECTION } from "./support/paths.ts";
+import { COLLECTION, item, MESSAGES, TOKEN_COLLECTION, WEBHOOKS } from "./support/paths.ts";
+import { NOWHERE } from "./support/requests.ts";
 
 /** Ids in order: `at(1)` is the oldest. Odd numbers name conversations, even ones the gaps between them. */
 const at = (n: number): string => String(n).padStart(16, "0");
@@ -202,6 +203,7 @@ const LISTS = [
   MESSAGES,
   `${MESSAGES}?conversation_id=`,
   TOKEN_COLLECTION,
+  WEBHOOKS,
 ];
 
 for (const path of LISTS) {
@@ -214,6 +216,7 @@ for (const path of LISTS) {
       await alice.say(json.id);
       await alice.say(conversations[0]!);
       await alice.post(TOKEN_COLLECTION, "name=n&scopes=conversations:read");
+      await alice.post(WEBHOOKS, { url: NOWHERE });
     }
     const whole = path.endsWith("=") ? path + conversations[0] : path;
     const page = (query: string) => alice.get(`${whole}${whole.includes("?") ? "&" : "?"}${query}`);
