@@ -89,7 +89,8 @@ impl Account {
     /// A listener comes, or a write, the alarm or the sweep rings.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
         let Some(account) = account_rung(&request) else {
-            return Promise::resolve(&admit(&self.context, &request, MAX_OF_TOKEN, MAX_OF_ACCOUNT).into());
+            let response = admit(&self.context, &request, MAX_OF_TOKEN, MAX_OF_ACCOUNT);
+            return Promise::resolve(&JsValue::from(response));
         };
         let is_for_webhooks = is_for_webhooks(&request);
         if (is_for_webhooks || self.dispatcher.endpoints() != Some(0)) && self.dispatcher.wake(account, is_for_webhooks)
@@ -103,7 +104,7 @@ impl Account {
             let _ = self.context.wait_until(&delivered);
         }
         if wake(&self.context) > 0 || self.dispatcher.endpoints().is_some_and(|endpoints| endpoints > 0) {
-            return Promise::resolve(&no_content().into());
+            return Promise::resolve(&JsValue::from(no_content()));
         }
         let (context, env) = (self.context.clone(), self.env.clone());
         future_to_promise(async move {

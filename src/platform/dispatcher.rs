@@ -71,6 +71,8 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn failures(this: &Row) -> f64;
     #[wasm_bindgen(method, getter)]
+    fn number(this: &Row) -> f64;
+    #[wasm_bindgen(method, getter)]
     fn body(this: &Row) -> String;
 
     /// What came of an attempt.
@@ -205,7 +207,7 @@ impl Dispatcher {
             }
         }
         self.left.set(left);
-        if left == 0 {
+        if left == 0 && limit > 0 {
             self.ring_in(0.0);
         }
         Ok(())
@@ -307,6 +309,7 @@ impl Row {
             event_id: self.event_id().unwrap_or_default(),
             event_type: self.event_type(),
             failures: self.failures() as usize,
+            number: self.number() as i64,
         })
     }
 }

@@ -237,8 +237,10 @@ export async function post({ url, body, event_id }, timestamp, signature, millis
 
 /** What `Retry-After` says (RFC 9110, section 10.2.3): seconds, or a date. */
 function seconds(text) {
-  const value = /^\d+$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1000;
-  return Number.isNaN(value) ? undefined : Math.max(0, Math.ceil(value));
+  if (/^\d+$/.test(text)) return Number(text);
+  // A date begins with the day of the week. Date.parse takes -5 and 1.5 for dates too.
+  const date = /^[a-z]{3}/i.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
 }
 
 /** Reads a response to its end, but not more than so many bytes. */

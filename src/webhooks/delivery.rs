@@ -49,6 +49,8 @@ pub struct Due {
     pub event_type: Option<String>,
     /// How many attempts have failed since the last success.
     pub failures: usize,
+    /// The number of the attempt: one more than there were.
+    pub number: i64,
 }
 
 /// What came of an attempt.
@@ -80,6 +82,7 @@ pub struct Outcome {
     status: Option<u16>,
     error: Option<String>,
     duration: u64,
+    number: i64,
     /// Seconds until the next attempt. None unless this one failed.
     delay: Option<u64>,
     /// Why the endpoint is disabled.
@@ -119,6 +122,7 @@ impl Due {
             status: reply.status,
             error: reply.error,
             duration: reply.duration,
+            number: self.number,
             delay: None,
             reason: None,
         }
@@ -141,6 +145,7 @@ macro_rules! outcomes {
     value ->> 'status' AS status,
     value ->> 'error' AS error,
     value ->> 'duration' AS duration,
+    value ->> 'number' AS number,
     value ->> 'delay' AS delay,
     value ->> 'reason' AS reason
   FROM json_each(?2)
@@ -164,6 +169,7 @@ macro_rules! fails {
 }
 
 /// Moves positions on, and plans the next attempts. One row for each outcome: an endpoint that was deleted has none.
+/// What was written by a call whose answer got lost is not written again.
 const WRITE: &str = concat!(
     "\
 UPDATE webhooks -- PRIMARY KEY (account_id, id)
@@ -186,7 +192,7 @@ SET
 FROM ",
     outcomes!(),
     "
-WHERE webhooks.account_id = ?1 AND webhooks.id = outcome.webhook"
+WHERE webhooks.account_id = ?1 AND webhooks.id = outcome.webhook AND webhooks.attempts = outcome.number - 1"
 );
 
 /// Disables those that have failed for five days, and those whose outcome says why. It is a statement of its own, so
@@ -211,7 +217,7 @@ const NOTE: &str = concat!(
 INSERT INTO webhook_attempts -- PRIMARY KEY (account_id, webhook_id, slot)
   (account_id, webhook_id, slot, number, event_id, type, created_at, status, error, duration)
 SELECT
-  ?1, webhooks.id, webhooks.attempts % 100, webhooks.attempts, outcome.event_id, outcome.type,
+  ?1, webhooks.id, outcome.number % 100, outcome.number, outcome.event_id, outcome.type,
   unixepoch() - outcome.duration / 1000, outcome.status, outcome.error, outcome.duration
 FROM ",
     outcomes!(),
@@ -254,7 +260,7 @@ endpoint AS MATERIALIZED (
 planned AS (
   SELECT
     account_id, id AS webhook, task, url, salt, previous_salt, previous_until, changed_by AS settings,
-    seq AS position, failures, scopes, ping_id, last_passed,
+    seq AS position, failures, attempts + 1 AS number, scopes, ping_id, last_passed,
     CASE task
       WHEN 'event' THEN (
         SELECT event.seq FROM events AS event -- PRIMARY KEY (account_id, seq)
@@ -281,6 +287,7 @@ page AS (
     position,
     coalesce(event.seq, position) AS next,
     failures,
+    number,
     scopes,
     task = 'event' AND next IS NOT NULL AS is_shown,
     iif(task = 'ping', ping_id, ",
@@ -301,7 +308,7 @@ SELECT
   (
     SELECT min(next_attempt_at) - unixepoch() FROM endpoint WHERE is_enabled AND next_attempt_at > unixepoch()
   ) AS wait,
-  webhook, task, url, salt, previous_salt, settings, position, next, failures, page.id AS event_id, page.type,
+  webhook, task, url, salt, previous_salt, settings, position, next, failures, number, page.id AS event_id, page.type,
   '{\"type\":\"' || page.type
     || '\",\"timestamp\":\"' || strftime('%Y-%m-%dT%H:%M:%SZ', page.created_at, 'unixepoch')
     || '\",\"data\":' || iif(
@@ -384,6 +391,7 @@ mod tests {
             event_id: "e".to_owned(),
             event_type: Some("message.created".to_owned()),
             failures,
+            number: 1,
         }
     }
 

@@ -304,7 +304,7 @@ SET
     " = ",
     updated!(),
     ",
-  changed_by = ?4
+  changed_by = +?4
 WHERE account_id = (SELECT account_id FROM caller)
   AND id = +?3
   AND (?5 IS NULL OR instr(?5, '\"' || changed_by || '-'))
