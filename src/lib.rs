@@ -90,7 +90,10 @@ async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) 
     while let Some(statements) = sweep.step() {
         sweep.note(platform::run(&env, &statements).await);
     }
-    sweep.note_wake_ups(bell::ring_behind(&env).await);
+    let mut after = Some(0);
+    while let Some(account) = after {
+        after = sweep.note_wake_ups(bell::ring_behind(&env, account).await);
+    }
     if let Ok(id) = Id::new(now) {
         platform::log(sweep.end(&id));
     }

@@ -17,6 +17,13 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// Adds what another call cost.
+    pub fn add(&mut self, other: &Self) {
+        self.duration += other.duration;
+        self.rows_read += other.rows_read;
+        self.rows_written += other.rows_written;
+    }
+
     /// The `Server-Timing` header (W3C Server Timing): how long the database took, and the rows it counted.
     pub fn server_timing(&self) -> String {
         let (read, written) = (self.rows_read.to_string(), self.rows_written.to_string());

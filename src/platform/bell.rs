@@ -14,7 +14,7 @@ use worker::{
 };
 
 use crate::{
-    http::error::Error,
+    http::{error::Error, log::Cost},
     limits,
     platform::{self, Bindings, dispatcher::Dispatcher, failure::Failure},
     query::batch_json,
@@ -125,21 +125,16 @@ pub async fn ring(env: Env, account: u64, of_webhooks: bool) {
     }
 }
 
-/// Rings for the accounts with endpoints that are behind: a wake-up that got lost only delays. Returns the calls to D1.
-pub async fn ring_behind(env: &Env) -> Result<usize, Failure> {
-    let mut after = 0;
-    for calls in 1.. {
-        let statement = batch_json(&[], &[delivery::behind(after)], 0);
-        let found: Vec<Watched> = platform::rows(env, &statement).await?;
-        for watched in found.iter().filter(|watched| watched.is_behind() != 0.0) {
-            ring(env.clone(), watched.account() as u64, true).await;
-        }
-        match found.last() {
-            Some(watched) => after = watched.account() as i64,
-            None => return Ok(calls),
-        }
+/// Rings for the accounts after this one with endpoints that are behind: a wake-up that got lost only delays. Returns
+/// the account to go on after, if there are more, and the cost of the call to D1.
+pub async fn ring_behind(env: &Env, after: i64) -> Result<(Option<i64>, Cost), Failure> {
+    let json = batch_json(&[], &[delivery::behind(after)], 0);
+    let (found, cost) = platform::rows::<Watched>(env, &json).await?;
+    for watched in found.iter().filter(|watched| watched.is_behind() != 0.0) {
+        ring(env.clone(), watched.account() as u64, true).await;
     }
-    Ok(0)
+    let last = found.last().filter(|_| found.len() == delivery::WATCHED_ACCOUNTS);
+    Ok((last.map(|watched| watched.account() as i64), cost))
 }
 
 /// One who listens to the bell of an account.

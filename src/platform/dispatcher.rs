@@ -221,7 +221,8 @@ impl Dispatcher {
         is_thorough: bool,
     ) -> Result<Vec<Row>, Failure> {
         let statements = delivery::round(outcomes, busy, limit, is_thorough);
-        platform::rows(&self.env, &batch_json(&[(self.account.get() as i64).into()], &statements, 0)).await
+        let json = batch_json(&[(self.account.get() as i64).into()], &statements, 0);
+        platform::rows(&self.env, &json).await.map(|(rows, _)| rows)
     }
 
     /// Begins one thing that is due.

@@ -51,17 +51,7 @@ export async function batch(database, json, before, isShared) {
   const run = () =>
     database.batch(statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)));
   const { results, calls } = isShared ? await share(json, run) : { results: await run(), calls: 1 };
-  const cost = {
-    calls,
-    duration: before?.duration ?? 0,
-    rows_read: before?.rows_read ?? 0,
-    rows_written: before?.rows_written ?? 0,
-  };
-  for (const { meta } of calls === 0 ? [] : results) {
-    cost.duration += 1000 * meta.duration;
-    cost.rows_read += meta.rows_read;
-    cost.rows_written += meta.rows_written;
-  }
+  const cost = costOf(calls === 0 ? [] : results, before);
   const rows = results.find(({ results }) => results.length > 0)?.results ?? [];
   const { account, token, scopes, is_watched, outcome, replay, tag } = rows[0] ?? {};
   const withObject = rows.filter(({ object }) => object != null);
@@ -69,6 +59,7 @@ export async function batch(database, json, before, isShared) {
   const shown = fitting(found.slice(0, limit), max_bytes);
   return {
     ...cost,
+    calls,
     account,
     token,
     scopes,
@@ -85,12 +76,24 @@ export async function batch(database, json, before, isShared) {
   };
 }
 
-/** Runs the statements of `batch_json` as one call. Gives the rows of the last one. */
+/** What a call cost, the duration in microseconds, with what was spent before. */
+function costOf(results, before) {
+  const { duration = 0, rows_read = 0, rows_written = 0 } = before ?? {};
+  const cost = { duration, rows_read, rows_written };
+  for (const { meta } of results) {
+    cost.duration += 1000 * meta.duration;
+    cost.rows_read += meta.rows_read;
+    cost.rows_written += meta.rows_written;
+  }
+  return cost;
+}
+
+/** Runs the statements of `batch_json` as one call. Gives the rows of the last one, and the cost of all. */
 export async function rows(database, json) {
   const { caller, statements } = JSON.parse(json);
   const prepared = statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters));
   const results = await database.batch(prepared);
-  return results.at(-1).results;
+  return { rows: results.at(-1).results, ...costOf(results) };
 }
 
 /** Calls that have not begun yet, by what they ask. */

@@ -134,6 +134,9 @@ extern "C" {
     fn has_more(this: &Found) -> bool;
     #[wasm_bindgen(method, getter)]
     fn resume(this: &Found) -> Option<String>;
+    /// Of statements without a caller: the rows of the last one.
+    #[wasm_bindgen(method, getter)]
+    fn rows(this: &Found) -> Array;
     #[wasm_bindgen(method, getter)]
     fn calls(this: &Found) -> usize;
     #[wasm_bindgen(method, getter)]
@@ -460,10 +463,11 @@ pub async fn run(env: &Env, statements: &[Statement]) -> Result<(Option<i64>, Co
     Ok((found.account().map(|account| account as i64), found.cost()))
 }
 
-/// Runs statements that have no caller in one call to D1. The rows of the last one, whose type the caller knows.
-async fn rows<Row: JsCast>(env: &Env, json: &str) -> Result<Vec<Row>, Failure> {
-    let found = rows_of_last(&database(env)?, json).await.map_err(|thrown| Failure::classify(message(&thrown)))?;
-    Ok(found.unchecked_into::<Array>().iter().map(JsCast::unchecked_into).collect())
+/// Runs statements that have no caller in one call to D1. The rows of the last one, whose type the caller knows, and
+/// the cost.
+async fn rows<Row: JsCast>(env: &Env, json: &str) -> Result<(Vec<Row>, Cost), Failure> {
+    let found = answered(rows_of_last(&database(env)?, json).await)?;
+    Ok((found.rows().iter().map(JsCast::unchecked_into).collect(), found.cost()))
 }
 
 /// Writes a line to the log, as an error if the status is one of the server's.

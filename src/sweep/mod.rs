@@ -69,19 +69,24 @@ impl Sweep {
                         break;
                     }
                 }
-                total.duration += cost.duration;
-                total.rows_read += cost.rows_read;
-                total.rows_written += cost.rows_written;
+                total.add(&cost);
             }
             Err(failure) => self.record.failed(&mut failure.into_error()),
         }
     }
 
-    /// Notes how many calls it took to find whom to wake, or why that failed.
-    pub fn note_wake_ups(&mut self, result: Result<usize, Failure>) {
+    /// Notes what it took to find accounts with endpoints that are behind. Returns where to go on.
+    pub fn note_wake_ups(&mut self, result: Result<(Option<i64>, Cost), Failure>) -> Option<i64> {
+        self.record.d1_calls += 1;
         match result {
-            Ok(calls) => self.record.d1_calls += calls,
-            Err(failure) => self.record.failed(&mut failure.into_error()),
+            Ok((account, cost)) => {
+                self.record.cost.add(&cost);
+                account
+            }
+            Err(failure) => {
+                self.record.failed(&mut failure.into_error());
+                None
+            }
         }
     }
 

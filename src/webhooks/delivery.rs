@@ -349,13 +349,16 @@ pub fn round(outcomes: &[Outcome], busy: &[String], limit: usize, is_thorough: b
     writes.chain([Statement::new(DUE, due)]).collect()
 }
 
-/// Accounts after `?1` with endpoints that are enabled, five hundred at most, and whether one of these endpoints is
+/// How many accounts a call looks at.
+pub const WATCHED_ACCOUNTS: usize = 500;
+
+/// Accounts after `?1` with endpoints that are enabled, `?2` at most, and whether one of these endpoints is
 /// behind and due, or has a ping to send. Reads two rows for each endpoint.
 const BEHIND: &str = "\
 WITH watched (account_id) AS MATERIALIZED (
   SELECT DISTINCT account_id FROM webhooks INDEXED BY webhooks_enabled
   WHERE is_enabled AND account_id > ?1
-  ORDER BY account_id LIMIT 500
+  ORDER BY account_id LIMIT ?2
 )
 SELECT
   watched.account_id AS account,
@@ -374,7 +377,7 @@ ORDER BY account_id";
 
 /// The statement with which the sweep looks for what is behind, after an account.
 pub fn behind(account: i64) -> Statement {
-    Statement::new(BEHIND, [account.into()])
+    Statement::new(BEHIND, [account.into(), (WATCHED_ACCOUNTS as i64).into()])
 }
 
 #[cfg(test)]
