@@ -1,5 +1,6 @@
 // `npm run conformance`: runs Schemathesis with all its checks against a running `npm start`. It generates valid and
-// invalid requests from openapi.yaml, singly and in sequences, and compares the responses with it.
+// invalid requests from openapi.yaml, singly and in sequences, and compares the responses with it. Before that, PyPI's
+// package of Standard Webhooks verifies deliveries.
 import { randomInt } from "node:crypto";
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -40,25 +41,32 @@ await command(USAGE, async (args) => {
 
   // Two accounts. Neither may see the objects of the other.
   const database = localDatabase(state.path);
-  const auth = [];
+  const secrets: { account: string; token: string }[] = [];
   for (const account of ["alice", "bob"]) {
-    const token = await createToken(database, {
+    const scopes = Object.keys(SCOPES);
+    secrets.push({
       account,
-      name: "conformance",
-      scopes: Object.keys(SCOPES),
-      expiresAt: null,
+      token: await createToken(database, { account, name: "conformance", scopes, expiresAt: null }),
     });
-    auth.push({ name: account, fixedHeaders: [{ name: "Authorization", value: `Bearer ${token}` }] });
   }
+  const auth = secrets.map(({ account, token }) => ({
+    name: account,
+    fixedHeaders: [{ name: "Authorization", value: `Bearer ${token}` }],
+  }));
   const tokens = join(state.path, "tokens.json");
   writeFileSync(tokens, JSON.stringify({ auth }), { mode: 0o600 });
+
+  const origin = `http://127.0.0.1:${port}`;
+  await step("Verify deliveries", () =>
+    run(join(venv, "bin", "python"), [join(folder, "deliveries.py"), origin, secrets[0]!.token]),
+  );
 
   const own = (await listTokens(database, undefined)).map(({ id }) => id).join(",");
   const only = values.only === undefined ? [] : ["--include-operation-id", values.only];
   const flags = ["--seed", String(seed), "--max-examples", String(examples), "--generation-database", "none", ...only];
   const result = await run(
     join(venv, "bin", "schemathesis"),
-    ["--config-file", join(folder, "schemathesis.toml"), "run", `http://127.0.0.1:${port}/openapi.json`, ...flags],
+    ["--config-file", join(folder, "schemathesis.toml"), "run", `${origin}/openapi.json`, ...flags],
     {
       cwd: state.path,
       stdout: "inherit",

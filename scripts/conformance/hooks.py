@@ -22,6 +22,9 @@ def before_call(context, case, kwargs):
     # The run doesn't take its own tokens away, which it finds in the list.
     if case.method != "GET" and case.path_parameters.get("id") in OWN:
         case.path_parameters["id"] = "NoSuchToken00000"
+    # Deliveries stay on this machine, where no receiver listens.
+    if case.path.startswith("/v1/webhooks") and isinstance(case.body, dict) and str(case.body.get("url")).startswith("https://"):
+        case.body["url"] = "http://127.0.0.1:1024/"
     # A request that waits for events waits one second.
     if str((case.query or {}).get("wait")) in [str(seconds) for seconds in range(1, 31)]:
         case.query["wait"] = 1
@@ -45,8 +48,9 @@ def rightly_refused(case, response):
     query = case.query or {}
     sent = {**query, **(case.body if isinstance(case.body, dict) else {})}.get(param)
     return (
-        # The object is in another state; the key came with another request; the log does not have the position.
-        code in ("precondition_failed", "idempotency_key_reused", "position_expired")
+        # The object is in another state; the key came with another request; the log does not have the position; the
+        # account has as many endpoints as it may have.
+        code in ("precondition_failed", "idempotency_key_reused", "position_expired", "quota_exceeded")
         or code == "parameter_invalid"
         and (
             # To JSON Schema 1.0 is a whole number.
@@ -55,6 +59,8 @@ def rightly_refused(case, response):
             or param in ("starting_after", "ending_before") and ({"starting_after", "ending_before"} <= query.keys() or "sort" in query or len(sent) != 16)
             # There is no such message in this conversation.
             or param == "pinned_message_id" and sent is not None
+            # The host is not public.
+            or param == "url"
             # It is over.
             or param == "expires_at" and int(sent) <= time.time()
         )
