@@ -10,15 +10,7 @@ import { assertError } from "./support/expectations.ts";
 import { api, FORM, JSON_TYPE, raw, send, textOf } from "./support/http.ts";
 import { mistake, mistakesOf, sendMistake, withBody } from "./support/mistakes.ts";
 import { METHODS_AND_PATHS, OPERATIONS, operation } from "./support/operations.ts";
-import {
-  COLLECTION,
-  item,
-  MESSAGES,
-  messageItem,
-  NO_ID,
-  TOKEN_COLLECTION,
-  WEBHOOK_COLLECTION,
-} from "./support/paths.ts";
+import { COLLECTION, item, MESSAGES, messageItem, NO_ID, TOKEN_COLLECTION, WEBHOOKS } from "./support/paths.ts";
 import { REQUESTS, type Request, send as sendRequest, world } from "./support/requests.ts";
 import { ALL, hashOf, newToken, READ, SCOPES, WRITE } from "./support/tokens.ts";
 
@@ -256,7 +248,7 @@ for (const [scope, bit] of Object.entries(SCOPES)) {
       // Without the scope to read the object, an update has nothing to show (tests/scopes.test.ts). Endpoints have one
       // scope for all.
       const { method, path, success } = request.operation;
-      const showsNothing = ["PUT", "PATCH"].includes(method) && !path.startsWith(WEBHOOK_COLLECTION);
+      const showsNothing = ["PUT", "PATCH"].includes(method) && !path.startsWith(WEBHOOKS);
       assert.equal(answer.status, showsNothing ? 204 : success, `${request.name}: ${answer.text}`);
     }
   });
