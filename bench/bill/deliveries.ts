@@ -17,7 +17,7 @@ export interface Use {
   rowsWritten: number;
 }
 
-/** After each 20 deliveries an alarm goes on. Not a multiple of 20: the last alarm would ring after the measurement. */
+/** After each 40 deliveries an alarm goes on. Not a multiple of 40: the last alarm would ring after the measurement. */
 const DELIVERIES = 90;
 
 /** The kinds of deliveries, and what each takes. */
