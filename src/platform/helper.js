@@ -47,9 +47,8 @@ export async function allows(limiter, key) {
 /** Runs the statements of `batch_json` in query.rs as one call. Gives what `Rows` there holds, and the objects of the
  * response, which stay here and come after those that were found before. */
 export async function batch(database, json, before, isShared) {
-  const { caller, statements, limit, max_bytes } = JSON.parse(json);
-  const run = () =>
-    database.batch(statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)));
+  const { limit, max_bytes, ...call } = JSON.parse(json);
+  const run = () => callDatabase(database, call);
   const { results, calls } = isShared ? await share(json, run) : { results: await run(), calls: 1 };
   const cost = costOf(calls === 0 ? [] : results, before);
   const rows = results.find(({ results }) => results.length > 0)?.results ?? [];
@@ -76,6 +75,10 @@ export async function batch(database, json, before, isShared) {
   };
 }
 
+/** Runs statements in one call, each with the caller's parameters first. */
+const callDatabase = (database, { caller, statements }) =>
+  database.batch(statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)));
+
 /** What a call cost, the duration in microseconds, with what was spent before. */
 function costOf(results, before) {
   const { duration = 0, rows_read = 0, rows_written = 0 } = before ?? {};
@@ -90,9 +93,7 @@ function costOf(results, before) {
 
 /** Runs the statements of `batch_json` as one call. Gives the rows of the last one, and the cost of all. */
 export async function rows(database, json) {
-  const { caller, statements } = JSON.parse(json);
-  const prepared = statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters));
-  const results = await database.batch(prepared);
+  const results = await callDatabase(database, JSON.parse(json));
   return { rows: results.at(-1).results, ...costOf(results) };
 }
 

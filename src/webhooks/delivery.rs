@@ -7,7 +7,6 @@ use serde::Serialize;
 use crate::{
     events::sql::{id as event_id, join_objects, kind as event_type, object as event_object},
     query::{Parameter, Statement},
-    webhooks::sql::type_bit,
 };
 
 /// Seconds until the next attempt, after the first failure, the second, and so on. The last one repeats.
@@ -229,6 +228,13 @@ ON CONFLICT (account_id, webhook_id, slot) DO UPDATE SET
   number = excluded.number, event_id = excluded.event_id, type = excluded.type, created_at = excluded.created_at,
   status = excluded.status, error = excluded.error, duration = excluded.duration"
 );
+
+/// The bit of an event in `webhooks.types`.
+macro_rules! type_bit {
+    () => {
+        "iif(message_id IS NULL, 1, 8) * CASE change WHEN 'created' THEN 1 WHEN 'updated' THEN 2 ELSE 4 END"
+    };
+}
 
 /// What is due for the endpoints that are not busy (`?2`, a list of ids), the furthest behind first, `?3` at most; and
 /// in each row how many endpoints are enabled, and the seconds until the next attempt that is planned, if there is one.

@@ -22,14 +22,6 @@ use crate::{
     },
 };
 
-/// The bit of an event in `webhooks.types`.
-macro_rules! type_bit {
-    () => {
-        "iif(message_id IS NULL, 1, 8) * CASE change WHEN 'created' THEN 1 WHEN 'updated' THEN 2 ELSE 4 END"
-    };
-}
-pub(crate) use type_bit;
-
 /// A page of the account's endpoints. With `ending_before` the rows come in reverse. Reads 2 * limit + 3 rows at
 /// most, and what `behind` takes. `?3` the rows wanted, `?4` the position.
 pub fn list(paging: &Paging) -> Statement {
