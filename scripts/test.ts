@@ -25,6 +25,9 @@ type Check = {
 /** The limit for checks that need a server on the internet. */
 const MAX_SECONDS_ONLINE = 20;
 
+/** How many files of API tests run side by side: each waits for its Worker most of the time. */
+const FILES_AT_ONCE = 3;
+
 const WASM = ["--target", "wasm32-unknown-unknown"];
 const CARGO_DENY: [RegExp, string] = [
   /no such command: `deny`/,
@@ -149,7 +152,8 @@ async function apiTests(files: string) {
     `--test-reporter-destination=${counts}`,
   ];
   console.log(styleText("bold", "\nAPI tests"));
-  const { failed } = await run("node", ["--test", ...reporters, ...globSync(files, { cwd: root }).sort()], {
+  const arguments_ = ["--test", `--test-concurrency=${FILES_AT_ONCE}`, ...reporters];
+  const { failed } = await run("node", [...arguments_, ...globSync(files, { cwd: root }).sort()], {
     stdout: "inherit",
     stderr: "inherit",
     all: false,
