@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod auth;
+pub mod bookmark;
 mod changes;
 mod clock;
 pub mod conversations;
@@ -15,12 +16,14 @@ pub mod input;
 pub mod limits;
 mod live;
 pub mod messages;
+mod moved;
 pub mod paging;
 mod platform;
 pub mod query;
 mod removal;
 pub mod request;
 pub mod routes;
+pub mod shard;
 pub mod sweep;
 pub mod tokens;
 mod watch;
@@ -40,6 +43,7 @@ use crate::{
     query::Query,
     request::Request,
     routes::Destination,
+    shard::Shard,
     sweep::Sweep,
 };
 
@@ -65,34 +69,50 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
         Destination::Options(allow) => return Ok(Response::options(allow)),
     };
     request.record.route = Some(endpoint.route);
-    let caller = Caller::authenticate(request.head.authorization.as_deref(), endpoint.scope)?;
+    let mut caller = Caller::authenticate(request.head.authorization.as_deref(), endpoint.scope)?;
+    request.recognize(&mut caller)?;
     request.limit(&caller).await?;
     let body = request.body(endpoint.max_body).await;
-    // Only a caller with a valid token learns what is wrong with its request: so even a refusal asks D1.
-    let mut query = body
-        .and_then(|body| {
-            Request::parse(&request.head, endpoint.route, &endpoint.id, &caller, &body, &request.id, request.webhooks())
-        })
-        .and_then(endpoint.handler)
-        .unwrap_or_else(Query::refusal);
-    let rows = request.run(&caller, &mut query).await?.authorize(&caller)?;
-    match query.live.take() {
-        None => (query.render)(rows),
-        Some(live) => live::answer(request, caller, query, live, rows).await,
+    loop {
+        // Only a caller with a valid token learns what is wrong with its request: so even a refusal asks D1.
+        let mut query = request
+            .read_bookmark(&caller)
+            .and_then(|()| {
+                let (body, webhooks) = (body.as_ref().map_err(Clone::clone)?, request.webhooks());
+                Request::parse(&request.head, endpoint.route, &endpoint.id, &caller, body, &request.id, webhooks)
+            })
+            .and_then(endpoint.handler)
+            .unwrap_or_else(Query::refusal);
+        let rows = request.run(&caller, &mut query).await?;
+        if request.follow(&mut caller, &rows) {
+            continue;
+        }
+        let rows = rows.authorize(&caller)?;
+        return match query.live.take() {
+            None => (query.render)(rows),
+            Some(live) => live::answer(request, caller, query, live, rows).await,
+        };
     }
 }
 
-/// A minute is over: the sweep, what wake-ups that got lost have left behind, and a line in the log.
+/// A minute is over: each database is swept, all at the same time, so that one which does not answer delays no other.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let shards: Vec<Shard> = platform::shards(&env).collect();
+    let databases = shards.len();
+    platform::all(shards.into_iter().map(|shard| sweep(env.clone(), shard, databases))).await;
+}
+
+/// The sweep of a database, what wake-ups that got lost have left behind, and a line in the log.
+async fn sweep(env: Env, shard: Shard, databases: usize) {
     let now = Date::now().as_millis();
-    let mut sweep = Sweep::new(now as i64, platform::event_retention_days(&env));
+    let mut sweep = Sweep::new(shard, databases, now as i64, platform::event_retention_days(&env));
     while let Some(statements) = sweep.step() {
-        sweep.note(platform::run(&env, &statements).await);
+        sweep.note(platform::run(&env, shard, &statements).await);
     }
     let mut after = Some(0);
     while let Some(account) = after {
-        after = sweep.note_wake_ups(bell::ring_behind(&env, account).await);
+        after = sweep.note_wake_ups(bell::ring_behind(&env, shard, account).await);
     }
     if let Ok(id) = Id::new(now) {
         platform::log(sweep.end(&id));

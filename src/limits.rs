@@ -6,7 +6,10 @@
 
 use std::cell::Cell;
 
-use crate::http::error::{Code, Error};
+use crate::{
+    http::error::{Code, Error},
+    shard::AccountKey,
+};
 
 /// What requests are counted by.
 #[derive(Clone, Copy, Debug)]
@@ -50,14 +53,14 @@ thread_local! {
 }
 
 /// The account of a token that was valid when this isolate last saw it.
-pub fn account_of(token_hash: &str) -> Option<u64> {
-    ACCOUNTS.with(|accounts| accounts.get(token_hash))
+pub fn account_of(token_hash: &str) -> Option<AccountKey> {
+    ACCOUNTS.with(|accounts| accounts.get(token_hash)).map(AccountKey::of_bits)
 }
 
 /// Remembers what the database said of a token: its account, or that the token is not valid.
-pub fn remember(token_hash: &str, account: Option<u64>) {
+pub fn remember(token_hash: &str, account: Option<AccountKey>) {
     ACCOUNTS.with(|accounts| match account {
-        Some(account) => accounts.put(token_hash, account),
+        Some(account) => accounts.put(token_hash, account.bits()),
         None => accounts.remove(token_hash),
     });
 }
@@ -160,13 +163,14 @@ mod tests {
 
     #[test]
     fn a_token_has_an_account_until_it_is_not_valid() {
+        let [seven, eight] = ["7", "1.8"].map(AccountKey::parse);
         assert_eq!(account_of("a"), None);
-        remember("a", Some(7));
-        remember("b", Some(8));
-        assert_eq!((account_of("a"), account_of("b")), (Some(7), Some(8)));
+        remember("a", seven);
+        remember("b", eight);
+        assert_eq!((account_of("a"), account_of("b")), (seven, eight));
         remember("a", None);
         remember("c", None);
-        assert_eq!((account_of("a"), account_of("b"), account_of("c")), (None, Some(8), None));
+        assert_eq!((account_of("a"), account_of("b"), account_of("c")), (None, eight, None));
     }
 
     #[test]

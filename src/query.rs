@@ -31,6 +31,8 @@ use crate::{
         error::{Code, Error},
         response::Response,
     },
+    moved,
+    shard::Shard,
 };
 
 /// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, so
@@ -163,6 +165,8 @@ pub struct Rows {
     pub has_more: bool,
     /// Where the search for more objects goes on.
     pub resume: Option<String>,
+    /// The database that the account has moved to. Then there is nothing else.
+    pub moved_to: Option<Shard>,
 }
 
 impl Rows {
@@ -170,6 +174,7 @@ impl Rows {
     pub fn authorize(self, caller: &Caller) -> Result<Self, Error> {
         match (caller.scope, self.account) {
             (None, _) => Ok(self),
+            _ if self.moved_to.is_some() => Err(moved::held()),
             (Some(_), None) => Err(token_invalid()),
             (Some(scope), Some(account)) if account < 0 => Err(scope_insufficient(scope)),
             (Some(_), Some(_)) => Ok(self),
@@ -227,8 +232,11 @@ pub struct Query {
     pub limit: usize,
     /// Whether running it twice is the same as running it once.
     pub repeatable: bool,
-    /// Whether one call to D1 may serve all who ask the same at the same time.
+    /// Whether one call to D1 may serve all who ask the same at the same time. A bell has rung: the primary answers,
+    /// since a replica may not have heard of the change yet.
     pub is_shared: bool,
+    /// Whether it asks every database, not for rows but whether it answers.
+    pub is_for_all: bool,
     /// Makes the response.
     pub render: Render,
     /// How it goes on when it has found all there is. None: it doesn't.
@@ -262,7 +270,15 @@ impl Query {
     }
 
     fn reads(statements: Vec<Statement>, render: impl FnOnce(Rows) -> Result<Response, Error> + 'static) -> Self {
-        Self { statements, limit: 1, repeatable: true, is_shared: false, render: Box::new(render), live: None }
+        Self {
+            statements,
+            limit: 1,
+            repeatable: true,
+            is_shared: false,
+            is_for_all: false,
+            render: Box::new(render),
+            live: None,
+        }
     }
 
     /// Writes, and says what is there afterwards.

@@ -14,6 +14,7 @@ use crate::{
         body,
     },
     paging::{self, Paging, Plain},
+    shard::Shard,
     webhooks::Settings,
 };
 
@@ -40,6 +41,8 @@ pub struct Request {
     pub is_head: bool,
     /// The caller's token. None where the endpoint needs none.
     pub token: Option<Token>,
+    /// The database that the caller's account is in.
+    pub shard: Shard,
     /// What the operator has set for webhooks. None where there are none.
     pub webhooks: Option<Settings>,
 }
@@ -77,6 +80,7 @@ impl Request {
             stream: head.accepts_stream().then(|| StreamRequest { last_event_id: head.last_event_id.clone() }),
             is_head: head.method == "HEAD",
             token: caller.token.clone(),
+            shard: caller.shard,
             webhooks,
         })
     }

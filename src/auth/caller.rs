@@ -9,6 +9,7 @@ use crate::{
         SPACE,
         error::{Code, Error},
     },
+    shard::{AccountKey, Shard},
 };
 
 /// A caller with a well-formed token, and the scope that the endpoint asks of it.
@@ -20,13 +21,17 @@ pub struct Caller {
     pub hash: TokenHash,
     /// What the endpoint needs. None for an endpoint that needs no token.
     pub scope: Option<Scope>,
+    /// The database that the account is in: the one that the token names, until another is known.
+    pub shard: Shard,
+    /// The account, if this isolate remembers it. Only limits depend on it.
+    pub account: Option<AccountKey>,
 }
 
 impl Caller {
     /// Reads `Authorization: Bearer <token>` (RFC 6750, section 2.1). An endpoint without a scope needs no token.
     pub fn authenticate(authorization: Option<&str>, scope: Option<Scope>) -> Result<Self, Error> {
         if scope.is_none() {
-            return Ok(Self { token: None, hash: TokenHash::none(), scope });
+            return Ok(Self { token: None, hash: TokenHash::none(), scope, shard: Shard::FIRST, account: None });
         }
         let authorization = authorization.unwrap_or_default().trim_matches(SPACE);
         let (scheme, token) = authorization.split_once(' ').unwrap_or_default();
@@ -34,7 +39,7 @@ impl Caller {
             return Err(token_missing());
         }
         let token = Token::parse(token.trim_matches(SPACE)).ok_or_else(token_invalid)?;
-        Ok(Self { hash: token.hash(), token: Some(token), scope })
+        Ok(Self { hash: token.hash(), shard: token.shard(), token: Some(token), scope, account: None })
     }
 }
 

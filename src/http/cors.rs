@@ -9,7 +9,7 @@ pub const HEADERS: [(&str, &str); 2] = [
     (
         "access-control-expose-headers",
         "Allow, ETag, Idempotent-Replayed, Link, Location, RateLimit-Policy, Retry-After, Server-Timing, \
-         WWW-Authenticate, X-Request-Id",
+         WWW-Authenticate, X-D1-Bookmark, X-Request-Id",
     ),
 ];
 
@@ -19,7 +19,7 @@ pub fn preflight() -> Response {
         .with("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
         .with(
             "access-control-allow-headers",
-            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID",
+            "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-D1-Bookmark",
         )
         .with("access-control-max-age", "86400")
 }

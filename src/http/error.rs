@@ -106,7 +106,7 @@ impl Code {
 }
 
 /// Why a request failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     /// The documented code, which decides the status.
     pub code: Code,

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::http::error::{Code, Error};
+use crate::{
+    http::error::{Code, Error},
+    shard::Shard,
+};
 
 /// What one call to the database cost, by the database's own account.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +45,8 @@ impl Cost {
 pub struct Record {
     /// The path's pattern. None where no endpoint has the path: what a caller sends may hold anything.
     pub route: Option<&'static str>,
+    /// The database that was asked. None where none was.
+    pub shard: Option<Shard>,
     /// The account that the token opens, once the database has said so.
     pub account: Option<u64>,
     /// The token's id, once the database has said so.
@@ -62,6 +67,7 @@ struct Line<'a> {
     method: &'a str,
     route: Option<&'a str>,
     status: u16,
+    database: Option<String>,
     account: Option<u64>,
     token: Option<&'a str>,
     d1_calls: usize,
@@ -89,6 +95,7 @@ impl Record {
             method: method.char_indices().nth(16).and_then(|(end, _)| method.get(..end)).unwrap_or(method),
             route: self.route,
             status,
+            database: self.shard.map(Shard::binding),
             account: self.account,
             token: self.token.as_deref(),
             d1_calls: self.d1_calls,
@@ -111,6 +118,7 @@ mod tests {
     fn a_line_is_one_flat_object() {
         let mut record = Record {
             route: Some("/v1/conversations/:id"),
+            shard: Some(Shard::FIRST),
             account: Some(7),
             token: Some("t1".to_owned()),
             d1_calls: 3,
@@ -121,8 +129,8 @@ mod tests {
         assert_eq!(
             record.line("r1", "GET", 500),
             concat!(
-                r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":500,"account":7,"#,
-                r#""token":"t1","d1_calls":3,"d1_ms":1.500,"rows_read":2,"rows_written":0,"#,
+                r#"{"request_id":"r1","method":"GET","route":"/v1/conversations/:id","status":500,"database":"DB","#,
+                r#""account":7,"token":"t1","d1_calls":3,"d1_ms":1.500,"rows_read":2,"rows_written":0,"#,
                 r#""code":"internal_error","cause":"line 1\nline \"2\""}"#
             )
         );
@@ -133,8 +141,8 @@ mod tests {
         assert_eq!(
             Record::default().line("r1", "PROPFINDPROPFINDPROPFIND", 404),
             concat!(
-                r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"account":null,"#,
-                r#""token":null,"d1_calls":0,"d1_ms":0.000,"rows_read":0,"rows_written":0}"#
+                r#"{"request_id":"r1","method":"PROPFINDPROPFIND","route":null,"status":404,"database":null,"#,
+                r#""account":null,"token":null,"d1_calls":0,"d1_ms":0.000,"rows_read":0,"rows_written":0}"#
             )
         );
     }

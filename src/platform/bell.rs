@@ -18,6 +18,7 @@ use crate::{
     limits,
     platform::{self, Bindings, dispatcher::Dispatcher, failure::Failure},
     query::batch_json,
+    shard::{AccountKey, Shard},
     watch,
     webhooks::delivery,
 };
@@ -33,7 +34,7 @@ extern "C" {
 
     /// Of a request to the object: the account that a write rings for. None where a listener comes.
     #[wasm_bindgen(js_name = accountRung)]
-    fn account_rung(request: &web_sys::Request) -> Option<f64>;
+    fn account_rung(request: &web_sys::Request) -> Option<String>;
     #[wasm_bindgen(js_name = isForWebhooks)]
     fn is_for_webhooks(request: &web_sys::Request) -> bool;
     fn admit(
@@ -88,7 +89,7 @@ impl Account {
 
     /// A listener comes, or a write, the alarm or the sweep rings.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
-        let Some(account) = account_rung(&request) else {
+        let Some(account) = account_rung(&request).as_deref().and_then(AccountKey::parse) else {
             let response = admit(&self.context, &request, MAX_OF_TOKEN, MAX_OF_ACCOUNT);
             return Promise::resolve(&JsValue::from(response));
         };
@@ -109,7 +110,7 @@ impl Account {
         let (context, env) = (self.context.clone(), self.env.clone());
         future_to_promise(async move {
             // If this fails, the next write rings again.
-            let _ = platform::run(&env, &[watch::unmark(account as i64)]).await;
+            let _ = platform::run(&env, account.shard, &[watch::unmark(account.number as i64)]).await;
             // Those who came since then read the log again, and mark the account again.
             wake(&context);
             Ok(no_content().into())
@@ -119,19 +120,19 @@ impl Account {
 
 /// Rings the bell of an account. `of_webhooks` says whether the account may have endpoints that the object does not
 /// know of. A ring that gets lost only delays: listeners also look by themselves, and the sweep looks after endpoints.
-pub async fn ring(env: Env, account: u64, of_webhooks: bool) {
+pub async fn ring(env: Env, account: AccountKey, of_webhooks: bool) {
     if let Some(bells) = env.unchecked_ref::<Bindings>().bells() {
-        let _ = ring_bell(&bells, &account.to_string(), of_webhooks).await;
+        let _ = ring_bell(&bells, &account.text(), of_webhooks).await;
     }
 }
 
-/// Rings for the accounts after this one with endpoints that are behind: a wake-up that got lost only delays. Returns
+/// Rings for the accounts of a database after this one with endpoints that are behind: a wake-up that got lost only delays. Returns
 /// the account to go on after, if there are more, and the cost of the call to D1.
-pub async fn ring_behind(env: &Env, after: i64) -> Result<(Option<i64>, Cost), Failure> {
+pub async fn ring_behind(env: &Env, shard: Shard, after: i64) -> Result<(Option<i64>, Cost), Failure> {
     let json = batch_json(&[], &[delivery::behind(after)], 0);
-    let (found, cost) = platform::rows::<Watched>(env, &json).await?;
+    let (found, cost) = platform::rows::<Watched>(env, shard, &json).await?;
     for watched in found.iter().filter(|watched| watched.is_behind() != 0.0) {
-        ring(env.clone(), watched.account() as u64, true).await;
+        ring(env.clone(), AccountKey { shard, number: watched.account() as u64 }, true).await;
     }
     let last = found.last().filter(|_| found.len() == delivery::WATCHED_ACCOUNTS);
     Ok((last.map(|watched| watched.account() as i64), cost))
@@ -144,10 +145,10 @@ pub struct Listener {
 
 impl Listener {
     /// Begins to listen. Errors: 429 when too many do.
-    pub async fn new(env: &Env, account: u64, token: &str) -> Result<Self, Error> {
+    pub async fn new(env: &Env, account: AccountKey, token: &str) -> Result<Self, Error> {
         let bells = env.unchecked_ref::<Bindings>().bells();
         let bells = bells.ok_or_else(|| Error::internal("wrangler.toml binds no Durable Object as ACCOUNT"))?;
-        let socket = listen(&bells, &account.to_string(), token)
+        let socket = listen(&bells, &account.text(), token)
             .await
             .map_err(|thrown| Error::internal(["the bell does not answer: ", &platform::message(&thrown)].concat()))?;
         if socket.is_undefined() {

@@ -22,6 +22,7 @@ use crate::{
     id::Id,
     platform::{self, failure::Failure},
     query::batch_json,
+    shard::AccountKey,
     webhooks::{
         Settings,
         delivery::{self, Due, Outcome, Reply, Task},
@@ -35,7 +36,7 @@ extern "C" {
     fn post(row: &Row, timestamp: &str, signature: &str, milliseconds: u32, bytes: u32) -> Promise;
     /// Sets the object's alarm, unless it rings before that time anyway.
     #[wasm_bindgen(js_name = setAlarm)]
-    fn set_alarm(context: &DurableObjectState, account: f64, milliseconds: f64);
+    fn set_alarm(context: &DurableObjectState, account: &str, milliseconds: f64);
 }
 
 #[wasm_bindgen]
@@ -103,7 +104,8 @@ const RETRY: f64 = 5_000.0;
 pub struct Dispatcher {
     context: Rc<DurableObjectState>,
     env: Env,
-    account: Cell<f64>,
+    /// None until something was due for the first time.
+    account: Cell<Option<AccountKey>>,
     endpoints: Cell<Option<usize>>,
     /// Whether the rounds go on.
     is_running: Cell<bool>,
@@ -142,8 +144,8 @@ impl Dispatcher {
 
     /// Something may be due. True if the rounds are to begin: the caller then runs them. `is_thorough` says whether the
     /// sweep, or a change of an endpoint, is the reason.
-    pub fn wake(&self, account: f64, is_thorough: bool) -> bool {
-        self.account.set(account);
+    pub fn wake(&self, account: AccountKey, is_thorough: bool) -> bool {
+        self.account.set(Some(account));
         self.is_thorough.set(self.is_thorough.get() || is_thorough);
         self.left.set(MAX_DELIVERIES);
         self.signal.set();
@@ -221,8 +223,9 @@ impl Dispatcher {
         is_thorough: bool,
     ) -> Result<Vec<Row>, Failure> {
         let statements = delivery::round(outcomes, busy, limit, is_thorough);
-        let json = batch_json(&[(self.account.get() as i64).into()], &statements, 0);
-        platform::rows(&self.env, &json).await.map(|(rows, _)| rows)
+        let Some(account) = self.account.get() else { return Ok(Vec::new()) };
+        let json = batch_json(&[(account.number as i64).into()], &statements, 0);
+        platform::rows(&self.env, account.shard, &json).await.map(|(rows, _)| rows)
     }
 
     /// Begins one thing that is due.
@@ -254,13 +257,16 @@ impl Dispatcher {
 
     /// Has the object rung for in so many milliseconds.
     fn ring_in(&self, milliseconds: f64) {
-        set_alarm(&self.context, self.account.get(), milliseconds);
+        if let Some(account) = self.account.get() {
+            set_alarm(&self.context, &account.text(), milliseconds);
+        }
     }
 
     fn log(&self, failure: Failure) {
         let mut record = Record {
             route: Some("deliveries"),
-            account: Some(self.account.get() as u64),
+            shard: self.account.get().map(|account| account.shard),
+            account: self.account.get().map(|account| account.number),
             d1_calls: 1,
             ..Record::default()
         };

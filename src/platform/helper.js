@@ -38,6 +38,9 @@ export async function body({ body, headers }, limit, discarded) {
   return undefined;
 }
 
+/** How fresh the data must be, as a request says. */
+export const bookmark = ({ headers }) => headers.get("x-d1-bookmark") ?? undefined;
+
 /** Whether a limiter lets one more request through. */
 export async function allows(limiter, key) {
   const { success } = await limiter.limit({ key });
@@ -45,11 +48,16 @@ export async function allows(limiter, key) {
 }
 
 /** Runs the statements of `batch_json` in query.rs as one call. Gives what `Rows` there holds, and the objects of the
- * response, which stay here and come after those that were found before. */
-export async function batch(database, json, before, isShared) {
+ * response, which stay here and come after those that were found before. `freshness` is undefined without replicas,
+ * else the state of the database that must be seen. */
+export async function batch(database, json, before, isShared, freshness) {
   const { limit, max_bytes, ...call } = JSON.parse(json);
-  const run = () => callDatabase(database, call);
-  const { results, calls } = isShared ? await share(json, run) : { results: await run(), calls: 1 };
+  const session = freshness === undefined ? database : database.withSession(freshness);
+  const run = async () => {
+    const results = await callDatabase(session, call);
+    return { results, calls: 1, bookmark: freshness === undefined ? undefined : session.getBookmark() };
+  };
+  const { results, calls, bookmark } = isShared ? await share(json, run) : await run();
   const cost = costOf(calls === 0 ? [] : results, before);
   const rows = results.find(({ results }) => results.length > 0)?.results ?? [];
   const { account, token, scopes, is_watched, outcome, replay, tag } = rows[0] ?? {};
@@ -59,6 +67,7 @@ export async function batch(database, json, before, isShared) {
   return {
     ...cost,
     calls,
+    bookmark,
     account,
     token,
     scopes,
@@ -78,6 +87,27 @@ export async function batch(database, json, before, isShared) {
 /** Runs statements in one call, each with the caller's parameters first. */
 const callDatabase = (database, { caller, statements }) =>
   database.batch(statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)));
+
+/** The numbers of the databases that are bound: 0 for `DB`, which has to be, 1 for `DB_1`. */
+export function databases(env) {
+  const numbers = Object.keys(env).flatMap((name) => (env[name] && /^DB_([1-9]\d{0,3})$/.exec(name)?.[1]) || []);
+  return [0, ...numbers.map(Number)];
+}
+
+/** Runs the statements of `batch_json` in each of these databases. Gives the names of those that do not answer in time,
+ * separated by commas. */
+export async function unavailable(env, names, json, milliseconds) {
+  const call = JSON.parse(json);
+  const timeout = sleep(milliseconds).then(() => Promise.reject());
+  timeout.catch(() => {});
+  const answers = await Promise.allSettled(
+    names.split(" ").map(async (name) => Promise.race([callDatabase(env[name], call), timeout])),
+  );
+  return names
+    .split(" ")
+    .filter((_, index) => answers[index].status === "rejected")
+    .join(", ");
+}
 
 /** What a call cost, the duration in microseconds, with what was spent before. */
 function costOf(results, before) {
@@ -111,13 +141,13 @@ async function share(question, run) {
       return run();
     });
     shared.set(question, call);
-    return { results: await call, calls: 1 };
+    return call;
   }
   // The request that makes the call may have ended before it has begun.
-  const results = await Promise.race([call, sleep(1000)]);
-  if (results !== undefined) return { results, calls: 0 };
+  const answer = await Promise.race([call, sleep(1000)]);
+  if (answer !== undefined) return { ...answer, calls: 0 };
   shared.delete(question);
-  return { results: await run(), calls: 1 };
+  return run();
 }
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -193,7 +223,7 @@ export const ring = (bells, account, webhooks) =>
   bells.getByName(account).fetch("https://bell", { headers: { account, webhooks } });
 
 /** Of a request to an account's Durable Object: the account that is rung for, or undefined. */
-export const accountRung = ({ headers }) => (headers.has("account") ? Number(headers.get("account")) : undefined);
+export const accountRung = ({ headers }) => headers.get("account") ?? undefined;
 
 /** Whether the account may have endpoints that the object does not know of. */
 export const isForWebhooks = ({ headers }) => headers.get("webhooks") === "true";

@@ -14,12 +14,17 @@ use worker::{
     Context, Date, Delay, Env, console_error, console_log,
     js_sys::{Array, Error as JsError, Promise, Uint8Array},
     wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
-    wasm_bindgen_futures::JsFuture,
+    wasm_bindgen_futures::{JsFuture, future_to_promise},
     web_sys,
 };
 
 use crate::{
-    auth::{caller::Caller, scopes::Scopes},
+    auth::{
+        caller::{Caller, token_invalid},
+        scopes::Scopes,
+    },
+    bookmark::{Bookmark, FIRST_PRIMARY},
+    health,
     http::{
         cors,
         error::{Code, Error},
@@ -29,6 +34,7 @@ use crate::{
     },
     id::Id,
     limits::{self, By, Limit},
+    moved,
     platform::{
         bell::{Bells, Listener},
         failure::Failure,
@@ -36,6 +42,7 @@ use crate::{
     },
     query::{Query, Rows, Statement, batch_json},
     routes,
+    shard::{AccountKey, Shard},
     webhooks::{self, signature::Key},
 };
 
@@ -46,7 +53,17 @@ extern "C" {
     async fn body(request: &web_sys::Request, limit: usize, discarded: usize) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     async fn allows(limiter: &Limiter, key: &str) -> Result<JsValue, JsValue>;
-    fn batch(database: &Database, statements: &str, before: Option<&Found>, is_shared: bool) -> Promise;
+    fn bookmark(request: &web_sys::Request) -> Option<String>;
+    fn batch(
+        database: &Database,
+        statements: &str,
+        before: Option<&Found>,
+        is_shared: bool,
+        freshness: Option<&str>,
+    ) -> Promise;
+    fn databases(env: &Env) -> Array;
+    #[wasm_bindgen(catch)]
+    async fn unavailable(env: &Env, names: &str, statements: &str, milliseconds: u32) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = rows)]
     async fn rows_of_last(database: &Database, statements: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
@@ -71,8 +88,8 @@ extern "C" {
     /// `env`, as `wrangler.toml` describes it. `Env`'s own getters check the name of each binding's class, which
     /// another Worker in a binding's place does not have.
     type Bindings;
-    #[wasm_bindgen(method, getter, js_name = DB)]
-    fn database(this: &Bindings) -> Option<Database>;
+    #[wasm_bindgen(method, structural, indexing_getter)]
+    fn database(this: &Bindings, name: &str) -> Option<Database>;
     #[wasm_bindgen(method, getter, js_name = ACCOUNT_LIMIT)]
     fn account_limit(this: &Bindings) -> Option<Limiter>;
     #[wasm_bindgen(method, getter, js_name = ADDRESS_LIMIT)]
@@ -92,6 +109,9 @@ extern "C" {
     /// The variable `ALLOW_LOOPBACK_WEBHOOKS`: `true`, or `"true"` from the command line.
     #[wasm_bindgen(method, getter, js_name = ALLOW_LOOPBACK_WEBHOOKS)]
     fn allow_loopback_webhooks(this: &Bindings) -> JsValue;
+    /// The variable `READ_REPLICATION`, alike.
+    #[wasm_bindgen(method, getter, js_name = READ_REPLICATION)]
+    fn read_replication(this: &Bindings) -> JsValue;
     /// The variable `LIMITS`: what the limiters are set to.
     #[wasm_bindgen(method, getter, js_name = LIMITS)]
     fn limits(this: &Bindings) -> Option<LimitsVariable>;
@@ -134,6 +154,9 @@ extern "C" {
     fn has_more(this: &Found) -> bool;
     #[wasm_bindgen(method, getter)]
     fn resume(this: &Found) -> Option<String>;
+    /// The state of the database that was seen. Only with replicas.
+    #[wasm_bindgen(method, getter, js_name = bookmark)]
+    fn state(this: &Found) -> Option<String>;
     /// Of statements without a caller: the rows of the last one.
     #[wasm_bindgen(method, getter)]
     fn rows(this: &Found) -> Array;
@@ -153,6 +176,12 @@ pub type Fatal = &'static str;
 /// How many bytes of a body that is too large are read and dropped before the response.
 const MAX_DISCARDED_BYTES: usize = 16 * 1024 * 1024;
 
+/// How many databases a request looks for an account in.
+const MAX_MOVES: usize = 8;
+
+/// How long a health check waits for the databases, in milliseconds.
+const HEALTH_TIMEOUT: u32 = 5_000;
+
 /// A request on its way through the Worker, and what becomes known of it.
 pub struct Incoming {
     /// What it says before its body.
@@ -170,6 +199,10 @@ pub struct Incoming {
     file: Option<web_sys::Response>,
     /// The stream that was opened.
     stream: Option<Stream>,
+    /// How fresh the data must be. None without replicas.
+    freshness: Option<String>,
+    /// How often the account had moved.
+    moves: usize,
 }
 
 impl Incoming {
@@ -185,6 +218,8 @@ impl Incoming {
             found: None,
             file: None,
             stream: None,
+            freshness: None,
+            moves: 0,
         })
     }
 
@@ -196,7 +231,8 @@ impl Incoming {
     /// Begins to listen for changes of the caller's account. Errors: 429.
     pub async fn listen(&self) -> Result<Listener, Error> {
         let token = self.record.token.as_deref().unwrap_or_default();
-        Listener::new(&self.env, self.record.account.unwrap_or_default(), token).await
+        let account = self.account().ok_or_else(|| Error::internal("a listener without an account"))?;
+        Listener::new(&self.env, account, token).await
     }
 
     /// Opens the response as a stream, which `write` writes after the response has begun. It gets what this request has
@@ -213,8 +249,15 @@ impl Incoming {
             found: self.found.take(),
             file: None,
             stream: None,
+            freshness: self.freshness.clone(),
+            moves: 0,
         };
         self.context.wait_until(write(writer, stream));
+    }
+
+    /// The caller's account, once the database has said so.
+    fn account(&self) -> Option<AccountKey> {
+        Some(AccountKey { shard: self.record.shard?, number: self.record.account? })
     }
 
     /// The line in the log for the end of a stream.
@@ -254,16 +297,36 @@ impl Incoming {
         Ok(bytes.unchecked_into::<Uint8Array>().to_vec())
     }
 
+    /// Finds the account in this isolate's memory: it may have moved since the token was made. Errors: 401 for a token
+    /// that names a database which is not bound.
+    pub fn recognize(&self, caller: &mut Caller) -> Result<(), Error> {
+        caller.account = limits::account_of(caller.hash.as_str());
+        caller.shard = caller.account.map_or(caller.shard, |account| account.shard);
+        let is_known = caller.shard == Shard::FIRST || database(&self.env, caller.shard).is_ok();
+        if is_known { Ok(()) } else { Err(token_invalid()) }
+    }
+
+    /// Reads how fresh the data must be that this request reads. Errors: 400.
+    pub fn read_bookmark(&mut self, caller: &Caller) -> Result<(), Error> {
+        if caller.token.is_some() && is_true(&self.env.unchecked_ref::<Bindings>().read_replication()) {
+            // A bookmark that is refused must not decide where the refusal is read.
+            self.freshness = Some(FIRST_PRIMARY.to_owned());
+            if let Some(bookmark) = bookmark(&self.request) {
+                self.freshness = Some(Bookmark::parse(&bookmark)?.state(caller)?);
+            }
+        }
+        Ok(())
+    }
+
     /// Counts the request before anything is done for it: by its account, by its token while this isolate does not know
     /// the account, or by its network where it has no token. Errors: 429.
     pub async fn limit(&self, caller: &Caller) -> Result<(), Error> {
-        let hash = caller.hash.as_str();
-        if let Some(account) = limits::account_of(hash) {
-            return self.count(By::Account, &account.to_string()).await;
+        if let Some(account) = caller.account {
+            return self.count(By::Account, &account.text()).await;
         }
         let network = self.network();
         self.refuse_blocked(&network)?;
-        self.count(By::Account, if caller.token.is_some() { hash } else { &network }).await
+        self.count(By::Account, if caller.token.is_some() { caller.hash.as_str() } else { &network }).await
     }
 
     /// Counts a failure to authenticate by the request's network. Errors: 429.
@@ -316,6 +379,9 @@ impl Incoming {
     /// Runs a query in one call to D1. A call that fails in passing is repeated where that does no harm, and one that
     /// has looked at enough rows for one call goes on in another.
     pub async fn run(&mut self, caller: &Caller, query: &mut Query) -> Result<Rows, Error> {
+        if query.is_for_all && databases(&self.env).length() > 1 {
+            return self.ask_all(&query.to_json(caller)).await;
+        }
         let mut failures = 0;
         loop {
             let failure = match self.batch(caller, query).await {
@@ -323,7 +389,10 @@ impl Incoming {
                     query.resume(position);
                     continue;
                 }
-                Ok(rows) => return Ok(rows),
+                Ok(rows) => {
+                    let moved_to = self.find_moved(caller, &rows).await?;
+                    return Ok(Rows { moved_to, ..rows });
+                }
                 Err(failure) => failure,
             };
             self.record.d1_calls += 1;
@@ -335,17 +404,65 @@ impl Incoming {
         }
     }
 
+    /// Where the account of a token is that had no scope for what it asked. Errors: 503 while it is held.
+    async fn find_moved(&mut self, caller: &Caller, rows: &Rows) -> Result<Option<Shard>, Error> {
+        if rows.account.is_none_or(|account| account > 0) || databases(&self.env).length() == 1 {
+            return Ok(None);
+        }
+        self.record.d1_calls += 1;
+        let forward = [moved::forward(&caller.hash)];
+        match run(&self.env, caller.shard, &forward).await.map_err(Failure::into_error)?.0 {
+            None => Ok(None),
+            Some(number) => match u16::try_from(number) {
+                Ok(number) => Ok(Some(Shard::from(number))),
+                Err(_) => Err(moved::held()),
+            },
+        }
+    }
+
+    /// Goes after an account that has moved. False if it has not, or if it has moved too often to be found.
+    pub fn follow(&mut self, caller: &mut Caller, rows: &Rows) -> bool {
+        let Some(shard) = rows.moved_to.filter(|_| self.moves < MAX_MOVES) else { return false };
+        self.moves += 1;
+        // Those who listen where it was find out that it has moved.
+        if let Some(account) = self.account() {
+            self.context.wait_until(bell::ring(self.env.clone(), account, false));
+        }
+        self.found = None;
+        caller.shard = shard;
+        true
+    }
+
+    /// Asks every database whether it answers. Errors: 503 with the names of those that don't.
+    async fn ask_all(&mut self, json: &str) -> Result<Rows, Error> {
+        let names: Vec<String> = shards(&self.env).map(Shard::binding).collect();
+        self.record.d1_calls += names.len();
+        let down = unavailable(&self.env, &names.join(" "), json, HEALTH_TIMEOUT).await;
+        match down.ok().and_then(|names| names.as_string()) {
+            Some(none) if none.is_empty() => Ok(Rows::default()),
+            names => Err(health::unavailable(&names.unwrap_or_default())),
+        }
+    }
+
     async fn batch(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Failure> {
-        let database = database(&self.env)?;
+        let database = database(&self.env, caller.shard)?;
+        self.record.shard = Some(caller.shard);
+        let freshness = self.freshness.as_deref().map(|state| if query.is_shared { FIRST_PRIMARY } else { state });
         // The text is gone before the wait: kilobytes of each waiting request would fill the memory of the wasm.
-        let found = JsFuture::from(batch(&database, &query.to_json(caller), self.found.as_ref(), query.is_shared));
+        let json = query.to_json(caller);
+        let found = JsFuture::from(batch(&database, &json, self.found.as_ref(), query.is_shared, freshness));
+        drop(json);
         let found: &Found = self.found.insert(answered(found.await)?);
+        if self.freshness.is_some() {
+            self.freshness = found.state().or(self.freshness.take());
+        }
         self.record.d1_calls += found.calls();
         self.record.token = found.token();
         self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
         self.record.account = account.map(i64::unsigned_abs);
-        limits::remember(caller.hash.as_str(), self.record.account);
+        let key = self.record.account.map(|number| AccountKey { shard: caller.shard, number });
+        limits::remember(caller.hash.as_str(), key);
         Ok(Rows {
             account,
             scopes: Scopes::of_bits(found.scopes().unwrap_or_default() as i64),
@@ -356,6 +473,7 @@ impl Incoming {
             last: found.last(),
             has_more: found.has_more(),
             resume: found.resume(),
+            moved_to: None,
         })
     }
 
@@ -390,6 +508,13 @@ impl Incoming {
         if !matches!(response.status, 401 | 429) {
             headers.push(("server-timing", &timing));
         }
+        let bookmark = match (self.record.shard, self.freshness) {
+            (Some(shard), Some(state)) if state != FIRST_PRIMARY => Some(Bookmark::text(shard, &state)),
+            _ => None,
+        };
+        if let Some(bookmark) = &bookmark {
+            headers.push(("x-d1-bookmark", bookmark));
+        }
         headers.extend(cors::HEADERS);
         headers.extend(response.headers.iter().map(|(name, value)| (*name, &**value)));
         if matches!(response.body, Body::Json(_) | Body::Objects(_)) {
@@ -399,11 +524,12 @@ impl Incoming {
         let fields = serde_json::to_string(&Fields(&headers)).unwrap_or_default();
         let status = response.status;
         let of_webhooks = self.record.route.is_some_and(|route| route.starts_with(WEBHOOKS));
-        if let (Some(account), Some(found)) = (self.record.account, &self.found)
+        let account = self.record.shard.zip(self.record.account);
+        if let (Some((shard, number)), Some(found)) = (account, &self.found)
             && (of_webhooks || found.is_watched())
             && self.record.cost.rows_written > 0
         {
-            self.context.wait_until(bell::ring(self.env, account, of_webhooks));
+            self.context.wait_until(bell::ring(self.env, AccountKey { shard, number }, of_webhooks));
         }
         if let (Body::Stream, Some(stream)) = (&response.body, self.stream) {
             return stream.respond(status, &fields).map_err(|_| REFUSED);
@@ -429,9 +555,20 @@ impl Found {
     }
 }
 
-fn database(env: &Env) -> Result<Database, Failure> {
-    let bound = env.unchecked_ref::<Bindings>().database();
-    bound.ok_or_else(|| Failure::Fault("wrangler.toml binds no D1 database as DB".to_owned()))
+fn database(env: &Env, shard: Shard) -> Result<Database, Failure> {
+    let name = shard.binding();
+    let bound = env.unchecked_ref::<Bindings>().database(&name);
+    bound.ok_or_else(|| Failure::Fault(["wrangler.toml binds no D1 database as ", &name].concat()))
+}
+
+/// The databases that are bound.
+pub fn shards(env: &Env) -> impl Iterator<Item = Shard> {
+    databases(env).to_vec().into_iter().filter_map(|number| number.as_f64()).map(|number| Shard::from(number as u16))
+}
+
+/// Whether a variable is `true`, or `"true"` from the command line.
+fn is_true(variable: &JsValue) -> bool {
+    variable.as_bool().unwrap_or_else(|| variable.as_string().as_deref() == Some("true"))
 }
 
 /// What a call to D1 found, or why it failed.
@@ -446,8 +583,7 @@ const WEBHOOKS: &str = "/v1/webhooks";
 fn webhook_settings(env: &Env) -> Option<webhooks::Settings> {
     let bindings: &Bindings = env.unchecked_ref();
     let key = bindings.webhook_key().and_then(Key::parse)?;
-    let allowed = bindings.allow_loopback_webhooks();
-    let allow_loopback = allowed.as_bool().unwrap_or_else(|| allowed.as_string().as_deref() == Some("true"));
+    let allow_loopback = is_true(&bindings.allow_loopback_webhooks());
     Some(webhooks::Settings { key, allow_loopback })
 }
 
@@ -457,17 +593,30 @@ pub fn event_retention_days(env: &Env) -> i64 {
 }
 
 /// Runs statements that have no caller in one call to D1. Returns the account that they name, and the cost.
-pub async fn run(env: &Env, statements: &[Statement]) -> Result<(Option<i64>, Cost), Failure> {
-    let found = JsFuture::from(batch(&database(env)?, &batch_json(&[], statements, 0), None, false));
+pub async fn run(env: &Env, shard: Shard, statements: &[Statement]) -> Result<(Option<i64>, Cost), Failure> {
+    let found = JsFuture::from(batch(&database(env, shard)?, &batch_json(&[], statements, 0), None, false, None));
     let found = answered(found.await)?;
     Ok((found.account().map(|account| account as i64), found.cost()))
 }
 
 /// Runs statements that have no caller in one call to D1. The rows of the last one, whose type the caller knows, and
 /// the cost.
-async fn rows<Row: JsCast>(env: &Env, json: &str) -> Result<(Vec<Row>, Cost), Failure> {
-    let found = answered(rows_of_last(&database(env)?, json).await)?;
+async fn rows<Row: JsCast>(env: &Env, shard: Shard, json: &str) -> Result<(Vec<Row>, Cost), Failure> {
+    let found = answered(rows_of_last(&database(env, shard)?, json).await)?;
     Ok((found.rows().iter().map(JsCast::unchecked_into).collect(), found.cost()))
+}
+
+/// Runs all of these at the same time.
+pub async fn all<Work: Future<Output = ()> + 'static>(work: impl Iterator<Item = Work>) {
+    let promises: Array = work
+        .map(|each| {
+            future_to_promise(async {
+                each.await;
+                Ok(JsValue::UNDEFINED)
+            })
+        })
+        .collect();
+    let _ = JsFuture::from(Promise::all(&promises)).await;
 }
 
 /// Writes a line to the log, as an error if the status is one of the server's.

@@ -51,14 +51,42 @@ pub const REMOVE: &[&str] = &[
     in_turn!(remove_conversations!("account_id = (SELECT account_id FROM next)")),
 ];
 
-/// Deletes idempotency keys that have expired, the oldest first.
-pub const EXPIRE: &[&str] = &["\
+/// The accounts whose move did not end within a minute.
+macro_rules! held_too_long {
+    () => {
+        "(SELECT id FROM accounts INDEXED BY accounts_held WHERE held_at <= unixepoch() - 60)"
+    };
+}
+
+/// Deletes idempotency keys that have expired, the oldest first. And lets the requests of accounts go on that wait for
+/// a move which has ended early (`npm run databases -- move`).
+pub const EXPIRE: &[&str] = &[
+    "\
 DELETE FROM idempotency_keys -- PRIMARY KEY (account_id, key)
 WHERE (account_id, key) IN (
   SELECT account_id, key FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
   WHERE expires_at <= unixepoch()
   ORDER BY expires_at LIMIT 1000
-)"];
+)",
+    concat!(
+        "\
+UPDATE tokens INDEXED BY tokens_by_account
+SET scopes = held_scopes, held_scopes = NULL
+WHERE held_scopes IS NOT NULL AND account_id IN ",
+        held_too_long!()
+    ),
+    concat!(
+        "\
+UPDATE webhooks -- PRIMARY KEY (account_id, id)
+SET is_held = 0
+WHERE is_held AND account_id IN ",
+        held_too_long!()
+    ),
+    "\
+UPDATE accounts INDEXED BY accounts_held
+SET held_at = NULL
+WHERE held_at <= unixepoch() - 60",
+];
 
 /// Deletes events that were kept for `?1` days, the oldest first: of ten accounts at most, which share a thousand. The
 /// minute chooses which two thousand accounts are looked at, as in [`NOTICE`]. The newest event of an account stays:

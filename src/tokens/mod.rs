@@ -70,7 +70,7 @@ pub fn revoke(mut request: Request) -> Result<Query, Error> {
 /// What a request that creates a token is known by, and the token. A retry by another caller is another request.
 fn new_token(request: Request) -> Result<(Identity, Token), Error> {
     let caller = request.token.ok_or_else(token_invalid)?;
-    let token = Token::random().map_err(|error| Error::internal(error.to_string()))?;
+    let token = Token::random(request.shard).map_err(|error| Error::internal(error.to_string()))?;
     Ok((request.identity.of(&caller.hash()), token))
 }
 

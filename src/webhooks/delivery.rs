@@ -162,7 +162,7 @@ macro_rules! moves {
 /// Whether a failure counts: not where a caller has changed the endpoint since.
 macro_rules! fails {
     () => {
-        "(coalesce(outcome.delay, outcome.reason) IS NOT NULL AND webhooks.is_enabled
+        "(coalesce(outcome.delay, outcome.reason) IS NOT NULL AND webhooks.is_enabled AND NOT webhooks.is_held
     AND webhooks.seq = outcome.position AND webhooks.changed_by = outcome.settings)"
     };
 }
@@ -191,7 +191,8 @@ SET
 FROM ",
     outcomes!(),
     "
-WHERE webhooks.account_id = ?1 AND webhooks.id = outcome.webhook AND webhooks.attempts = outcome.number - 1"
+WHERE webhooks.account_id = ?1 AND webhooks.id = outcome.webhook AND webhooks.attempts = outcome.number - 1
+  AND NOT webhooks.is_held"
 );
 
 /// Disables those that have failed for five days, and those whose outcome says why. It is a statement of its own, so
@@ -222,7 +223,7 @@ FROM ",
     outcomes!(),
     "
 CROSS JOIN webhooks -- PRIMARY KEY (account_id, id)
-  ON webhooks.account_id = ?1 AND webhooks.id = outcome.webhook
+  ON webhooks.account_id = ?1 AND webhooks.id = outcome.webhook AND NOT webhooks.is_held
 WHERE outcome.type IS NOT NULL
 ON CONFLICT (account_id, webhook_id, slot) DO UPDATE SET
   number = excluded.number, event_id = excluded.event_id, type = excluded.type, created_at = excluded.created_at,
@@ -252,7 +253,7 @@ endpoint AS MATERIALIZED (
   SELECT
     webhooks.*,
     CASE
-      WHEN id IN (SELECT value FROM json_each(?2)) THEN NULL
+      WHEN is_held OR id IN (SELECT value FROM json_each(?2)) THEN NULL
       WHEN ping_id IS NOT NULL THEN 'ping'
       WHEN NOT is_enabled OR seq >= newest OR next_attempt_at > unixepoch() THEN NULL
       WHEN seq + 1 < oldest THEN 'expire'
@@ -370,7 +371,7 @@ SELECT
   watched.account_id AS account,
   EXISTS (
     SELECT 1 FROM webhooks -- PRIMARY KEY (account_id, id)
-    WHERE webhooks.account_id = watched.account_id
+    WHERE webhooks.account_id = watched.account_id AND NOT is_held
       AND (
         ping_id IS NOT NULL
         OR is_enabled
