@@ -74,8 +74,9 @@ async function ready(address: string, database: LocalDatabase, ended: AbortSigna
   let token = storedToken(database) ?? "none-yet";
   for (let created = false; !ended.aborted; ) {
     // What needs the newest scope: a token that an earlier version has stored lacks it.
+    // On a busy machine wrangler itself responds with 500 until the Worker runs.
     const status = await list(address, "webhooks", token).then(
-      (response) => response.status,
+      ({ headers, status }) => (headers.has("X-Request-Id") ? status : undefined),
       () => undefined,
     );
     if (status === 200) return token;

@@ -25,8 +25,9 @@ type Check = {
 /** The limit for checks that need a server on the internet. */
 const MAX_SECONDS_ONLINE = 20;
 
-/** How many files of API tests run side by side: each waits for its Worker most of the time. */
-const FILES_AT_ONCE = 3;
+/** Where the tests of the commands are, and how many files of the others run side by side. */
+const COMMANDS = "tests/scripts/";
+const FILES_AT_ONCE = 2;
 
 const WASM = ["--target", "wasm32-unknown-unknown"];
 const CARGO_DENY: [RegExp, string] = [
@@ -142,24 +143,34 @@ function taskOf({ title, program, args, count = one, needs = [] }: Check): Listr
   };
 }
 
-/** Runs the tests in workerd, with their names shown as they end. */
+/** Runs the tests in workerd, with their names shown as they end. Those of the commands run beside the others, one file
+ * at a time: they start servers and tools, which need the machine. Their output comes last. */
 async function apiTests(files: string) {
-  const counts = join(scratch, "counts");
+  const all = globSync(files, { cwd: root }).sort();
+  const [commands, others] = [true, false].map((are) => all.filter((file) => file.startsWith(COMMANDS) === are));
+  console.log(styleText("bold", "\nAPI tests"));
+  const [output] = await Promise.all([testFiles(commands!, 1, "pipe"), testFiles(others!, FILES_AT_ONCE, "inherit")]);
+  if (output !== "") console.log(`${styleText("bold", "\nTests of the commands")}\n${output}`);
+}
+
+/** Runs the tests of these files. Returns what they print where that is not shown at once. */
+async function testFiles(files: string[], atOnce: number, stdout: "inherit" | "pipe"): Promise<string> {
+  if (files.length === 0) return "";
+  const counts = join(scratch, `counts-${stdout}`);
   const reporters = [
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
     `--test-reporter=${join(root, "scripts", "count-reporter.ts")}`,
     `--test-reporter-destination=${counts}`,
   ];
-  console.log(styleText("bold", "\nAPI tests"));
-  const arguments_ = ["--test", `--test-concurrency=${FILES_AT_ONCE}`, ...reporters];
-  const { failed } = await run("node", [...arguments_, ...globSync(files, { cwd: root }).sort()], {
-    stdout: "inherit",
-    stderr: "inherit",
-    all: false,
+  const result = await run("node", ["--test", `--test-concurrency=${atOnce}`, ...reporters, ...files], {
+    stdout,
+    stderr: stdout,
+    all: stdout === "pipe",
     reject: false,
   });
-  add(nodeCounts(!failed, counts));
+  add(nodeCounts(!result.failed, counts));
+  return stdout === "pipe" ? String(result.all) : "";
 }
 
 function add(counts: Counts) {

@@ -15,11 +15,15 @@ export interface Case extends Mistake {
 /** How many wrong requests are under way at once. None of them may change anything. */
 const AT_ONCE = 16;
 
+/** The account of all wrong requests of a file: none of them may change it. */
+let shared: Promise<World> | undefined;
+
 /** Every case must get its error and write no row, and the account must be the same afterwards. */
 export function refused(title: string, cases: Case[]): void {
   test(title, async () => {
     assert.ok(cases.length > 0, "no cases");
-    const here = await world();
+    shared ??= world();
+    const here = await shared;
     const before = await here.account.everything();
     for (let at = 0; at < cases.length; at += AT_ONCE) {
       await Promise.all(

@@ -39,7 +39,7 @@ async function inWorker(call: { token: string; origin?: string }): Promise<unkno
 
 /** Runs a statement on the database of the bound API. */
 const sql = (text: string, ...params: (string | number)[]) =>
-  bound.fetch("/", { method: "POST", headers: { "x-test-sql": "1" }, body: JSON.stringify({ sql: text, params }) });
+  bound.fetch("/", { method: "POST", headers: { "x-test-sql": "1" }, body: JSON.stringify([{ sql: text, params }]) });
 
 test("in Node", async () => {
   const { token } = await account();

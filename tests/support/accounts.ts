@@ -1,7 +1,7 @@
 // Accounts: each test makes its own, so none has to clean up after itself.
 
 import { Conversations, type NewMessage } from "../../clients/typescript/src/index.ts";
-import { insert, type Row, sql } from "./database.ts";
+import { batch, insert, type Row, sql } from "./database.ts";
 import { api, audited } from "./http.ts";
 import { origin } from "./server.ts";
 import { ALL, hashOf, newToken, randomId } from "./tokens.ts";
@@ -24,6 +24,9 @@ export async function grant(
   );
   return token;
 }
+
+const CONVERSATIONS = "SELECT * FROM conversations WHERE account_id = ? ORDER BY id";
+const MESSAGES = "SELECT * FROM messages WHERE account_id = ? ORDER BY conversation_id, id";
 
 let accounts = 0;
 
@@ -78,29 +81,27 @@ export async function account(scopes = ALL) {
 
     /** All the account holds, to be compared with what it held before. */
     async contents(): Promise<{ conversations: Row[]; messages: Row[] }> {
-      const [conversations = [], messages = []] = await Promise.all([
-        sql("SELECT * FROM conversations WHERE account_id = ? ORDER BY id", id),
-        sql("SELECT * FROM messages WHERE account_id = ? ORDER BY conversation_id, id", id),
-      ]);
+      const [conversations = [], messages = []] = await batch([CONVERSATIONS, id], [MESSAGES, id]);
       return { conversations, messages };
     },
 
     /** And its tokens, what it has been answered, the log of its changes, and its endpoints but for what deliveries
      * write at their own time. */
     async everything(): Promise<Record<string, Row[]>> {
-      const [contents, tokens = [], keys = [], events = [], webhooks = []] = await Promise.all([
-        this.contents(),
-        sql("SELECT * FROM tokens WHERE account_id = ? ORDER BY id", id),
-        sql("SELECT * FROM idempotency_keys WHERE account_id = ? ORDER BY key", id),
-        sql("SELECT * FROM events WHERE account_id = ? ORDER BY seq", id),
-        sql(
+      const [conversations = [], messages = [], tokens = [], keys = [], events = [], webhooks = []] = await batch(
+        [CONVERSATIONS, id],
+        [MESSAGES, id],
+        ["SELECT * FROM tokens WHERE account_id = ? ORDER BY id", id],
+        ["SELECT * FROM idempotency_keys WHERE account_id = ? ORDER BY key", id],
+        ["SELECT * FROM events WHERE account_id = ? ORDER BY seq", id],
+        [
           `SELECT account_id, id, url, types, description, created_at, scopes, changed_by, salt, previous_salt,
                   previous_until, is_enabled, disabled_reason, seq, last_event_id
            FROM webhooks WHERE account_id = ? ORDER BY id`,
           id,
-        ),
-      ]);
-      return { ...contents, tokens, keys, events, webhooks };
+        ],
+      );
+      return { conversations, messages, tokens, keys, events, webhooks };
     },
   };
 }

@@ -5,13 +5,21 @@ import { randomId } from "./tokens.ts";
 
 export type Row = Record<string, string | number | null>;
 
-/** Runs one statement. */
-export async function sql(text: string, ...params: (string | number | null)[]): Promise<Row[]> {
-  const body = JSON.stringify({ sql: text, params });
+type Params = (string | number | null)[];
+
+/** Runs statements, in one transaction, and returns the rows of each. */
+export async function batch(...statements: [text: string, ...params: Params][]): Promise<Row[][]> {
+  const body = JSON.stringify(statements.map(([sql, ...params]) => ({ sql, params })));
   const response = await fetch(origin, { method: "POST", headers: { "x-test-sql": "1" }, body });
-  const answer = (await response.json()) as { results: Row[] } | { error: string };
+  const answer = (await response.json()) as { results: Row[][] } | { error: string };
   if ("error" in answer) throw new Error(answer.error);
   return answer.results;
+}
+
+/** Runs one statement. */
+export async function sql(text: string, ...params: Params): Promise<Row[]> {
+  const [rows = []] = await batch([text, ...params]);
+  return rows;
 }
 
 /** Stores a row of any table. */

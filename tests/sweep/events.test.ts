@@ -176,11 +176,11 @@ for (const [days, kept] of [
     const other = server.getWorker();
     await other.applyD1Migrations("DB");
     const run = async (text: string) => {
-      const body = JSON.stringify({ sql: text, params: [] });
+      const body = JSON.stringify([{ sql: text, params: [] }]);
       const answer: any = await (
         await other.fetch("/", { method: "POST", headers: { "x-test-sql": "1" }, body })
       ).json();
-      return answer.results;
+      return answer.results[0];
     };
     await run("INSERT INTO accounts (id, name, created_at) VALUES (1, 'test', 0)");
     for (const [seq, ageDays] of [

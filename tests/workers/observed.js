@@ -26,7 +26,7 @@
 //   x-test-timers       goes past the Worker: from now on time in this isolate goes so many times as fast
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
-//   x-test-sql          goes past the Worker: its body is a statement to run
+//   x-test-sql          goes past the Worker: its body is a list of statements to run
 import { initSync, respondAfterTrap } from "../../build/index.js";
 import worker, { Account } from "../../src/entry.js";
 import { excessOfResult, excessOfStatement, LIMITS } from "./d1_limits.js";
@@ -308,13 +308,10 @@ function observe(db, seen, failure, moved) {
   });
 }
 
-async function query(db, { sql, params }) {
+async function query(db, statements) {
   try {
-    const { results } = await db
-      .prepare(sql)
-      .bind(...params)
-      .all();
-    return Response.json({ results });
+    const answers = await db.batch(statements.map(({ sql, params }) => db.prepare(sql).bind(...params)));
+    return Response.json({ results: answers.map(({ results }) => results) });
   } catch (error) {
     return Response.json({ error: String(error) });
   }
