@@ -30,7 +30,7 @@ mod watch;
 pub mod webhooks;
 
 use worker::{
-    Context, Date, Env, ScheduleContext, ScheduledEvent, event,
+    Context, Date, Env, event,
     wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
     web_sys,
 };
@@ -95,16 +95,11 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     }
 }
 
-/// A minute is over: each database is swept, all at the same time, so that one which does not answer delays no other.
-#[event(scheduled)]
-async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    let shards: Vec<Shard> = platform::shards(&env).collect();
-    let databases = shards.len();
-    platform::all(shards.into_iter().map(|shard| sweep(env.clone(), shard, databases))).await;
-}
-
-/// The sweep of a database, what wake-ups that got lost have left behind, and a line in the log.
-async fn sweep(env: Env, shard: Shard, databases: usize) {
+/// A minute is over: the sweep of one of so many databases, what wake-ups that got lost have left behind, and a line in
+/// the log. `src/entry.js` asks for each database.
+#[wasm_bindgen(wasm_bindgen_futures = worker::wasm_bindgen_futures)]
+pub async fn sweep(env: Env, shard: u16, databases: usize) {
+    let shard = Shard::from(shard);
     let now = Date::now().as_millis();
     let mut sweep = Sweep::new(shard, databases, now as i64, platform::event_retention_days(&env));
     while let Some(statements) = sweep.step() {

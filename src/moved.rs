@@ -1,30 +1,46 @@
 //! Accounts that are not, or not now, in the database that a token leads to (contract, "Many databases"). When an account
-//! has moved, the rows of its tokens stay, with the scope [`MOVED`] alone. No endpoint asks for that one, so every
-//! statement with such a token does nothing. Only then [`forward`] asks where the account is. What moves an account:
-//! `scripts/move.ts`.
+//! has moved, the rows of its tokens stay, but for their scopes: they have a single one that no endpoint asks for. So
+//! every statement with such a token does nothing. Only then [`forward`] asks where the account is. What moves an
+//! account: `scripts/move.ts`.
 
 use crate::{
-    auth::token::TokenHash,
     http::error::{Code, Error},
-    query::Statement,
+    query::{Query, Rows, Statement},
+    shard::Shard,
 };
 
 /// The bit of `tokens.scopes` where the account is held or has moved.
-pub const MOVED: i64 = 128;
+macro_rules! moved {
+    () => {
+        "128"
+    };
+}
 
-/// Where the account of a token is, that had no scope for what it asked: `account` is the number of the database that
-/// it has moved to, or -1 while it is held; no row if the token just lacks the scope. `?1` the token's hash, `?2`
-/// [`MOVED`]. Reads two rows.
-const FORWARD: &str = "\
-SELECT coalesce(accounts.moved_to, -1) AS account
+/// Where the account of a token is, that lacked the scope for what it asked. The outcome is the number of the database
+/// that the account has moved to, `held` while it waits for the last step of its move, or null if the token just lacks
+/// the scope. Reads two rows.
+const FORWARD: &str = concat!(
+    "\
+SELECT
+  -tokens.account_id AS account, tokens.id AS token,
+  iif(tokens.scopes = ",
+    moved!(),
+    ", coalesce(accounts.moved_to || '', 'held'), NULL) AS outcome
 FROM tokens -- PRIMARY KEY (hash)
 JOIN accounts -- PRIMARY KEY (id)
   ON accounts.id = tokens.account_id
-WHERE tokens.hash = +?1 AND tokens.scopes = +?2";
+WHERE tokens.hash = +?1 AND ?2 IS NOT NULL"
+);
 
-/// The statement that asks where an account has moved.
-pub fn forward(token: &TokenHash) -> Statement {
-    Statement::new(FORWARD, [token.as_str().into(), MOVED.into()])
+/// The query that asks where an account has moved.
+pub fn forward() -> Query {
+    Query::read(Statement::new(FORWARD, []), |_| Err(held()))
+}
+
+/// What its rows say. Errors: 503 while the account is held.
+pub fn destination(rows: &Rows) -> Result<Option<Shard>, Error> {
+    let Some(outcome) = &rows.outcome else { return Ok(None) };
+    Shard::parse(outcome).map(Some).ok_or_else(held)
 }
 
 /// 503 for a request that came in the last step of a move.

@@ -170,6 +170,11 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Whether the token lacks the scope, or the account is not here.
+    pub fn is_refused(&self) -> bool {
+        self.account.is_some_and(i64::is_negative)
+    }
+
     /// The rows, or the 401 or 403 that this caller gets.
     pub fn authorize(self, caller: &Caller) -> Result<Self, Error> {
         match (caller.scope, self.account) {

@@ -94,19 +94,17 @@ export function databases(env) {
   return [0, ...numbers.map(Number)];
 }
 
-/** Runs the statements of `batch_json` in each of these databases. Gives the names of those that do not answer in time,
- * separated by commas. */
-export async function unavailable(env, names, json, milliseconds) {
+/** Runs the statements of `batch_json` in every database, if there are several. Gives the names of those that do not
+ * answer in time, separated by commas, or undefined where there is only one. */
+export async function unavailable(env, json, milliseconds) {
+  const names = databases(env).map((number) => (number === 0 ? "DB" : `DB_${number}`));
+  if (names.length === 1) return undefined;
   const call = JSON.parse(json);
   const timeout = sleep(milliseconds).then(() => Promise.reject());
-  timeout.catch(() => {});
   const answers = await Promise.allSettled(
-    names.split(" ").map(async (name) => Promise.race([callDatabase(env[name], call), timeout])),
+    names.map((name) => Promise.race([timeout, Promise.try(callDatabase, env[name], call)])),
   );
-  return names
-    .split(" ")
-    .filter((_, index) => answers[index].status === "rejected")
-    .join(", ");
+  return names.filter((_, index) => answers[index].status === "rejected").join(", ");
 }
 
 /** What a call cost, the duration in microseconds, with what was spent before. */

@@ -14,7 +14,7 @@ use worker::{
     Context, Date, Delay, Env, console_error, console_log,
     js_sys::{Array, Error as JsError, Promise, Uint8Array},
     wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
-    wasm_bindgen_futures::{JsFuture, future_to_promise},
+    wasm_bindgen_futures::JsFuture,
     web_sys,
 };
 
@@ -63,7 +63,7 @@ extern "C" {
     ) -> Promise;
     fn databases(env: &Env) -> Array;
     #[wasm_bindgen(catch)]
-    async fn unavailable(env: &Env, names: &str, statements: &str, milliseconds: u32) -> Result<JsValue, JsValue>;
+    async fn unavailable(env: &Env, statements: &str, milliseconds: u32) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = rows)]
     async fn rows_of_last(database: &Database, statements: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
@@ -379,44 +379,39 @@ impl Incoming {
     /// Runs a query in one call to D1. A call that fails in passing is repeated where that does no harm, and one that
     /// has looked at enough rows for one call goes on in another.
     pub async fn run(&mut self, caller: &Caller, query: &mut Query) -> Result<Rows, Error> {
-        if query.is_for_all && databases(&self.env).length() > 1 {
-            return self.ask_all(&query.to_json(caller)).await;
+        if query.is_for_all
+            && let Ok(names) = unavailable(&self.env, &query.to_json(caller), HEALTH_TIMEOUT).await
+            && let Some(names) = names.as_string()
+        {
+            return if names.is_empty() { Ok(Rows::default()) } else { Err(health::unavailable(&names)) };
         }
         let mut failures = 0;
+        // What was found, once it must be asked why that was nothing.
+        let mut refused = None;
+        let forward = moved::forward();
         loop {
-            let failure = match self.batch(caller, query).await {
+            let asked = if refused.is_none() { &*query } else { &forward };
+            let failure = match self.batch(caller, asked).await {
                 Ok(Rows { resume: Some(position), .. }) => {
                     query.resume(position);
                     continue;
                 }
-                Ok(rows) => {
-                    let moved_to = self.find_moved(caller, &rows).await?;
-                    return Ok(Rows { moved_to, ..rows });
-                }
+                Ok(rows) => match refused {
+                    None if rows.is_refused() && databases(&self.env).length() > 1 => {
+                        refused = Some(rows);
+                        continue;
+                    }
+                    None => return Ok(rows),
+                    Some(refused) => return Ok(Rows { moved_to: moved::destination(&rows)?, ..refused }),
+                },
                 Err(failure) => failure,
             };
             self.record.d1_calls += 1;
             failures += 1;
-            match failure.retry_delay(failures, query.repeatable, &self.id) {
+            match failure.retry_delay(failures, asked.repeatable, &self.id) {
                 Some(delay) => Delay::from(delay).await,
                 None => return Err(failure.into_error()),
             }
-        }
-    }
-
-    /// Where the account of a token is that had no scope for what it asked. Errors: 503 while it is held.
-    async fn find_moved(&mut self, caller: &Caller, rows: &Rows) -> Result<Option<Shard>, Error> {
-        if rows.account.is_none_or(|account| account > 0) || databases(&self.env).length() == 1 {
-            return Ok(None);
-        }
-        self.record.d1_calls += 1;
-        let forward = [moved::forward(&caller.hash)];
-        match run(&self.env, caller.shard, &forward).await.map_err(Failure::into_error)?.0 {
-            None => Ok(None),
-            Some(number) => match u16::try_from(number) {
-                Ok(number) => Ok(Some(Shard::from(number))),
-                Err(_) => Err(moved::held()),
-            },
         }
     }
 
@@ -431,17 +426,6 @@ impl Incoming {
         self.found = None;
         caller.shard = shard;
         true
-    }
-
-    /// Asks every database whether it answers. Errors: 503 with the names of those that don't.
-    async fn ask_all(&mut self, json: &str) -> Result<Rows, Error> {
-        let names: Vec<String> = shards(&self.env).map(Shard::binding).collect();
-        self.record.d1_calls += names.len();
-        let down = unavailable(&self.env, &names.join(" "), json, HEALTH_TIMEOUT).await;
-        match down.ok().and_then(|names| names.as_string()) {
-            Some(none) if none.is_empty() => Ok(Rows::default()),
-            names => Err(health::unavailable(&names.unwrap_or_default())),
-        }
     }
 
     async fn batch(&mut self, caller: &Caller, query: &Query) -> Result<Rows, Failure> {
@@ -561,11 +545,6 @@ fn database(env: &Env, shard: Shard) -> Result<Database, Failure> {
     bound.ok_or_else(|| Failure::Fault(["wrangler.toml binds no D1 database as ", &name].concat()))
 }
 
-/// The databases that are bound.
-pub fn shards(env: &Env) -> impl Iterator<Item = Shard> {
-    databases(env).to_vec().into_iter().filter_map(|number| number.as_f64()).map(|number| Shard::from(number as u16))
-}
-
 /// Whether a variable is `true`, or `"true"` from the command line.
 fn is_true(variable: &JsValue) -> bool {
     variable.as_bool().unwrap_or_else(|| variable.as_string().as_deref() == Some("true"))
@@ -604,19 +583,6 @@ pub async fn run(env: &Env, shard: Shard, statements: &[Statement]) -> Result<(O
 async fn rows<Row: JsCast>(env: &Env, shard: Shard, json: &str) -> Result<(Vec<Row>, Cost), Failure> {
     let found = answered(rows_of_last(&database(env, shard)?, json).await)?;
     Ok((found.rows().iter().map(JsCast::unchecked_into).collect(), found.cost()))
-}
-
-/// Runs all of these at the same time.
-pub async fn all<Work: Future<Output = ()> + 'static>(work: impl Iterator<Item = Work>) {
-    let promises: Array = work
-        .map(|each| {
-            future_to_promise(async {
-                each.await;
-                Ok(JsValue::UNDEFINED)
-            })
-        })
-        .collect();
-    let _ = JsFuture::from(Promise::all(&promises)).await;
 }
 
 /// Writes a line to the log, as an error if the status is one of the server's.
