@@ -156,7 +156,6 @@ export function createDialogs({ client, change, onChange, onDelete, ...session }
     openDialog("secret-dialog", session, async () => () => {});
     byId<HTMLDialogElement>("secret-dialog").onclose = () => {
       field.value = "";
-      byId("detail-title").focus();
     };
     byId("copy").onclick = async () => {
       field.select();
