@@ -480,6 +480,7 @@ impl Incoming {
         let line = self.record.line(request_id, &self.head.method, response.status);
         log((response.status, line));
 
+        let account = self.account();
         let timing = self.record.cost.server_timing();
         let no_store = response.status >= 400 || self.record.route.is_some_and(routes::is_private);
         let cache = if no_store { "private, no-store" } else { "private, no-cache" };
@@ -508,12 +509,11 @@ impl Incoming {
         let fields = serde_json::to_string(&Fields(&headers)).unwrap_or_default();
         let status = response.status;
         let of_webhooks = self.record.route.is_some_and(|route| route.starts_with(WEBHOOKS));
-        let account = self.record.shard.zip(self.record.account);
-        if let (Some((shard, number)), Some(found)) = (account, &self.found)
+        if let (Some(account), Some(found)) = (account, &self.found)
             && (of_webhooks || found.is_watched())
             && self.record.cost.rows_written > 0
         {
-            self.context.wait_until(bell::ring(self.env, AccountKey { shard, number }, of_webhooks));
+            self.context.wait_until(bell::ring(self.env, account, of_webhooks));
         }
         if let (Body::Stream, Some(stream)) = (&response.body, self.stream) {
             return stream.respond(status, &fields).map_err(|_| REFUSED);
