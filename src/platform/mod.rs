@@ -386,11 +386,10 @@ impl Incoming {
             return if names.is_empty() { Ok(Rows::default()) } else { Err(health::unavailable(&names)) };
         }
         let mut failures = 0;
-        // What was found, once it must be asked why that was nothing.
-        let mut refused = None;
-        let forward = moved::forward();
+        // What was found, and the query that asks why it was nothing.
+        let mut refused: Option<(Rows, Query)> = None;
         loop {
-            let asked = if refused.is_none() { &*query } else { &forward };
+            let asked = refused.as_ref().map_or(&*query, |(_, forward)| forward);
             let failure = match self.batch(caller, asked).await {
                 Ok(Rows { resume: Some(position), .. }) => {
                     query.resume(position);
@@ -398,11 +397,11 @@ impl Incoming {
                 }
                 Ok(rows) => match refused {
                     None if rows.is_refused() && databases(&self.env).length() > 1 => {
-                        refused = Some(rows);
+                        refused = Some((rows, moved::forward()));
                         continue;
                     }
                     None => return Ok(rows),
-                    Some(refused) => return Ok(Rows { moved_to: moved::destination(&rows)?, ..refused }),
+                    Some((refused, _)) => return Ok(Rows { moved_to: moved::destination(&rows)?, ..refused }),
                 },
                 Err(failure) => failure,
             };
@@ -423,7 +422,6 @@ impl Incoming {
         if let Some(account) = self.account() {
             self.context.wait_until(bell::ring(self.env.clone(), account, false));
         }
-        self.found = None;
         caller.shard = shard;
         true
     }
