@@ -97,6 +97,17 @@ server.listen(0, "127.0.0.1");
 await once(server, "listening");
 after(() => server.close().closeAllConnections());
 
+/** Waits for the next request with this method. */
+export const arrival = (method: string): Promise<void> =>
+  new Promise((resolve) => {
+    const listen = (request: IncomingMessage) => {
+      if (request.method !== method) return;
+      server.off("request", listen);
+      resolve();
+    };
+    server.on("request", listen);
+  });
+
 /** Where the same API is without this server: it sends bookmarks, and its replicas do not lag. */
 export const upToDate = url.origin;
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { Conversations } from "../../clients/typescript/src/index.ts";
-import { origin, seen, tokenOf } from "../client/replicas.ts";
+import { arrival, origin, seen, tokenOf } from "../client/replicas.ts";
 import { inBrowser } from "./browser.ts";
 
 async function signIn(page: Page, token: string): Promise<void> {
@@ -60,8 +60,7 @@ inBrowser(
     await inboxOf(page, "unload", ["bob", "carol"]);
     await press(page, "Delete bob");
     const before = seen.length;
-    const isDelete = (request: { method(): string }) => request.method() === "DELETE";
-    await Promise.all([page.waitForRequest(isDelete), followed(page, () => page.reload())]);
+    await Promise.all([arrival("DELETE"), followed(page, () => page.reload())]);
     assert.equal(seen.slice(before).find(({ method }) => method === "GET")!.bookmark, null);
   },
 );
