@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Conversation, Conversations, ConversationsError } from "../../clients/typescript/src/index.ts";
 import { EXPECTED, everything } from "./everything.ts";
-import { origin, seen, tokenOf, upToDate } from "./replicas.ts";
+import { newToken, origin, seen, upToDate } from "./replicas.ts";
 
 const connect = (token: string, bookmark: string | null = null) =>
   new Conversations({ token, bookmark, baseUrl: origin, wait: async () => {} });
@@ -21,7 +21,7 @@ async function byReplica<T>(run: () => Promise<T>): Promise<T> {
 }
 
 test("a client reads what it has written, and a replica answers what has not changed since", async () => {
-  const client = connect(await tokenOf("writes"));
+  const client = connect(await newToken());
   assert.deepEqual(await list(client), []);
   assert.deepEqual(await byReplica(() => list(client)), []);
   const { id } = await client.conversations.create({ contact_id: "bob" });
@@ -36,7 +36,7 @@ test("a client reads what it has written, and a replica answers what has not cha
 });
 
 test("a bookmark makes another client read what the first one has written", async () => {
-  const token = await tokenOf("hand over");
+  const token = await newToken();
   const writer = connect(token);
   assert.deepEqual(await list(writer), []);
   const before = writer.bookmark;
@@ -47,7 +47,7 @@ test("a bookmark makes another client read what the first one has written", asyn
 });
 
 test("a client that got an event of another client by a long poll reads what has changed", async () => {
-  const token = await tokenOf("long poll");
+  const token = await newToken();
   const [reader, writer] = [connect(token), connect(token)];
   assert.deepEqual(await list(reader), []);
   const { position } = await reader.events.list({ starting_after: "now" }).page();
@@ -60,7 +60,7 @@ test("a client that got an event of another client by a long poll reads what has
 });
 
 test("a client that got an event of another client by a stream reads what has changed", async () => {
-  const token = await tokenOf("stream");
+  const token = await newToken();
   const [reader, writer] = [connect(token), connect(token)];
   assert.deepEqual(await list(reader), []);
   const before = reader.bookmark;
@@ -76,13 +76,13 @@ test("a client that got an event of another client by a stream reads what has ch
 });
 
 test("a bookmark that was never sent is dropped", async () => {
-  const client = connect(await tokenOf("wrong"), "first-unconstrained");
+  const client = connect(await newToken(), "first-unconstrained");
   const { id } = await client.conversations.create({ contact_id: "bob" });
   assert.deepEqual(await list(client), [id]);
 });
 
 test("a revoked token reads while a replica lags, and never writes", async () => {
-  const owner = connect(await tokenOf("revoked"));
+  const owner = connect(await newToken());
   const { id, token } = await owner.tokens.create({
     name: "reader",
     scopes: "conversations:read conversations:write",
@@ -98,5 +98,5 @@ test("a revoked token reads while a replica lags, and never writes", async () =>
 });
 
 test("everything that the client does works where the API sends bookmarks", async () => {
-  assert.deepEqual(await everything({ token: await tokenOf("everything"), baseUrl: upToDate }), EXPECTED);
+  assert.deepEqual(await everything({ token: await newToken(), baseUrl: upToDate }), EXPECTED);
 });

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ALL, hashOf, newToken, randomId } from "../support/tokens.ts";
+import { newTokenIn } from "./new_token.ts";
 
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
@@ -19,11 +19,6 @@ const worker = createTestHarness({ root, workers: [{ config: { ...rawConfig, var
 after(() => worker.close());
 const { url } = await worker.listen();
 await worker.getWorker().applyD1Migrations("DB");
-const { DB } = (await worker.getWorker().getEnv()) as { DB: D1Database };
-
-interface D1Database {
-  prepare(sql: string): { bind(...values: unknown[]): { run(): Promise<{ meta: { last_row_id: number } }> } };
-}
 
 /** A response, as a replica keeps it. */
 interface Kept {
@@ -114,11 +109,5 @@ export const upToDate = url.origin;
 /** Where the API with replicas is. */
 export const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-/** A new token of a new account. */
-export async function tokenOf(name: string): Promise<string> {
-  const token = newToken();
-  const { meta } = await DB.prepare("INSERT INTO accounts (name, created_at) VALUES (?, 0)").bind(name).run();
-  const sql = "INSERT INTO tokens (hash, id, account_id, name, scopes, created_at) VALUES (?, ?, ?, 'test', ?, 0)";
-  await DB.prepare(sql).bind(hashOf(token), randomId(), meta.last_row_id, ALL).run();
-  return token;
-}
+/** A token of a new account. */
+export const newToken = (): Promise<string> => newTokenIn(worker.getWorker());

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { Conversations } from "../../clients/typescript/src/index.ts";
-import { arrival, origin, seen, tokenOf } from "../client/replicas.ts";
+import { arrival, newToken, origin, seen } from "../client/replicas.ts";
 import { inBrowser } from "./browser.ts";
 
 async function signIn(page: Page, token: string): Promise<void> {
@@ -12,8 +12,8 @@ async function signIn(page: Page, token: string): Promise<void> {
 }
 
 /** Opens the inbox of a new account with these conversations, and waits until it follows the changes. */
-async function inboxOf(page: Page, name: string, contacts: string[]): Promise<void> {
-  const token = await tokenOf(name);
+async function inboxOf(page: Page, contacts: string[]): Promise<void> {
+  const token = await newToken();
   const client = new Conversations({ token, baseUrl: origin });
   for (const contact_id of contacts) await client.conversations.create({ contact_id });
   await page.goto("/inbox");
@@ -34,7 +34,7 @@ async function followed(page: Page, load: () => Promise<unknown>): Promise<void>
 }
 
 inBrowser("after a reload, the inbox goes on with the bookmark that it had", { baseURL: origin }, async (page) => {
-  await inboxOf(page, "reload", ["bob"]);
+  await inboxOf(page, ["bob"]);
   await followed(page, () => page.reload());
   const before = seen.length;
   await followed(page, () => page.reload());
@@ -45,7 +45,7 @@ inBrowser("after a reload, the inbox goes on with the bookmark that it had", { b
 });
 
 inBrowser("after a reload, the inbox shows what was changed before", { baseURL: origin }, async (page) => {
-  await inboxOf(page, "change", ["bob"]);
+  await inboxOf(page, ["bob"]);
   await followed(page, () => page.reload());
   await press(page, "Mute bob");
   await page.getByRole("button", { name: "Unmute bob", exact: true }).waitFor();
@@ -57,7 +57,7 @@ inBrowser(
   "a page that sends a write while it unloads leaves no bookmark: the next page reads the newest data",
   { baseURL: origin },
   async (page) => {
-    await inboxOf(page, "unload", ["bob", "carol"]);
+    await inboxOf(page, ["bob", "carol"]);
     await press(page, "Delete bob");
     const before = seen.length;
     await Promise.all([arrival("DELETE"), followed(page, () => page.reload())]);
@@ -66,7 +66,7 @@ inBrowser(
 );
 
 inBrowser("pages of one tab share the bookmark, and signing out forgets it", { baseURL: origin }, async (page) => {
-  await inboxOf(page, "share", ["bob"]);
+  await inboxOf(page, ["bob"]);
   const before = seen.length;
   await page.goto("/webhooks");
   await page.getByRole("button", { name: "Sign out" }).waitFor();
