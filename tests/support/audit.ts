@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
-import { home } from "./configuration.ts";
+import { keep } from "./bookmarks.ts";
+import { COPIES, home } from "./configuration.ts";
 import { assertDescribed } from "./described.ts";
 import { origin } from "./server.ts";
 
@@ -76,6 +77,12 @@ export function audit(
     assert.deepEqual(foreign, [], `looks for an account in another database: ${what}`);
     assert.equal(log.database, databases.at(-1) ?? null, `the database in the log: ${what}`);
   }
+  const bookmark = headers["x-d1-bookmark"];
+  if (COPIES === 0) assert.equal(bookmark, undefined, `a bookmark without replicas: ${what}`);
+  // One that could not ask has seen no state.
+  else if (path.startsWith("/v1/") && status < 500)
+    assert.equal(bookmark !== undefined, databases.length > 0, `the bookmark: ${what}`);
+  keep(bookmark);
   // Only what has failed is repeated, and only a search that looked at enough rows goes on.
   // A health check asks every database once.
   assert.ok(cost.calls <= 1 || log.d1_calls === cost.calls, `more than one call to D1: ${what}`);

@@ -1,5 +1,6 @@
 // The Worker's own databases, past the Worker: statements of a test, and gates at which the Worker's calls wait.
 
+import { keepState } from "./bookmarks.ts";
 import { home, others, type Shard } from "./configuration.ts";
 import { origin } from "./server.ts";
 import { randomId } from "./tokens.ts";
@@ -9,11 +10,15 @@ export type Row = Record<string, string | number | null>;
 type Params = (string | number | null)[];
 
 /** Runs statements in a database, in one transaction, and returns the rows of each. */
-export async function batchIn({ binding }: Shard, ...statements: [text: string, ...params: Params][]): Promise<Row[][]> {
+export async function batchIn(
+  { binding }: Shard,
+  ...statements: [text: string, ...params: Params][]
+): Promise<Row[][]> {
   const body = JSON.stringify(statements.map(([sql, ...params]) => ({ sql, params })));
   const response = await fetch(origin, { method: "POST", headers: { "x-test-sql": binding }, body });
-  const answer = (await response.json()) as { results: Row[][] } | { error: string };
+  const answer = (await response.json()) as { results: Row[][]; bookmark?: string } | { error: string };
   if ("error" in answer) throw new Error(answer.error);
+  keepState(answer.bookmark);
   return answer.results;
 }
 

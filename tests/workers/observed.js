@@ -29,9 +29,11 @@
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
 //   x-test-sql          goes past the Worker: its body is a list of statements to run in the database of this binding
+// Those about read replicas are in replicated.js.
 import { initSync, respondAfterTrap } from "../../build/index.js";
 import worker, { Account } from "../../src/entry.js";
 import { excessOfResult, excessOfStatement, LIMITS } from "./d1_limits.js";
+import { control, withReplicas } from "./replicated.js";
 
 /** What was logged, line by line, by the id of the request, or as "sweep" or "deliveries". A panic's own message has
  * none of them. */
@@ -63,7 +65,16 @@ class ObservedAccount extends Account {
       if (seen.excess.length > 0) throw new Error(`beyond the limits of D1: ${seen.excess}`);
       return faults(headersForObjects, env)(name);
     };
-    super(context, { ...env, ...observed(env, () => seen, failure, (sql) => sql) });
+    const bound = withReplicas(env, ofAccount, headersForObjects);
+    super(context, {
+      ...env,
+      ...observed(
+        bound,
+        () => seen,
+        failure,
+        (sql) => sql,
+      ),
+    });
   }
 }
 
@@ -71,7 +82,9 @@ export { ObservedAccount as Account };
 
 export default {
   async fetch(request, env, ctx) {
-    if (request.headers.has("x-test-sql")) return query(env[request.headers.get("x-test-sql")], await request.json());
+    const bound = withReplicas(env, home(env), request.headers);
+    if (request.headers.has("x-test-sql")) return query(bound[request.headers.get("x-test-sql")], await request.json());
+    if (request.headers.has("x-test-replicas")) return control(env, home(env), await request.json());
     if (request.headers.has("x-test-reached"))
       return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
     if (request.headers.has("x-test-timers"))
@@ -91,7 +104,7 @@ export default {
     const isSweep = request.headers.has("x-test-sweep");
     // A sweep has a line in the log for each database, and what a test counts is of one.
     const seenOf = (name) => (isSweep && name !== of(request.headers, env) ? elsewhere : seen);
-    const databases = observed(env, seenOf, faults(request.headers, env), clock(request.headers));
+    const databases = observed(bound, seenOf, faults(request.headers, env), clock(request.headers));
     if (request.headers.has("x-test-no-d1")) databases[home(env)] = undefined;
     const [limiters, limited] = observeLimits(env, request.headers);
     const observedEnv = { ...env, ...limiters, ...webhooks(env, request.headers), ...databases };
@@ -337,7 +350,7 @@ function observe(db, name, seen, failure, moved) {
 async function query(db, statements) {
   try {
     const answers = await db.batch(statements.map(({ sql, params }) => db.prepare(sql).bind(...params)));
-    return Response.json({ results: answers.map(({ results }) => results) });
+    return Response.json({ results: answers.map(({ results }) => results), bookmark: db.getBookmark?.() });
   } catch (error) {
     return Response.json({ error: String(error) });
   }
