@@ -21,21 +21,26 @@ export async function grant(
   return token;
 }
 
-const ACCOUNT = "INSERT INTO accounts (id, name, created_at) VALUES (?, ?, 0) RETURNING id";
+/** Stores an account of a number and a name. */
+export const ACCOUNT = "INSERT INTO accounts (id, name, created_at) VALUES (?, ?, 0)";
 const CONVERSATIONS = "SELECT * FROM conversations WHERE account_id = ? ORDER BY id";
 const MESSAGES = "SELECT * FROM messages WHERE account_id = ? ORDER BY conversation_id, id";
 
 let accounts = 0;
+/** A number that no account has in any database. */
+export const newNumber = (): number => {
+  accounts += 1;
+  return accounts;
+};
 
 /** A new account, a token that opens it, and the API in its holder's hands. */
 export async function account(scopes = ALL) {
-  accounts += 1;
-  const [row] = await sql(ACCOUNT, null, `account ${accounts}`);
-  const id = Number(row?.id);
+  const id = newNumber();
+  await sql(ACCOUNT, id, `account ${id}`);
   for (const shard of others) {
     await batchIn(
       shard,
-      [ACCOUNT, id, `${shard.binding} ${accounts}`],
+      [ACCOUNT, id, `${shard.binding} ${id}`],
       [TOKEN, hashOf(newToken(shard.number)), randomId(), id, scopes, null, null],
     );
   }
