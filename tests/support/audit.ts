@@ -18,6 +18,8 @@ export interface Answer {
   cost: { calls: number; rowsRead: number; rowsWritten: number };
   /** The bindings of the databases that were asked, in order. */
   databases: string[];
+  /** With read replicas: the copies that have answered, in order. */
+  copies: string[];
   /** The line that the log got. */
   log: any;
   /** The limiters that were asked, by the name of their binding, and for which key. */
@@ -138,5 +140,6 @@ export function audit(
     assert.ok(status < 400, `an error without the error object: ${what}`);
   }
   const limited = JSON.parse(String(headers["x-test-limited"]));
-  return { status, headers, text, json, cost, databases, log, limited };
+  const copies = String(headers["x-test-d1-copies"]).split(" ").filter(Boolean);
+  return { status, headers, text, json, cost, databases, copies, log, limited };
 }

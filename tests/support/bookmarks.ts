@@ -15,8 +15,10 @@ export function keep(bookmark: unknown): void {
 /** Remembers the state that statements past the Worker have left. */
 export const keepState = (state: string | undefined) => state && keep(`${home.number}.${state}`);
 
-/** The headers of a request, with the newest bookmark unless they have one. */
+/** The headers of a request, with the newest bookmark unless they have one. An empty one stands for none. */
 export function fresh<Headers extends Record<string, unknown>>(headers: Headers): Headers {
-  const isKnown = COPIES === 0 || newest === "" || Object.keys(headers).some((name) => name.toLowerCase() === HEADER);
-  return isKnown ? headers : { ...headers, [HEADER]: newest };
+  if (COPIES === 0) return headers;
+  const sent: Record<string, unknown> = { [HEADER]: newest, ...headers };
+  if (sent[HEADER] === "") delete sent[HEADER];
+  return sent as Headers;
 }

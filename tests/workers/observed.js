@@ -113,6 +113,7 @@ export default {
     const told = new Response(response.body, response);
     told.headers.set("x-test-d1-calls", seen.calls);
     told.headers.set("x-test-d1-databases", seen.databases.join(" "));
+    told.headers.set("x-test-d1-copies", (bound[home(env)].answered ?? []).join(" "));
     told.headers.set("x-test-d1-rows-read", seen.rowsRead);
     told.headers.set("x-test-d1-rows-written", seen.rowsWritten);
     told.headers.set("x-test-d1-excess", seen.excess.join(" "));

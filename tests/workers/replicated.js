@@ -4,6 +4,7 @@
 //   x-test-nearest   the copy that is the nearest to the caller: the name of its binding, or "primary". Without it all
 //                    take turns, and some of those that lag too much catch up first
 //   x-test-outage    the copies that do not answer, separated by commas
+//   x-test-sessions  "real": the sessions are those of D1 itself, which has no replicas here
 //   x-test-replicas  goes past the Worker: the body is {"remember": NAME}, which keeps the primary's state under this
 //                    name, or {"bring": COPY, "to": NAME}, which brings a replica to it
 
@@ -33,7 +34,8 @@ const copiesOf = (env) => Object.keys(env).filter((name) => name.startsWith("COP
 
 /** The bindings, with replicas around this database if there are any. */
 export function withReplicas(env, name, headers) {
-  return copiesOf(env).length === 0 ? env : { ...env, [name]: new Replicated(env, env[name], headers) };
+  const isReplicated = copiesOf(env).length > 0 && headers.get("x-test-sessions") !== "real";
+  return isReplicated ? { ...env, [name]: new Replicated(env, env[name], headers) } : env;
 }
 
 /** What a request with x-test-replicas asks for. */
@@ -44,6 +46,8 @@ export async function control(env, name, { remember, bring, to }) {
 }
 
 class Replicated {
+  /** The copies that have answered, in order. */
+  answered = [];
   #env;
   #primary;
   #headers;
@@ -109,13 +113,16 @@ class Replicated {
       const results = await this.#env[copy].batch(statements);
       if (results.some(({ meta }) => meta.rows_written > 0)) throw new Error(`a write in ${copy}`);
       // The replica was brought to another state while it was asked: nobody knows which one it was.
-      return replicas.get(copy).version === version ? { results, state } : this.#ask("primary", statements);
+      if (replicas.get(copy).version !== version) return this.#ask("primary", statements);
+      this.answered.push(copy);
+      return { results, state };
     }
     if ((this.#headers.get("x-test-outage") ?? "").split(",").includes("primary")) throw new Error(LOST);
     const isWrite = statements.some(writes);
     if (isWrite) begun += 1;
     try {
       const results = await this.#primary.batch(statements);
+      this.answered.push("primary");
       return { results, state: begun };
     } finally {
       if (isWrite) ended += 1;
