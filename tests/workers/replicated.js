@@ -112,7 +112,7 @@ class Replicated {
       const { state, version } = replicas.get(copy);
       const results = await this.#env[copy].batch(statements);
       if (results.some(({ meta }) => meta.rows_written > 0)) throw new Error(`a write in ${copy}`);
-      // The replica was brought to another state while it was asked: nobody knows which one it was.
+      // The replica was brought to another state while it was asked, so it may have answered from either.
       if (replicas.get(copy).version !== version) return this.#ask("primary", statements);
       this.answered.push(copy);
       return { results, state };
@@ -154,7 +154,7 @@ async function stateOf(primary) {
 async function bringTo(env, copy, { state, tables }) {
   const replica = env[copy];
   const version = (replicas.get(copy)?.version ?? 0) + 1;
-  // Until it is there it answers nobody.
+  // Until it is there it answers nothing.
   replicas.set(copy, { state: -1, version });
   // A replica writes nothing by itself.
   const triggers = await run(replica, "SELECT name FROM sqlite_schema WHERE type = 'trigger'");
