@@ -41,8 +41,8 @@ export function document(): { tables: string; svg: string } {
       markdown(needs(all)),
       "When each limit is reached, if the number of messages stays the same:",
       markdown(limits(all)),
-      "Milliseconds of a request by city, with 1 million messages a day. With 10 thousand and with 100 million, no figure\n" +
-        `differs by more than ${Math.ceil(difference)} ms:`,
+      "Milliseconds of a request by city, with 1 million messages a day. With 10 thousand and with 100 million, no\n" +
+        `figure differs by more than ${Math.ceil(difference)} ms:`,
       markdown(latencies(middle)),
     ].join("\n\n"),
     svg: chart(middle, everywhere),

@@ -69,6 +69,9 @@ const PAGE = 4092;
 /** When the databases are counted. */
 export const TIMES = { "on the first day": 0, "after a year": YEAR_DAYS, "after five years": 5 * YEAR_DAYS };
 
+const atTimes = <T>(value: (days: number) => T): Record<string, T> =>
+  Object.fromEntries(Object.entries(TIMES).map(([time, days]) => [time, value(days)]));
+
 export interface Latency {
   p50: number;
   p95: number;
@@ -87,6 +90,8 @@ export interface City {
 export interface Result {
   requestsPerSecond: number;
   gbPerDay: number;
+  /** Without what is deleted by then. */
+  storedGb: Record<string, number>;
   /** The busy share of the busiest database in the busiest hour on the first day: of all, and with read replicas. */
   busy: number;
   busyWithReplicas: number;
@@ -130,12 +135,7 @@ export function simulate(scenario: Scenario, { steps, bytes, workerMs }: Measure
   );
   const cities = latencies(scenario, steps, workerMs, alone, instances);
 
-  const bill = Object.fromEntries(
-    Object.entries(TIMES).map(([time, days]) => [
-      time,
-      monthly(scenario, steps, databases(days), stored(Math.max(days, MONTH_DAYS))),
-    ]),
-  );
+  const bill = atTimes((days) => monthly(scenario, steps, databases(days), stored(Math.max(days, MONTH_DAYS))));
   const within = (days: number) => (days < 1 ? 0 : days > 100 * YEAR_DAYS ? null : days);
   /** After how many days there are more databases than that. */
   const untilDatabases = (count: number) => (databases(0) > count ? 0 : daysUntil(count * room));
@@ -164,9 +164,10 @@ export function simulate(scenario: Scenario, { steps, bytes, workerMs }: Measure
   return {
     requestsPerSecond: perSecond * steps.length,
     gbPerDay: (kept + events) / GB,
+    storedGb: atTimes((days) => stored(days) / GB),
     busy: Math.max(...alone.map(({ calls }) => busyShare(calls))),
     busyWithReplicas: Math.max(...instances.values().map(busyShare)),
-    databases: Object.fromEntries(Object.entries(TIMES).map(([time, days]) => [time, databases(days)])),
+    databases: atTimes(databases),
     bill,
     limits: sorted.map(({ what, days }) => ({ what, days: within(days) })),
     cities,

@@ -31,6 +31,7 @@ export function needs(scenarios: { scenario: Scenario; result: Result }[]): Rows
     line("accounts", (_, { accounts }) => whole(accounts)),
     line("requests a second, busiest hour", ({ requestsPerSecond }) => two(requestsPerSecond)),
     line("new data a day", ({ gbPerDay }) => bytes(gbPerDay)),
+    line("data after a year", ({ storedGb }) => bytes(storedGb["after a year"]!)),
     ...Object.keys(TIMES).map((time) => line(`databases ${time}`, ({ databases }) => whole(databases[time]!))),
     line("busy share of the busiest database", ({ busy }) => percent(busy)),
     line("… with read replicas", ({ busyWithReplicas }) => percent(busyWithReplicas)),
