@@ -383,6 +383,7 @@ impl Incoming {
             && let Ok(names) = unavailable(&self.env, &query.to_json(caller), HEALTH_TIMEOUT).await
             && let Some(names) = names.as_string()
         {
+            self.record.d1_calls = databases(&self.env).length() as usize;
             return if names.is_empty() { Ok(Rows::default()) } else { Err(health::unavailable(&names)) };
         }
         let mut failures = 0;
@@ -488,11 +489,14 @@ impl Incoming {
             headers.push(("strict-transport-security", "max-age=63072000"));
         }
         // The rows that were read would tell a token that was revoked from one that never existed.
-        if !matches!(response.status, 401 | 429) {
+        let shows_database = !matches!(response.status, 401 | 429);
+        if shows_database {
             headers.push(("server-timing", &timing));
         }
         let bookmark = match (self.record.shard, self.freshness) {
-            (Some(shard), Some(state)) if state != FIRST_PRIMARY => Some(Bookmark::text(shard, &state)),
+            (Some(shard), Some(state)) if shows_database && state != FIRST_PRIMARY => {
+                Some(Bookmark::text(shard, &state))
+            }
             _ => None,
         };
         if let Some(bookmark) = &bookmark {
