@@ -1,4 +1,5 @@
-// Measures requests on Workers that run side by side: in rounds, in which each Worker has a short block, in random order.
+// Measures requests on Workers that run side by side: in rounds, in which each Worker has a short block, in random
+// order.
 import type { Case } from "./cases.ts";
 import { median } from "./figures.ts";
 import type { Measured } from "./results.ts";

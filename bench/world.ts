@@ -26,8 +26,8 @@ export interface Inhabitant {
   vars?: Record<string, unknown>;
 }
 
-/** Bundles a Worker as `wrangler deploy` does, and returns the file. Without `main`, the one of the configuration. `from`
- * is a checkout of the project. */
+/** Bundles a Worker as `wrangler deploy` does, and returns the file. Without `main`, the one of the configuration.
+ * `from` is a checkout of the project. */
 export async function bundle(name: string, config: string, main?: string, from = root): Promise<string> {
   const outdir = join(scratch, name);
   // workerd would load the wasm of an earlier build too.

@@ -30,7 +30,7 @@ await command(USAGE, async (args) => {
   }).values;
   const settings: Settings = quick
     ? { copies: 1, rounds: 9, blockMs: 60, warmUpMs: 300 }
-    : { copies: 3, rounds: 41, blockMs: 70, warmUpMs: 1000 };
+    : { copies: 3, rounds: 81, blockMs: 70, warmUpMs: 1000 };
   const config = join(root, "wrangler.toml");
   const mains = await step("bundle the Workers", async () => ({
     ours: await bundle("ours", config),
