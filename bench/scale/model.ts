@@ -89,6 +89,8 @@ export interface City {
 
 export interface Result {
   requestsPerSecond: number;
+  /** Of one database that is as busy as it may be. */
+  messagesPerSecond: number;
   gbPerDay: number;
   /** Without what is deleted by then. */
   storedGb: Record<string, number>;
@@ -163,6 +165,7 @@ export function simulate(scenario: Scenario, { steps, bytes, workerMs }: Measure
   ];
   return {
     requestsPerSecond: perSecond * steps.length,
+    messagesPerSecond: (ASSUMED.busy * 1000) / sum(steps.map(({ busyMs }) => busyMs)),
     gbPerDay: (kept + events) / GB,
     storedGb: atTimes((days) => stored(days) / GB),
     busy: Math.max(...alone.map(({ calls }) => busyShare(calls))),

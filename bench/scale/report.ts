@@ -30,6 +30,7 @@ export function needs(scenarios: { scenario: Scenario; result: Result }[]): Rows
     ["messages a day", ...scenarios.map(({ scenario }) => messagesADay(scenario.messages))],
     line("accounts", (_, { accounts }) => whole(accounts)),
     line("requests a second, busiest hour", ({ requestsPerSecond }) => two(requestsPerSecond)),
+    line("messages a second of one database, at most", ({ messagesPerSecond }) => whole(messagesPerSecond)),
     line("new data a day", ({ gbPerDay }) => bytes(gbPerDay)),
     line("data after a year", ({ storedGb }) => bytes(storedGb["after a year"]!)),
     ...Object.keys(TIMES).map((time) => line(`databases ${time}`, ({ databases }) => whole(databases[time]!))),

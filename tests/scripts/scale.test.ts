@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { INCLUDED, PRICES } from "../../bench/bill/money.ts";
 import { DEFAULTS, document, sized } from "../../bench/scale/document.ts";
 import { measured } from "../../bench/scale/measured.ts";
 import { ASSUMED, LIMITS, type Scenario, simulate } from "../../bench/scale/model.ts";
@@ -108,6 +109,30 @@ test("the databases hold what is stored, and follow the requests", () => {
       }
     }
   }
+});
+
+test("docs/COSTS.md has the prices and the included amounts that the bill is made of", () => {
+  const costs = readFileSync(join(root, "docs", "COSTS.md"), "utf8").replaceAll(/\s+/g, " ");
+  const million = (amount: number) => `${amount / 1e6} million`;
+  const { requests, cpuMs, rowsRead, rowsWritten, gb } = INCLUDED;
+  const included =
+    `Workers Paid costs $${PRICES.plan} a month. It includes ${million(requests)} requests, ${million(cpuMs)} ms of CPU ` +
+    `time, ${rowsRead / 1e9} billion rows read, ${million(rowsWritten)} rows written and ${gb} GB of storage.`;
+  assert.ok(costs.includes(included), included);
+  assert.ok(costs.includes(`| a GB of storage, each month | $${PRICES.gb.toFixed(2)} |`));
+});
+
+test("docs/SCALING.md says how many databases the sweep and the health check can ask", () => {
+  const text = scaling.replaceAll(/\s+/g, " ");
+  const { calls, connections } = LIMITS;
+  const { sweepCalls, healthMs } = ASSUMED;
+  assert.ok(text.includes(`So one Worker can have ${calls / sweepCalls} databases.`));
+  assert.ok(text.includes(`more than ${(connections * healthMs) / 250} databases do not fit into its five seconds`));
+});
+
+test("the model keeps events for as long as the Worker does", () => {
+  const [, days] = /^EVENT_RETENTION_DAYS = (\d+)$/m.exec(readFileSync(join(root, "wrangler.toml"), "utf8"))!;
+  assert.equal(ASSUMED.eventDays, Number(days));
 });
 
 test("every message costs the same once the included amounts are used up", () => {
