@@ -10,6 +10,7 @@ export const DEFAULTS: Omit<Scenario, "accounts"> = {
   perConversation: 50,
   places: shares(PLACES),
   regions: ["weur"],
+  keys: 1,
   peak: 3,
   largest: 0.01,
   afterWrite: 0.1,

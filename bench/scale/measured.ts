@@ -28,7 +28,10 @@ export interface Measured {
     message1000: number;
     conversationEvent: number;
     messageEvent: number;
+    key: number;
   };
+  /** The rows of an idempotency key of a message. */
+  key: { rowsRead: number; rowsWritten: number };
 }
 
 /** What the database does for a call besides SQL: at most the CPU time of a retrieve that a 401, which calls no
@@ -51,6 +54,8 @@ export function measured(): Measured {
   const results = JSON.parse(readFileSync(join(root, "bench", "results.json"), "utf8"));
   const cpu = (key: string): number =>
     results.cases.find((one: { key: string }) => one.key === key).cpu_us.ours.median / 1000;
+  const withKey = row("COSTS", "send a message, with an `Idempotency-Key`");
+  const withoutKey = row("COSTS", "send a message that keeps the conversation unread, or read");
   const bytes = (kind: string) => row("SCALING", kind)[0]!;
   return {
     steps: STEPS.map(({ title, cpu: key }) => {
@@ -67,6 +72,8 @@ export function measured(): Measured {
       message1000: bytes("message of 1,000 characters"),
       conversationEvent: bytes("event of a conversation"),
       messageEvent: bytes("event of a message"),
+      key: bytes("idempotency key of a message of 100 characters"),
     },
+    key: { rowsRead: withKey[0]! - withoutKey[0]!, rowsWritten: withKey[1]! - withoutKey[1]! },
   };
 }

@@ -16,6 +16,8 @@ export interface Scenario {
   places: Record<string, number>;
   /** Where databases are. An account is in the one that is nearest to its callers. */
   regions: string[];
+  /** The share of the messages with an idempotency key. */
+  keys: number;
   /** The rate of the busiest hour, as a multiple of the average. */
   peak: number;
   /** The share of all messages that the largest account has. */
@@ -39,6 +41,9 @@ export const ASSUMED = {
   /** Rows of an event that the sweep deletes: docs/COSTS.md. */
   eventRowsRead: 7,
   eventRowsWritten: 1,
+  /** For how many days a key is kept, and its row that the sweep deletes. */
+  keyDays: 1,
+  keyRowsDeleted: 1,
   /** The sweep looks for old events of so many accounts each minute: docs/COSTS.md. */
   sweepAccounts: 2000,
   sweepRowsOfAccount: 3,
@@ -108,7 +113,8 @@ export interface Result {
   cities: Record<string, City>;
 }
 
-export function simulate(scenario: Scenario, { steps, bytes, workerMs }: Measured): Result {
+export function simulate(scenario: Scenario, inputs: Measured): Result {
+  const { steps, bytes, workerMs } = inputs;
   const { messages, places, regions, peak } = scenario;
   const shareOf = Map.groupBy(Object.entries(places), ([city]) => nearest(city, regions));
   const homes = [...shareOf].map(([region, cities]) => ({ region, share: sum(cities.map(([, share]) => share)) }));
@@ -118,10 +124,15 @@ export function simulate(scenario: Scenario, { steps, bytes, workerMs }: Measure
   const conversation = (1 - ASSUMED.groups) * bytes.contactConversation + ASSUMED.groups * bytes.groupConversation;
   const kept = messages * (messageBytes(scenario.characters, bytes) + conversation / scenario.perConversation);
   const events = messages * (bytes.messageEvent + bytes.conversationEvent);
-  const stored = (days: number) => kept * days + events * Math.min(days, ASSUMED.eventDays);
+  const keys = messages * scenario.keys * bytes.key;
+  const { eventDays, keyDays } = ASSUMED;
+  const stored = (days: number) => kept * days + events * Math.min(days, eventDays) + keys * Math.min(days, keyDays);
   /** After how many days so many bytes are stored. */
-  const daysUntil = (size: number) =>
-    size <= stored(ASSUMED.eventDays) ? size / (kept + events) : (size - events * ASSUMED.eventDays) / kept;
+  const daysUntil = (size: number) => {
+    if (size <= stored(keyDays)) return size / (kept + events + keys);
+    if (size <= stored(eventDays)) return (size - keys * keyDays) / (kept + events);
+    return (size - keys * keyDays - events * eventDays) / kept;
+  };
 
   const room = ASSUMED.full * LIMITS.databaseGb * GB;
   const inRegion = (share: number, days: number) =>
@@ -137,7 +148,7 @@ export function simulate(scenario: Scenario, { steps, bytes, workerMs }: Measure
   );
   const cities = latencies(scenario, steps, workerMs, alone, instances);
 
-  const bill = atTimes((days) => monthly(scenario, steps, databases(days), stored(Math.max(days, MONTH_DAYS))));
+  const bill = atTimes((days) => monthly(scenario, inputs, databases(days), stored(Math.max(days, MONTH_DAYS))));
   const within = (days: number) => (days < 1 ? 0 : days > 100 * YEAR_DAYS ? null : days);
   /** After how many days there are more databases than that. */
   const untilDatabases = (count: number) => (databases(0) > count ? 0 : daysUntil(count * room));
@@ -166,7 +177,7 @@ export function simulate(scenario: Scenario, { steps, bytes, workerMs }: Measure
   return {
     requestsPerSecond: perSecond * steps.length,
     messagesPerSecond: (ASSUMED.busy * 1000) / sum(steps.map(({ busyMs }) => busyMs)),
-    gbPerDay: (kept + events) / GB,
+    gbPerDay: (kept + events + keys) / GB,
     storedGb: atTimes((days) => stored(days) / GB),
     busy: Math.max(...alone.map(({ calls }) => busyShare(calls))),
     busyWithReplicas: Math.max(...instances.values().map(busyShare)),
@@ -257,19 +268,22 @@ const percentiles = (parts: Part[]): Latency => ({
 });
 
 /** Dollars a month. */
-function monthly({ accounts, messages }: Scenario, steps: Step[], databases: number, bytes: number) {
+function monthly({ accounts, messages, keys }: Scenario, { steps, key }: Measured, databases: number, bytes: number) {
   const cycles = messages * MONTH_DAYS;
   // A message cycle has two events: the message, and the conversation that is marked as read.
   const events = 2 * cycles;
   const sweeps = (MONTH_DAYS * DAY_SECONDS) / 60;
   const swept = databases * Math.min(accounts / databases, ASSUMED.sweepAccounts) * ASSUMED.sweepRowsOfAccount * sweeps;
   const of = (name: "cpuMs" | "rowsRead" | "rowsWritten") => cycles * sum(steps.map((step) => step[name]));
+  const read = of("rowsRead") + events * ASSUMED.eventRowsRead + cycles * keys * key.rowsRead + swept;
+  const written =
+    of("rowsWritten") + events * ASSUMED.eventRowsWritten + cycles * keys * (key.rowsWritten + ASSUMED.keyRowsDeleted);
   const price = (used: number, included: number, each: number) => Math.max(0, used - included) * each;
   const parts = {
     requests: PRICES.plan + price(cycles * steps.length, INCLUDED.requests, PRICES.request),
     cpu: price(of("cpuMs"), INCLUDED.cpuMs, PRICES.cpuMs),
-    rowsRead: price(of("rowsRead") + events * ASSUMED.eventRowsRead + swept, INCLUDED.rowsRead, PRICES.rowRead),
-    rowsWritten: price(of("rowsWritten") + events * ASSUMED.eventRowsWritten, INCLUDED.rowsWritten, PRICES.rowWritten),
+    rowsRead: price(read, INCLUDED.rowsRead, PRICES.rowRead),
+    rowsWritten: price(written, INCLUDED.rowsWritten, PRICES.rowWritten),
     storage: price(bytes / GB, INCLUDED.gb, PRICES.gb),
   };
   return { ...parts, total: sum(Object.values(parts)) };

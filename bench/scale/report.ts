@@ -31,7 +31,7 @@ export function needs(scenarios: { scenario: Scenario; result: Result }[]): Rows
     line("accounts", (_, { accounts }) => whole(accounts)),
     line("requests a second, busiest hour", ({ requestsPerSecond }) => two(requestsPerSecond)),
     line("messages a second of one database, at most", ({ messagesPerSecond }) => whole(messagesPerSecond)),
-    line("new data a day", ({ gbPerDay }) => bytes(gbPerDay)),
+    line("data of the first day", ({ gbPerDay }) => bytes(gbPerDay)),
     line("data after a year", ({ storedGb }) => bytes(storedGb["after a year"]!)),
     ...Object.keys(TIMES).map((time) => line(`databases ${time}`, ({ databases }) => whole(databases[time]!))),
     line("busy share of the busiest database", ({ busy }) => percent(busy)),

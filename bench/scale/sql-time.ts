@@ -1,6 +1,6 @@
 // How long SQLite takes for the requests of a message cycle, without network and disk: what a D1 database is busy for.
 // The Worker says which statements it sends, and SQLite runs them in memory, each batch in a transaction of its own.
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { STEPS } from "../bill/steps.ts";
 import { type Request, TOKEN, TOKEN_HASH } from "../cases.ts";
 import { conversationId, fill, type Sql } from "../data.ts";
@@ -16,8 +16,14 @@ const MANY_MESSAGES = 100_000;
 
 type Batch = { sql: string; params: (string | number | null)[] }[];
 
-/** Milliseconds of each step of a cycle: the median. */
-export async function sqlTimes(onLine: (line: string) => void): Promise<number[]> {
+/** Milliseconds of a step of a cycle: the medians of those whose statements SQLite compiled anew, and of the others. */
+export interface SqlTime {
+  compiled: number;
+  ready: number;
+}
+
+/** The times of each step of a cycle. */
+export async function sqlTimes(onLine: (line: string) => void): Promise<SqlTime[]> {
   onLine("ask the Worker for its statements");
   const cycles = await statements();
   using database = new DatabaseSync(":memory:");
@@ -25,8 +31,15 @@ export async function sqlTimes(onLine: (line: string) => void): Promise<number[]
   await fill(sqlOf(database), CONVERSATIONS, TOKEN_HASH);
   for (let cycle = 0; cycle < CYCLES; cycle += 1) addMessages(database, cycle, cycle === 0 ? MANY_MESSAGES : MESSAGES);
   onLine("measure");
-  const times = cycles.map((steps) => steps.map((batch) => milliseconds(database, batch)));
-  return STEPS.map((_, step) => median(times.map((cycle) => cycle[step]!)));
+  const prepare = (sql: string) => database.prepare(sql);
+  const [anew, once] = [prepare, memoized(prepare)];
+  // In turn, so that both meet the same machine.
+  const times = cycles.map((steps, cycle) =>
+    steps.map((batch) => milliseconds(database, cycle % 2 === 0 ? anew : once, batch)),
+  );
+  const medianOf = (step: number, rest: number) =>
+    median(times.filter((_, cycle) => cycle % 2 === rest).map((steps) => steps[step]!));
+  return STEPS.map((_, step) => ({ compiled: medianOf(step, 0), ready: medianOf(step, 1) }));
 }
 
 /** What the Worker sends to D1 for each step of each cycle. Each is of another conversation. */
@@ -37,10 +50,14 @@ async function statements(): Promise<Batch[][]> {
     await fill(world.sql("thousand"), 1000, TOKEN_HASH);
     const cycles = Array.from({ length: CYCLES }, (_, cycle) => STEPS.map(({ request }) => request(subject(cycle))));
     const requests = cycles.flat().map(
-      ([method, path, body]): Request => ({
+      ([method, path, body], at): Request => ({
         method,
         path,
-        headers: { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/json" },
+        headers: {
+          Authorization: `Bearer ${TOKEN}`,
+          "Content-Type": "application/json",
+          ...(method === "POST" && { "Idempotency-Key": `cycle-${at}` }),
+        },
         ...(body && { body: JSON.stringify(body) }),
       }),
     );
@@ -79,11 +96,21 @@ function addMessages(database: DatabaseSync, cycle: number, count: number): void
     .run(subject(cycle), count);
 }
 
-function milliseconds(database: DatabaseSync, batch: Batch): number {
+type Prepare = (sql: string) => StatementSync;
+
+function memoized(prepare: Prepare): Prepare {
+  const statements = new Map<string, StatementSync>();
+  return (sql) => {
+    const statement = statements.get(sql) ?? prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+}
+
+function milliseconds(database: DatabaseSync, prepare: Prepare, batch: Batch): number {
   const begin = performance.now();
   database.exec("BEGIN");
-  // D1 prepares each statement anew.
-  for (const { sql, params } of batch) database.prepare(sql).all(...params);
+  for (const { sql, params } of batch) prepare(sql).all(...params);
   database.exec("COMMIT");
   return performance.now() - begin;
 }

@@ -116,8 +116,8 @@ test("docs/COSTS.md has the prices and the included amounts that the bill is mad
   const million = (amount: number) => `${amount / 1e6} million`;
   const { requests, cpuMs, rowsRead, rowsWritten, gb } = INCLUDED;
   const included =
-    `Workers Paid costs $${PRICES.plan} a month. It includes ${million(requests)} requests, ${million(cpuMs)} ms of CPU ` +
-    `time, ${rowsRead / 1e9} billion rows read, ${million(rowsWritten)} rows written and ${gb} GB of storage.`;
+    `Workers Paid costs $${PRICES.plan} a month. It includes ${million(requests)} requests, ${million(cpuMs)} ms of ` +
+    `CPU time, ${rowsRead / 1e9} billion rows read, ${million(rowsWritten)} rows written and ${gb} GB of storage.`;
   assert.ok(costs.includes(included), included);
   assert.ok(costs.includes(`| a GB of storage, each month | $${PRICES.gb.toFixed(2)} |`));
 });
