@@ -30,8 +30,7 @@ const USAGE = `Usage: npm run --silent scale -- COMMAND [options]
       --lag MS             how far a read replica is behind (default 800)
       --json               print JSON
       --write              calculate the defaults for three sizes, and write docs/SCALING.md and docs/scaling.svg
-  measure                  measure the SQL time of a message cycle, and write it to docs/SCALING.md; builds the Worker
-                           first: npm run build`;
+  measure                  measure the SQL time of a message cycle, and write it to docs/SCALING.md`;
 
 await command(USAGE, async ([name, ...args]) => {
   if (name === "simulate") simulateCommand(args);
@@ -66,8 +65,10 @@ function simulateCommand(args: string[]): void {
     return typeof given === "string" ? wholeNumber(option, given) : otherwise;
   };
   const share = (option: string & keyof typeof values, otherwise: number) => {
-    const value = number(option, 100 * otherwise);
-    return value <= 100 ? value / 100 : misuse(`--${option} is more than 100 per cent`);
+    const given = values[option];
+    if (typeof given !== "string") return otherwise;
+    const percent = /^\d{1,3}(\.\d+)?$/.test(given) ? Number(given) : Number.NaN;
+    return percent <= 100 ? percent / 100 : misuse(`--${option} is '${given}', it must be 0 to 100 per cent`);
   };
   const characters = number("characters", DEFAULTS.characters);
   if (characters > 10_000) misuse("--characters is more than 10,000: a message has no more");

@@ -135,6 +135,23 @@ test("the model keeps events for as long as the Worker does", () => {
   assert.equal(ASSUMED.eventDays, Number(days));
 });
 
+test("a million messages cost what docs/COSTS.md says of a million message cycles, of events and of keys", () => {
+  const costs = readFileSync(join(root, "docs", "COSTS.md"), "utf8");
+  const [, cycles] = /^\| \*\*one message cycle\*\* \|(?:[^|]*\|){3} \$([\d.]+) \|/m.exec(costs)!;
+  // Storage is not in that table. The sweep costs the same in both scenarios.
+  const dollars = (messages: number, keys: number) => {
+    const { requests, cpu, rowsRead, rowsWritten } = run({ messages, keys, accounts: 1 }).result.bill[
+      "on the first day"
+    ]!;
+    return requests + cpu + rowsRead + rowsWritten;
+  };
+  const million = (keys: number) => (dollars(2e8, keys) - dollars(1e8, keys)) / (30 * 100);
+  // Two events, each of which reads 7 rows and writes one when it is deleted.
+  assert.ok(Math.abs(million(0) - (Number(cycles) + 2 * (1 + 7 * 0.001))) < 0.01, `${million(0)}`);
+  // A key: 5 rows read and 2 written, and one written when it is deleted.
+  assert.ok(Math.abs(million(1) - million(0) - (3 + 5 * 0.001)) < 0.01, `${million(1)}`);
+});
+
 test("every message costs the same once the included amounts are used up", () => {
   const total = (messages: number) => run({ messages, accounts: 1000 }).result.bill["on the first day"]!.total;
   const [first, second] = [total(2e8) - total(1e8), total(3e8) - total(2e8)];
