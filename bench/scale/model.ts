@@ -1,5 +1,5 @@
 // The model behind `npm run scale -- simulate`: what so many accounts and messages need, cost and wait for.
-import { INCLUDED, PRICES } from "../bill/money.ts";
+import { INCLUDED, MEMORY, PRICES } from "../bill/money.ts";
 import type { Measured, Step } from "./measured.ts";
 import { nearest, REGIONS, toRegion } from "./places.ts";
 import { busyShare, type Calls, type Part, percentile, waiting } from "./queue.ts";
@@ -74,8 +74,8 @@ const PAGE = 4092;
 /** When the databases are counted. */
 export const TIMES = { "on the first day": 0, "after a year": YEAR_DAYS, "after five years": 5 * YEAR_DAYS };
 
-const atTimes = <T>(value: (days: number) => T): Record<string, T> =>
-  Object.fromEntries(Object.entries(TIMES).map(([time, days]) => [time, value(days)]));
+const atTimes = <T>(value: (days: number, time: string) => T): Record<string, T> =>
+  Object.fromEntries(Object.entries(TIMES).map(([time, days]) => [time, value(days, time)]));
 
 export interface Latency {
   p50: number;
@@ -108,6 +108,8 @@ export interface Result {
     string,
     { requests: number; cpu: number; rowsRead: number; rowsWritten: number; storage: number; total: number }
   >;
+  /** The same with a Durable Object for each account in place of D1, in all. */
+  billOfObjects: Record<string, number>;
   /** After how many days a limit is reached: 0 is at once, null is never in a hundred years. */
   limits: { what: string; days: number | null }[];
   cities: Record<string, City>;
@@ -149,6 +151,10 @@ export function simulate(scenario: Scenario, inputs: Measured): Result {
   const cities = latencies(scenario, steps, workerMs, alone, instances);
 
   const bill = atTimes((days) => monthly(scenario, inputs, databases(days), stored(Math.max(days, MONTH_DAYS))));
+  const billOfObjects = atTimes((days, time) => {
+    const { total, storage } = bill[time]!;
+    return total - storage + objects(scenario, steps, stored(Math.max(days, MONTH_DAYS)));
+  });
   const within = (days: number) => (days < 1 ? 0 : days > 100 * YEAR_DAYS ? null : days);
   /** After how many days there are more databases than that. */
   const untilDatabases = (count: number) => (databases(0) > count ? 0 : daysUntil(count * room));
@@ -183,6 +189,7 @@ export function simulate(scenario: Scenario, inputs: Measured): Result {
     busyWithReplicas: Math.max(...instances.values().map(busyShare)),
     databases: atTimes(databases),
     bill,
+    billOfObjects,
     limits: sorted.map(({ what, days }) => ({ what, days: within(days) })),
     cities,
   };
@@ -278,7 +285,6 @@ function monthly({ accounts, messages, keys }: Scenario, { steps, key }: Measure
   const read = of("rowsRead") + events * ASSUMED.eventRowsRead + cycles * keys * key.rowsRead + swept;
   const written =
     of("rowsWritten") + events * ASSUMED.eventRowsWritten + cycles * keys * (key.rowsWritten + ASSUMED.keyRowsDeleted);
-  const price = (used: number, included: number, each: number) => Math.max(0, used - included) * each;
   const parts = {
     requests: PRICES.plan + price(cycles * steps.length, INCLUDED.requests, PRICES.request),
     cpu: price(of("cpuMs"), INCLUDED.cpuMs, PRICES.cpuMs),
@@ -288,5 +294,20 @@ function monthly({ accounts, messages, keys }: Scenario, { steps, key }: Measure
   };
   return { ...parts, total: sum(Object.values(parts)) };
 }
+
+/** What Durable Objects cost a month beside rows, which cost the same: requests, the time in which they
+ * run, and storage. */
+function objects({ messages }: Scenario, steps: Step[], bytes: number): number {
+  const cycles = messages * MONTH_DAYS;
+  const milliseconds = sum(steps.map(({ busyMs, isWrite }) => busyMs + (isWrite ? ASSUMED.confirmMs : 0)));
+  const gbSeconds = (cycles * milliseconds * MEMORY) / 1000;
+  return (
+    price(cycles * steps.length, INCLUDED.objectRequests, PRICES.objectRequest) +
+    price(gbSeconds, INCLUDED.objectGbSeconds, PRICES.objectGbSecond) +
+    price(bytes / GB, INCLUDED.gb, PRICES.objectGb)
+  );
+}
+
+const price = (used: number, included: number, each: number) => Math.max(0, used - included) * each;
 
 const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);

@@ -41,6 +41,9 @@ export function needs(scenarios: { scenario: Scenario; result: Result }[]): Rows
         dollars(bill[time]!.total),
       ),
     ),
+    line("… after a year, with an object for each account", ({ billOfObjects }) =>
+      dollars(billOfObjects["after a year"]!),
+    ),
     ...(["rowsWritten", "requests", "cpu", "rowsRead", "storage"] as const).map((part) =>
       line(`… after a year: ${NAMES[part]}`, ({ bill }) => dollars(bill["after a year"]![part])),
     ),

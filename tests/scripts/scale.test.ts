@@ -152,6 +152,18 @@ test("a million messages cost what docs/COSTS.md says of a million message cycle
   assert.ok(Math.abs(million(1) - million(0) - (3 + 5 * 0.001)) < 0.01, `${million(1)}`);
 });
 
+test("an object for each account costs a request and its time for each call, and less for storage", () => {
+  const { result } = run({ messages: 1e8 });
+  const { total, storage } = result.bill["after a year"]!;
+  const calls = 30 * 1e8 * inputs.steps.length;
+  const found = result.billOfObjects["after a year"]! - (total - storage);
+  const stored = (result.storedGb["after a year"]! - 5) * PRICES.objectGb;
+  const requests = ((calls - 1e6) * 0.15) / 1e6;
+  // A call takes some milliseconds of an object with 128 MB, which is little beside the rest.
+  assert.ok(found > stored + requests && found < 1.1 * (stored + requests), `${found}`);
+  assert.ok(PRICES.objectGb < PRICES.gb);
+});
+
 test("every message costs the same once the included amounts are used up", () => {
   const total = (messages: number) => run({ messages, accounts: 1000 }).result.bill["on the first day"]!.total;
   const [first, second] = [total(2e8) - total(1e8), total(3e8) - total(2e8)];
