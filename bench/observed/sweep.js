@@ -13,7 +13,7 @@ export default {
       Object.entries(env).map(([name, binding]) => [name, /^DB(_\d+)?$/.test(name) ? counted(binding, seen) : binding]),
     );
     const answer = await (isSweep
-      ? worker.scheduled({}, observed, context)
+      ? worker.scheduled({ scheduledTime: 0 }, observed, context)
       : worker.fetch(new Request(new URL("/health", request.url)), observed, context));
     return Response.json({ ...seen, status: answer?.status });
   },

@@ -47,8 +47,8 @@ export const ASSUMED = {
   /** The sweep looks for old events of so many accounts each minute: docs/COSTS.md. */
   sweepAccounts: 2000,
   sweepRowsOfAccount: 3,
-  /** D1 calls of a sweep that finds nothing to do, for each database. */
-  sweepCalls: 5,
+  /** How many databases are swept in a minute (src/entry.js): beyond that, they take turns. */
+  sweeps: 100,
   /** GET /health gives up after so long. */
   healthMs: 5000,
 };
@@ -58,8 +58,6 @@ export const LIMITS = {
   databaseGb: 10,
   accountGb: 1000,
   bindings: 5000,
-  /** D1 calls of one run of the sweep. */
-  calls: 1000,
   /** D1 calls that one request has under way. */
   connections: 6,
 };
@@ -169,13 +167,10 @@ export function simulate(scenario: Scenario, inputs: Measured): Result {
       what: "the largest account keeps a database too busy",
       days: busyShare(calls(scenario.largest)) > ASSUMED.busy ? 0 : Infinity,
     },
+    { what: "the databases take turns to be swept", days: untilDatabases(ASSUMED.sweeps) },
     {
       what: "`GET /health` from the farthest city takes longer than it waits",
       days: untilDatabases(Math.floor((LIMITS.connections * ASSUMED.healthMs) / far)),
-    },
-    {
-      what: "the sweep needs more calls than one run may make",
-      days: untilDatabases(Math.floor(LIMITS.calls / ASSUMED.sweepCalls)),
     },
     { what: "the Cloudflare account has 1 TB in D1", days: daysUntil(LIMITS.accountGb * GB) },
     { what: "a Worker has no room for more bindings", days: untilDatabases(LIMITS.bindings) },
@@ -280,7 +275,8 @@ function monthly({ accounts, messages, keys }: Scenario, { steps, key }: Measure
   // A message cycle has two events: the message, and the conversation that is marked as read.
   const events = 2 * cycles;
   const sweeps = (MONTH_DAYS * DAY_SECONDS) / 60;
-  const swept = databases * Math.min(accounts / databases, ASSUMED.sweepAccounts) * ASSUMED.sweepRowsOfAccount * sweeps;
+  const ofEach = Math.min(accounts / databases, ASSUMED.sweepAccounts) * ASSUMED.sweepRowsOfAccount;
+  const swept = Math.min(databases, ASSUMED.sweeps) * ofEach * sweeps;
   const of = (name: "cpuMs" | "rowsRead" | "rowsWritten") => cycles * sum(steps.map((step) => step[name]));
   const read = of("rowsRead") + events * ASSUMED.eventRowsRead + cycles * keys * key.rowsRead + swept;
   const written =
