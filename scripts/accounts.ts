@@ -4,6 +4,7 @@ import { type Database, query, type Row, text } from "./d1.ts";
 import { Failure } from "./shared.ts";
 import { printTable } from "./table.ts";
 import { databaseOf, PRESENT, TRY_AGAIN } from "./tokens.ts";
+import { size, UNITS } from "./units.ts";
 import { open, WHERE } from "./where.ts";
 
 const USAGE = `Usage: npm run --silent accounts -- COMMAND [options]
@@ -29,7 +30,6 @@ const QUOTAS = {
   "max-objects": "max_objects",
   "max-bytes": "max_bytes",
 } as const;
-const UNITS: Record<string, number> = { "": 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 
 /** How many objects are counted here that the sweep has not counted yet, of each kind and account. */
 const MAX_UNCOUNTED = 10_000;
@@ -112,10 +112,10 @@ async function list(databases: Database[]): Promise<Row[]> {
       return databases.length === 1 ? rows! : rows!.map((row) => ({ database: database.binding, ...row }));
     }),
   );
+  const name = ({ account }: Row) => Buffer.from(String(account));
   return accounts.flat().toSorted((one, other) => Buffer.compare(name(one), name(other)));
 }
 
-const name = ({ account }: Row) => Buffer.from(String(account));
 
 /** Changes quotas of the account with this name, or of all. Returns of how many. One that is in the last step of its move
  * has been copied, so a change would be lost. */
@@ -175,10 +175,4 @@ function toCells(row: Row) {
     full: row.is_full === 1 ? "yes" : "no",
     "being removed": row.removing === 0 ? "-" : `${row.removing} conversations`,
   };
-}
-
-/** Bytes with three digits, such as 1.25 GB. */
-function size(bytes: number): string {
-  const unit = (["TB", "GB", "MB", "kB"] as const).find((unit) => bytes >= UNITS[unit]!);
-  return unit === undefined ? `${bytes} B` : `${Number((bytes / UNITS[unit]!).toPrecision(3))} ${unit}`;
 }

@@ -25,7 +25,7 @@ type Connection = { env: Record<string, Binding>; dispose(): Promise<void> };
 const MAX_LOCKED_SECONDS = 10;
 const RETRY_MILLISECONDS = 20;
 
-const CONFIG = join(root, "wrangler.toml");
+export const CONFIG = join(root, "wrangler.toml");
 const MIGRATIONS = join(root, "migrations");
 /** The first database has no number in its name. */
 export const FIRST = "DB";

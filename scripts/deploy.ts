@@ -106,7 +106,9 @@ async function bookmarkOf(binding: string): Promise<string> {
 }
 
 /** What the bookmark of a database is called: where there is one database, it needs no name. */
-const labelOf = (binding: string) => (binding === FIRST ? "bookmark" : `bookmark_${binding}`);
+function labelOf(binding: string): string {
+  return binding === FIRST ? "bookmark" : `bookmark_${binding}`;
+}
 
 /** Whether the Worker has the secret WEBHOOK_KEY. One that was never deployed may have it already. */
 async function hasWebhookKey(): Promise<boolean> {
