@@ -85,7 +85,7 @@ export async function createToken(
 ): Promise<string> {
   const secret = newSecret(database);
   const bits = scopes.reduce((all, scope) => all | SCOPES[scope], 0);
-  const [, created] = await query(
+  const results = await query(
     database,
     `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, unixepoch()) ON CONFLICT (name) DO NOTHING`,
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
@@ -94,7 +94,7 @@ export async function createToken(
      FROM accounts WHERE name = ${text(account)} AND ${PRESENT} AND held_at IS NULL
      RETURNING id`,
   );
-  if (created!.length === 0) throw new Failure(`The account '${account}' is being moved. ${TRY_AGAIN}`);
+  if (results.at(-1)!.length === 0) throw new Failure(`The account '${account}' is being moved. ${TRY_AGAIN}`);
   return secret;
 }
 
