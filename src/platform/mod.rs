@@ -383,14 +383,14 @@ impl Incoming {
             && let Ok(names) = unavailable(&self.env, &query.to_json(caller), HEALTH_TIMEOUT).await
             && let Some(names) = names.as_string()
         {
+            self.record.d1_calls = databases(&self.env).length() as usize;
             return if names.is_empty() { Ok(Rows::default()) } else { Err(health::unavailable(&names)) };
         }
         let mut failures = 0;
-        // What was found, once it must be asked why that was nothing.
-        let mut refused = None;
-        let forward = moved::forward();
+        // What was found, and the query that asks why it was nothing.
+        let mut refused: Option<(Rows, Query)> = None;
         loop {
-            let asked = if refused.is_none() { &*query } else { &forward };
+            let asked = refused.as_ref().map_or(&*query, |(_, forward)| forward);
             let failure = match self.batch(caller, asked).await {
                 Ok(Rows { resume: Some(position), .. }) => {
                     query.resume(position);
@@ -398,11 +398,11 @@ impl Incoming {
                 }
                 Ok(rows) => match refused {
                     None if rows.is_refused() && databases(&self.env).length() > 1 => {
-                        refused = Some(rows);
+                        refused = Some((rows, moved::forward()));
                         continue;
                     }
                     None => return Ok(rows),
-                    Some(refused) => return Ok(Rows { moved_to: moved::destination(&rows)?, ..refused }),
+                    Some((refused, _)) => return Ok(Rows { moved_to: moved::destination(&rows)?, ..refused }),
                 },
                 Err(failure) => failure,
             };
@@ -423,7 +423,6 @@ impl Incoming {
         if let Some(account) = self.account() {
             self.context.wait_until(bell::ring(self.env.clone(), account, false));
         }
-        self.found = None;
         caller.shard = shard;
         true
     }
@@ -480,6 +479,7 @@ impl Incoming {
         let line = self.record.line(request_id, &self.head.method, response.status);
         log((response.status, line));
 
+        let account = self.account();
         let timing = self.record.cost.server_timing();
         let no_store = response.status >= 400 || self.record.route.is_some_and(routes::is_private);
         let cache = if no_store { "private, no-store" } else { "private, no-cache" };
@@ -489,11 +489,14 @@ impl Incoming {
             headers.push(("strict-transport-security", "max-age=63072000"));
         }
         // The rows that were read would tell a token that was revoked from one that never existed.
-        if !matches!(response.status, 401 | 429) {
+        let shows_database = !matches!(response.status, 401 | 429);
+        if shows_database {
             headers.push(("server-timing", &timing));
         }
         let bookmark = match (self.record.shard, self.freshness) {
-            (Some(shard), Some(state)) if state != FIRST_PRIMARY => Some(Bookmark::text(shard, &state)),
+            (Some(shard), Some(state)) if shows_database && state != FIRST_PRIMARY => {
+                Some(Bookmark::text(shard, &state))
+            }
             _ => None,
         };
         if let Some(bookmark) = &bookmark {
@@ -508,12 +511,11 @@ impl Incoming {
         let fields = serde_json::to_string(&Fields(&headers)).unwrap_or_default();
         let status = response.status;
         let of_webhooks = self.record.route.is_some_and(|route| route.starts_with(WEBHOOKS));
-        let account = self.record.shard.zip(self.record.account);
-        if let (Some((shard, number)), Some(found)) = (account, &self.found)
+        if let (Some(account), Some(found)) = (account, &self.found)
             && (of_webhooks || found.is_watched())
             && self.record.cost.rows_written > 0
         {
-            self.context.wait_until(bell::ring(self.env, AccountKey { shard, number }, of_webhooks));
+            self.context.wait_until(bell::ring(self.env, account, of_webhooks));
         }
         if let (Body::Stream, Some(stream)) = (&response.body, self.stream) {
             return stream.respond(status, &fields).map_err(|_| REFUSED);
