@@ -206,11 +206,11 @@ function follow(client: Conversations) {
     .catch((error) => {
       if (!controller.signal.aborted) throw error;
     });
-  const stop = () => {
+  const stop = async () => {
     controller.abort();
-    return ended;
+    await ended;
   };
-  return { copy, position: () => position, stop };
+  return { copy, position: () => position, [Symbol.asyncDispose]: stop };
 }
 
 test("an account that moves under load loses and doubles nothing, and no other account waits", {
@@ -222,13 +222,15 @@ test("an account that moves under load loses and doubles nothing, and no other a
   const client = new Conversations({ token, baseUrl });
   const conversation = await client.conversations.create({ contact_id: "c" });
   const endpoint = await client.webhooks.create({ url: receiver.url, types: ["message.created"] });
-  const follower = follow(client);
+  await using follower = follow(client);
 
   // What was acknowledged: the ids of messages by their idempotency key, and those that were deleted.
   const written = new Map<string, string>();
   const deleted = new Set<string>();
   const statuses = new Set<number>();
   let isOver = false;
+  // Also when the test fails.
+  await using _over = { [Symbol.asyncDispose]: async () => void (isOver = true) };
   const writers = Array.from({ length: WRITERS }, async (_, writer) => {
     for (let n = 0; !isOver; n++) {
       const key = `${writer}-${n}`;
@@ -274,7 +276,7 @@ test("an account that moves under load loses and doubles nothing, and no other a
 
   // The log has each change once, in order, and without a gap.
   const log = await all(client.events.list({ limit: 100 }));
-  const created = log.filter(({ type }) => type === "message.created").map((event) => (event as any).data.message_id);
+  const created = log.filter(({ type }) => type === "message.created").map(({ message_id }) => message_id);
   assert.deepEqual(created.toSorted(), [...written.values()].sort());
   const [numbers] = await query(
     in_(route.at(-1)!),
@@ -288,8 +290,6 @@ test("an account that moves under load loses and doubles nothing, and no other a
   assert.deepEqual(follower.copy.messages, new Map(messages.map((message) => [message.id, message])));
   const conversations = await all(client.conversations.list());
   assert.deepEqual(follower.copy.conversations, new Map(conversations.map((object) => [object.id, object])));
-  await follower.stop();
-
   // A retry after the move gets the stored answer.
   const [[key, id]] = written;
   const attributes = { conversation_id: conversation.id, message: key };
