@@ -116,9 +116,8 @@ async function list(databases: Database[]): Promise<Row[]> {
   return accounts.flat().toSorted((one, other) => Buffer.compare(name(one), name(other)));
 }
 
-
-/** Changes quotas of the account with this name, or of all. Returns of how many. One that is in the last step of its move
- * has been copied, so a change would be lost. */
+/** Changes quotas of the account with this name, or of all. Returns of how many. An account that is in the last step of
+ * its move has been copied, so a change would be lost. */
 async function change(databases: Database[], account: string | undefined, changes: string[]): Promise<number> {
   const database = account === undefined ? undefined : await databaseOf(databases, account);
   const those = account === undefined ? databases : database === undefined ? [] : [database];

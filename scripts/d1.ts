@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Failure, QUIET, root, run } from "./shared.ts";
 
-/** A database by its binding in wrangler.toml: `DB`, `DB_1` and so on. The deployed one, or the local one in a folder. */
+/** A database by its binding in wrangler.toml, `DB`, `DB_1` and so on: the deployed one, or the local one of a folder. */
 export type Database = { binding: string; remote: true } | LocalDatabase;
 export type LocalDatabase = { binding: string; remote: false; folder: string };
 /** A row as D1 returns it. */
@@ -53,7 +53,7 @@ async function settings(): Promise<Settings> {
   return experimental_readRawConfig({ config: CONFIG }).rawConfig as Settings;
 }
 
-/** The databases that wrangler.toml binds, in the order of their numbers, and the names that Cloudflare knows them by. */
+/** The databases that wrangler.toml binds, in the order of their numbers, with their names at Cloudflare. */
 export async function boundDatabases(): Promise<{ binding: string; name: string }[]> {
   const { d1_databases = [] } = await settings();
   const bound = d1_databases
@@ -150,7 +150,8 @@ export async function inSession<T>(work: () => Promise<T>): Promise<T> {
     const known: { name: string; uuid: string }[] = JSON.parse(await wrangler("d1", "list", "--json"));
     const databases = (await boundDatabases()).map(({ binding, name }) => {
       const database_id = known.find((database) => database.name === name)?.uuid;
-      if (database_id === undefined) throw new Failure(`The database "${name}" does not exist: run \`npm run deploy\`.`);
+      if (database_id === undefined)
+        throw new Failure(`The database "${name}" does not exist: run \`npm run deploy\`.`);
       return { binding, database_name: name, database_id, remote: true };
     });
     return connect(databases, false);

@@ -254,7 +254,9 @@ class Mover {
               : `The copy differs (${difference}), so nothing was switched. Run the command again, or use --cancel.`,
           );
         }
-        onLine(difference === undefined ? "It took too long, once more" : `The copy differs (${difference}), once more`);
+        onLine(
+          difference === undefined ? "It took too long, once more" : `The copy differs (${difference}), once more`,
+        );
       }
     });
   }
@@ -358,7 +360,10 @@ class Mover {
       const conversations = conversationRows!.map(({ row }) => String(row));
       await this.#write({ seq: newest }, [
         ...this.#upsert("conversations", conversations),
-        ...this.#upsert("messages", messageRows!.map(({ row }) => String(row))),
+        ...this.#upsert(
+          "messages",
+          messageRows!.map(({ row }) => String(row)),
+        ),
         statement(
           `DELETE FROM messages INDEXED BY messages_by_id
            WHERE account_id = ?1 AND id IN (SELECT value FROM json_each(?2))`,
@@ -366,7 +371,10 @@ class Mover {
           gone("message_id", messageRows!),
         ),
         // Now their messages are there.
-        ...this.#upsert("conversations", conversations.filter((row) => this.#pin(row) !== null)),
+        ...this.#upsert(
+          "conversations",
+          conversations.filter((row) => this.#pin(row) !== null),
+        ),
         // The sweep deletes them, in steps.
         statement(
           `UPDATE conversations SET is_removed = 1, pinned_message_id = NULL
@@ -375,7 +383,10 @@ class Mover {
           gone("conversation_id", conversationRows!),
         ),
         this.#deleteEventsAfter(seq),
-        ...this.#upsert("events", events!.map(({ row }) => String(row))),
+        ...this.#upsert(
+          "events",
+          events!.map(({ row }) => String(row)),
+        ),
         this.#deleteEventsAfter(newest),
       ]);
       copied += events!.length;
@@ -402,7 +413,10 @@ class Mover {
       last = [Number(page!.at(-1)!.expires_at), String(page!.at(-1)!.key)];
       await this.#write(
         { keys: Math.max(this.#progress.keys, last[0] - CLOCK_SECONDS) },
-        this.#upsert("idempotency_keys", page!.map(({ row }) => String(row))),
+        this.#upsert(
+          "idempotency_keys",
+          page!.map(({ row }) => String(row)),
+        ),
       );
     }
   }
@@ -520,7 +534,8 @@ class Mover {
     const updated = columns.filter((column) => column !== "is_watched");
     const updates = updated.map((column) => {
       // A token that was here before the account came back must find nothing until the account is complete.
-      if (table === "tokens" && column === "scopes") return `scopes = iif(tokens.scopes = ${HELD}, ${HELD}, excluded.scopes)`;
+      if (table === "tokens" && column === "scopes")
+        return `scopes = iif(tokens.scopes = ${HELD}, ${HELD}, excluded.scopes)`;
       if (table === "tokens" && column === "held_scopes")
         return `held_scopes = iif(tokens.scopes = ${HELD}, excluded.scopes, NULL)`;
       return `${column} = excluded.${column}`;
@@ -528,7 +543,9 @@ class Mover {
     // Messages of a conversation that was made after its table was copied come with the changes.
     const condition =
       table === "messages"
-        ? `EXISTS (SELECT 1 FROM conversations WHERE account_id = ?2 AND id = ${at("conversation_id")} AND NOT is_removed)`
+        ? `EXISTS (
+             SELECT 1 FROM conversations WHERE account_id = ?2 AND id = ${at("conversation_id")} AND NOT is_removed
+           )`
         : "TRUE";
     return pages(rows).map((page) =>
       statement(
@@ -601,7 +618,10 @@ async function clean(databases: Database[], name: string, to: Database): Promise
     await step(`Delete the account's rows in ${side.database.binding}`, (onLine) => deleteRows(side, onLine));
     const number = numberOf(to.binding);
     // Straight there, however often the account has moved.
-    await call(side.database, `UPDATE accounts SET moved_to = ${number} WHERE id = ${side.id} AND moved_to IS NOT NULL`);
+    await call(
+      side.database,
+      `UPDATE accounts SET moved_to = ${number} WHERE id = ${side.id} AND moved_to IS NOT NULL`,
+    );
   }
 }
 

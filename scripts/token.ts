@@ -103,7 +103,9 @@ async function choose(databases: Database[], account: string, name: string | und
   if (databases.length === 1) return databases[0]!;
   const current = await databaseOf(databases, account);
   if (current !== undefined && named !== undefined && current !== named) {
-    throw new Failure(`The account '${account}' is in ${current.binding}. Without --database the token is created there.`);
+    throw new Failure(
+      `The account '${account}' is in ${current.binding}. Without --database the token is created there.`,
+    );
   }
   return current ?? named ?? (await roomiest(databases));
 }

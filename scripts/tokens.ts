@@ -66,7 +66,7 @@ export async function databaseOf(databases: Database[], account: string): Promis
   return databases.find((_, n) => found[n]![0]!.length > 0);
 }
 
-/** The database for a new account: the one with most room. Of those with the same room, the one with fewest accounts. */
+/** The database for a new account: the one with most room. If several have the same, that with fewest accounts. */
 export async function roomiest(databases: Database[]): Promise<Database> {
   const all = await Promise.all(
     databases.map(async (database) => {

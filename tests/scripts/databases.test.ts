@@ -43,7 +43,7 @@ test("new accounts spread over the databases, and a token names that of its acco
   }
 });
 
-test("an account that exists gets its token where it is, a new one where there is most room or where --database says", async () => {
+test("a token is made where its account is, and a new account where there is most room or --database says", async () => {
   await rows("DB_2", "CREATE TABLE filler AS SELECT zeroblob(500000) AS bytes");
   await rows("DB", "CREATE TABLE filler AS SELECT zeroblob(400000) AS bytes");
   assert.match(await succeed("token", "create", "--account", "Three"), /^self_2_/);
@@ -110,7 +110,7 @@ test("accounts lists those of all databases, each once, and set finds one in any
   assert.equal((await run("accounts", "set", "Nobody", "--max-tokens", "9")).code, 1);
 });
 
-test("in the last step of a move no token and no quota of the account is written, since that would be lost", async () => {
+test("in the last step of a move no token and no quota of the account is written", async () => {
   await rows("DB_1", "UPDATE accounts SET held_at = unixepoch() WHERE name = 'Two'");
   for (const args of [
     ["token", "create", "--account", "Two"],
@@ -165,7 +165,10 @@ test("add prints what to add, and with --write adds it and migrates the new data
   assert.equal(await succeed("databases", "add", "--write"), lines);
   assert.ok(toml().includes(`\n\n${lines}\n`));
   assert.equal(toml().replace(`\n${lines}\n`, ""), earlier, "everything else is as it was");
-  const [[{ accounts }]] = (await query(localDatabase(state.path, "DB_3"), "SELECT count(*) AS accounts FROM accounts")) as [[any]];
+  const [[{ accounts }]] = (await query(
+    localDatabase(state.path, "DB_3"),
+    "SELECT count(*) AS accounts FROM accounts",
+  )) as [[any]];
   assert.equal(accounts, 0);
   assert.match(await succeed("token", "create", "--account", "Third"), /^self_3_/);
 });

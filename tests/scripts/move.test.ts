@@ -1,7 +1,7 @@
 // `npm run databases -- move` between three databases of `npm start`: under load, and interrupted at each of its steps.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Conversations } from "../../clients/typescript/src/index.ts";
+import { Conversations, NetworkError } from "../../clients/typescript/src/index.ts";
 import type { Database, Row } from "../../scripts/d1.ts";
 import { KEYS } from "../../scripts/move.ts";
 import { Receiver } from "../webhooks/receiver.ts";
@@ -56,7 +56,8 @@ function differences(one: Record<string, Row[]>, other: Record<string, Row[]>): 
   });
 }
 
-const ALL_SCOPES = "conversations:read conversations:write messages:read messages:write events:read webhooks:write tokens:write";
+const ALL_SCOPES =
+  "conversations:read conversations:write messages:read messages:write events:read webhooks:write tokens:write";
 
 before(async () => {
   await createToken("Other", "--database", "DB");
@@ -68,7 +69,10 @@ test("every table with rows of an account is moved", async () => {
     `SELECT schema.name FROM sqlite_schema AS schema JOIN pragma_table_info(schema.name) AS columns
      WHERE schema.type = 'table' AND columns.name = 'account_id' ORDER BY schema.name`,
   );
-  assert.deepEqual(tables!.map(({ name }) => name), Object.keys(KEYS).sort());
+  assert.deepEqual(
+    tables!.map(({ name }) => name),
+    Object.keys(KEYS).sort(),
+  );
 });
 
 /** Rows of every kind, with what is special about them. */
@@ -78,9 +82,11 @@ const KINDS = (account: string) => {
   const message = (n: number) => `'00000000000M${String(n).padStart(4, "0")}'`;
   const ACCOUNT = `(SELECT id FROM accounts WHERE name = '${account}')`;
   const token = (n: number, more: string) =>
-    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, is_revoked, successor_id)
+    `INSERT INTO tokens
+       (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, is_revoked, successor_id)
      SELECT ${hash(n)}, ${message(n)}, ${ACCOUNT}, 'token ${n}', 127, 5, ${more}`;
-  const numbers = (to: number) => `(WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${to}) SELECT n FROM n)`;
+  const numbers = (to: number) =>
+    `(WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${to}) SELECT n FROM n)`;
   return [
     `INSERT INTO accounts (name, created_at, max_tokens, max_objects) VALUES ('${account}', 7, 33, 44444)`,
     token(1, "NULL, NULL, 0, NULL"),
@@ -88,13 +94,16 @@ const KINDS = (account: string) => {
     token(3, "NULL, 5, 1, NULL"),
     token(4, `NULL, 253402300799, 0, ${message(1)}`),
     `INSERT INTO conversations (account_id, id, contact_id, group_id, created_at, changed_by, last_active_ms, is_muted)
-     SELECT ${ACCOUNT}, '000000000000C' || printf('%03d', n), 'c' || n % 7, iif(n % 3, NULL, 'g'), n, NULL, 1000 * n, n % 2
+     SELECT ${ACCOUNT}, '000000000000C' || printf('%03d', n), 'c' || n % 7, iif(n % 3, NULL, 'g'), n,
+       NULL, 1000 * n, n % 2
      FROM ${numbers(50)}`,
     `INSERT INTO messages (account_id, conversation_id, id, contact_id, message, created_at, read_at, changed_by)
      SELECT ${ACCOUNT}, '000000000000C' || printf('%03d', 1 + n % 50), '00000000000M' || printf('%04d', n),
-       iif(n % 2, 'c', NULL), 'Grüße "' || n || '" ' || char(10) || hex(zeroblob(n % 5 * 300)), n, iif(n % 4, NULL, n), NULL
+       iif(n % 2, 'c', NULL), 'Grüße "' || n || '" ' || char(10) || hex(zeroblob(n % 5 * 300)), n,
+       iif(n % 4, NULL, n), NULL
      FROM ${numbers(3000)}`,
-    `UPDATE conversations SET pinned_message_id = ${message(50)} WHERE account_id = ${ACCOUNT} AND id = ${conversation(1)}`,
+    `UPDATE conversations SET pinned_message_id = ${message(50)}
+     WHERE account_id = ${ACCOUNT} AND id = ${conversation(1)}`,
     // Deleted by requests, and one that is being removed.
     ...[conversation(9), conversation(10)].map(
       (id) =>
@@ -179,7 +188,11 @@ async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
 
 /** Copies the account as a customer does, until it is stopped. */
 function follow(client: Conversations) {
-  const copy = { conversations: new Map<string, unknown>(), messages: new Map<string, unknown>(), events: [] as string[] };
+  const copy = {
+    conversations: new Map<string, unknown>(),
+    messages: new Map<string, unknown>(),
+    events: [] as string[],
+  };
   const controller = new AbortController();
   let position = "";
   const ended = client.events
@@ -213,13 +226,15 @@ function follow(client: Conversations) {
   return { copy, position: () => position, [Symbol.asyncDispose]: stop };
 }
 
-test("an account that moves under load loses and doubles nothing, and no other account waits", {
+test("under load and a kill of the server a move loses and doubles nothing, and no other account waits", {
   timeout: 600_000,
 }, async () => {
   const { baseUrl, token, other, start } = await serve("Mover", "DB_1");
-  await using _ = await start();
+  let server = await start();
+  // Also when the test fails, and also one that was started anew.
+  await using _server = { [Symbol.asyncDispose]: () => server.signal("SIGKILL") };
   await using receiver = await Receiver.open();
-  const client = new Conversations({ token, baseUrl });
+  const client = new Conversations({ token, baseUrl, retries: 30 });
   const conversation = await client.conversations.create({ contact_id: "c" });
   const endpoint = await client.webhooks.create({ url: receiver.url, types: ["message.created"] });
   await using follower = follow(client);
@@ -230,19 +245,26 @@ test("an account that moves under load loses and doubles nothing, and no other a
   const statuses = new Set<number>();
   let isOver = false;
   // Also when the test fails.
-  await using _over = { [Symbol.asyncDispose]: async () => void (isOver = true) };
+  const finish = () => {
+    isOver = true;
+  };
+  using _over = { [Symbol.dispose]: finish };
   const writers = Array.from({ length: WRITERS }, async (_, writer) => {
     for (let n = 0; !isOver; n++) {
       const key = `${writer}-${n}`;
       for (let status = 0; status !== 201; ) {
         const attributes = { conversation_id: conversation.id, message: key };
-        const answer = await send(`${baseUrl}/v1/messages`, token, attributes, key);
+        const sent = send(`${baseUrl}/v1/messages`, token, attributes, key);
+        // The server is killed once.
+        const answer = await sent.catch(() => undefined);
+        if (answer === undefined) continue;
         status = answer.status;
         statuses.add(status);
         if (status === 201) written.set(key, answer.body.id);
         else assert.equal(answer.body.code, "database_unavailable", JSON.stringify(answer.body));
       }
       const id = written.get(key)!;
+      // The client retries.
       if (n % 5 === 0) await client.messages.update(id, { message: `${key}, corrected` });
       if (n % 7 === 0) {
         await client.messages.delete(id);
@@ -253,22 +275,34 @@ test("an account that moves under load loses and doubles nothing, and no other a
   });
   const others = (async () => {
     const made = await other.conversations.create({ contact_id: "c" });
-    // The client does not retry here: any response but a 2xx is thrown.
-    while (!isOver) await other.conversations.update(made.id, { is_muted: true });
+    while (!isOver) {
+      // The client does not retry here, and throws any response but a 2xx. There is none while the server is killed.
+      await other.conversations.update(made.id, { is_muted: true }).catch((error) => {
+        if (!(error instanceof NetworkError)) throw error;
+      });
+    }
   })();
 
   const route = ["DB_2", "DB_1", "DB"];
   for (const to of route) {
     const goal = written.size + ENOUGH;
     await receiver.until(() => written.size >= goal);
-    await move("Mover", to);
+    const moved = move("Mover", to);
+    if (to === "DB_1") {
+      await server.signal("SIGKILL");
+      server = await start();
+    }
+    await moved;
     assert.equal((await rowsOf(in_(to), "Mover")).accounts![0]!.moved_to, null);
   }
   const goal = written.size + ENOUGH;
   await receiver.until(() => written.size >= goal);
   isOver = true;
   await Promise.all([...writers, others]);
-  assert.ok([...statuses].every((status) => status === 201 || status === 503), [...statuses].join());
+  assert.ok(
+    [...statuses].every((status) => status === 201 || status === 503),
+    [...statuses].join(),
+  );
 
   const messages = await all(client.messages.list({ limit: 100 }));
   const expected = [...written.values()].filter((id) => !deleted.has(id)).sort();
@@ -296,16 +330,78 @@ test("an account that moves under load loses and doubles nothing, and no other a
   const retry = await send(`${baseUrl}/v1/messages`, token, attributes, key);
   assert.deepEqual([retry.status, retry.body.id], [201, id]);
 
-  // Deliveries: all, in order. One that was under way when the account was held came again.
-  await receiver.until(() => receiver.deliveries.at(-1)?.id === log.findLast(({ type }) => type === "message.created")!.id);
+  // Deliveries: all, in order. One that was under way when the account was held, or the server killed, came again.
+  await receiver.until(
+    () => receiver.deliveries.at(-1)?.id === log.findLast(({ type }) => type === "message.created")!.id,
+  );
   const delivered = receiver.deliveries.map(({ id }) => id);
   const once = delivered.filter((id, n) => id !== delivered[n - 1]);
-  assert.deepEqual(once, log.filter(({ type }) => type === "message.created").map(({ id }) => id));
-  assert.ok(delivered.length - once.length <= route.length, "more came again than was under way");
+  assert.deepEqual(
+    once,
+    log.filter(({ type }) => type === "message.created").map(({ id }) => id),
+  );
+  assert.ok(delivered.length - once.length <= route.length + 1, "more came again than was under way");
   await client.webhooks.delete(endpoint.id);
 
   // The old token leads to the account, a new one names its database.
   const third = await createToken("Mover", "--scopes", "conversations:read");
   assert.match(third, /^self_[0-9A-Za-z]{36}$/);
   assert.equal((await send(`${baseUrl}/v1/conversations`, third)).status, 200);
+});
+
+test("if the mover dies in the switch, requests go on after a minute, and the move can be ended or undone", {
+  timeout: 300_000,
+}, async () => {
+  const { baseUrl, token, start } = await serve("Held", "DB_1");
+  await using _ = await start();
+  const list = () => send(`${baseUrl}/v1/conversations`, token);
+  const sweep = () => fetch(`${baseUrl}/cdn-cgi/local/scheduled`);
+  const heldAt = async () =>
+    (await query(in_("DB_1"), "SELECT held_at FROM accounts WHERE name = 'Held'"))[0]![0]!.held_at;
+  // The switch has several calls, of which it is one.
+  const dieInSwitch = async (calls: number) => {
+    const env = { KILL_MOVE_AFTER_CALLS: String(calls) };
+    const { code } = await project.run("databases", ["move", "Held", "--to", "DB_2", ...here], env);
+    assert.deepEqual([code, typeof (await heldAt())], [null, "number"], "it died in another step");
+  };
+  const [fromStart, fromCopy] = [26, 12];
+  const makeOlder = () => query(in_("DB_1"), "UPDATE accounts SET held_at = held_at - 61 WHERE name = 'Held'");
+  const { body: made } = await send(`${baseUrl}/v1/conversations`, token, { contact_id: "c" });
+
+  await dieInSwitch(fromStart);
+  const held = await list();
+  assert.deepEqual([held.status, held.body.code, held.headers.get("Retry-After")], [503, "database_unavailable", "1"]);
+  await sweep();
+  assert.equal((await list()).status, 503, "less than a minute has passed");
+  await makeOlder();
+  await sweep();
+  assert.deepEqual((await list()).body.data, [made]);
+
+  // What is written now is not in the copy yet.
+  const { body: more } = await send(`${baseUrl}/v1/conversations`, token, { contact_id: "d" });
+  await dieInSwitch(fromCopy);
+  assert.match(await succeed("databases", "move", "Held", "--cancel"), /^The move of 'Held' is undone/);
+  assert.deepEqual((await list()).body.data, [more, made], "without a wait");
+  const [left] = await query(in_("DB_2"), "SELECT 1 FROM accounts WHERE name = 'Held'");
+  assert.deepEqual(left, []);
+  assert.match(await succeed("databases", "move", "Held", "--cancel"), /is not being moved/);
+
+  await dieInSwitch(fromStart);
+  await move("Held", "DB_2");
+  assert.deepEqual((await list()).body.data, [more, made]);
+  const undo = await project.run("databases", ["move", "Held", "--cancel", ...here]);
+  assert.match(undo.stdout, /is not being moved\. It is in DB_2\./, "it has arrived");
+});
+
+test("an account that has another move begun is not moved elsewhere", { timeout: 120_000 }, async () => {
+  await createToken("Begun", "--database", "DB");
+  const env = { KILL_MOVE_AFTER_CALLS: "12" };
+  await project.run("databases", ["move", "Begun", "--to", "DB_1", ...here], env);
+  const elsewhere = await project.run("databases", ["move", "Begun", "--to", "DB_2", ...here]);
+  assert.equal(elsewhere.code, 1);
+  assert.match(
+    elsewhere.stderr,
+    /A move of 'Begun' to DB_1 was begun\. End it with --to DB_1, or undo it with --cancel\./,
+  );
+  assert.match(await move("Begun", "DB_1"), /has moved to DB_1/);
 });

@@ -17,13 +17,17 @@ export class Project implements Disposable {
   constructor(databases: number) {
     // What the scripts and wrangler read. `build` stays as it is: the copy has no sources to make it from.
     for (const path of ["scripts", "src", "migrations", "build", "clients", "package.json"]) {
-      cpSync(join(root, path), join(this.folder, path), { recursive: true, filter: (path) => !path.includes("node_modules") });
+      cpSync(join(root, path), join(this.folder, path), {
+        recursive: true,
+        filter: (path) => !path.includes("node_modules"),
+      });
     }
     symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
     const toml = readFileSync(join(root, "wrangler.toml"), "utf8").replace(/^\[build\]\n([^[].*\n)*/m, "");
     const more = Array.from(
       { length: databases - 1 },
-      (_, n) => `\n[[d1_databases]]\nbinding = "DB_${n + 1}"\ndatabase_name = "conversations-${n + 1}"\nmigrations_dir = "migrations"\n`,
+      (_, n) =>
+        `\n[[d1_databases]]\nbinding = "DB_${n + 1}"\ndatabase_name = "conversations-${n + 1}"\nmigrations_dir = "migrations"\n`,
     );
     writeFileSync(join(this.folder, "wrangler.toml"), toml + more.join(""));
   }
