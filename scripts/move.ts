@@ -627,16 +627,18 @@ async function clean(databases: Database[], name: string, to: Database): Promise
 
 /** Deletes all rows of an account but its own and those of its tokens. Events come last: deletions log some. */
 async function deleteRows({ database, id }: Side, onLine: (line: string) => void): Promise<void> {
+  // Then the deletion of a message logs nothing.
+  const removed = `UPDATE conversations SET is_removed = 1, pinned_message_id = NULL WHERE (account_id, id) IN (
+    SELECT account_id, id FROM conversations WHERE account_id = ${id} AND NOT is_removed LIMIT ${DELETED_ROWS}
+  ) RETURNING 1`;
+  while ((await call(database, removed))[0]!.length === DELETED_ROWS);
   for (const table of ["webhooks", "messages", "conversations", "idempotency_keys", "events"] as const) {
     const key = `account_id, ${KEYS[table]}`;
+    const statement = `DELETE FROM ${table} WHERE (${key}) IN (
+      SELECT ${key} FROM ${table} WHERE account_id = ${id} LIMIT ${DELETED_ROWS}
+    ) RETURNING 1`;
     for (let deleted = 0, last = DELETED_ROWS; last === DELETED_ROWS; ) {
-      const [rows] = await call(
-        database,
-        `DELETE FROM ${table} WHERE (${key}) IN (
-           SELECT ${key} FROM ${table} WHERE account_id = ${id} LIMIT ${DELETED_ROWS}
-         ) RETURNING 1`,
-      );
-      last = rows!.length;
+      last = (await call(database, statement))[0]!.length;
       deleted += last;
       onLine(`${deleted.toLocaleString("en")} ${table.replace("_", " ")}`);
     }
