@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Failure, QUIET, root, run } from "./shared.ts";
 
-/** A database by its binding in wrangler.toml, `DB`, `DB_1` and so on: the deployed one, or the local one of a folder. */
+/** A database by its binding in wrangler.toml, `DB`, `DB_1` and so on: the deployed one, or that in a local folder. */
 export type Database = { binding: string; remote: true } | LocalDatabase;
 export type LocalDatabase = { binding: string; remote: false; folder: string };
 /** A row as D1 returns it. */

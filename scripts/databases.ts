@@ -29,6 +29,7 @@ const USAGE = `Usage: npm run --silent databases -- [COMMAND] [options]
       --json               print JSON
   add                      print what to add to wrangler.toml for one database more
       --write              add it, and migrate the new database; with --remote also create it
+      --location weur      where to create it: wnam, enam, weur, eeur, apac or oc (default: close to you)
   move NAME --to DB_1      move the account NAME to another database, or go on with its move
   move NAME --cancel       undo a move that is not complete
 
@@ -55,8 +56,7 @@ await command(USAGE, async ([action = "list", ...rest]) => {
       return;
     }
     case "add": {
-      const { values } = options(args, { ...WHERE, write: { type: "boolean" } });
-      return add(values);
+      return add(options(args, { ...WHERE, write: { type: "boolean" }, location: { type: "string" } }).values);
     }
     case "move": {
       const known = { ...WHERE, to: { type: "string" }, cancel: { type: "boolean" } } as const;
@@ -109,8 +109,16 @@ function toCells({ database, bytes, limit, full, ...counts }: Contents) {
 }
 
 /** Adds a database, or says how. */
-async function add(values: { write?: boolean; remote?: boolean; "persist-to"?: string }): Promise<void> {
+async function add(values: {
+  write?: boolean;
+  location?: string;
+  remote?: boolean;
+  "persist-to"?: string;
+}): Promise<void> {
   if (values.remote && values["persist-to"] !== undefined) misuse("--persist-to and --remote exclude each other");
+  if (values.location !== undefined && !(values.write && values.remote)) {
+    misuse("--location is for a database that is created: with --write and --remote");
+  }
   const bound = await boundDatabases();
   const number = numberOf(bound.at(-1)!.binding)! + 1;
   const binding = bindingOf(number);
@@ -122,14 +130,16 @@ async function add(values: { write?: boolean; remote?: boolean; "persist-to"?: s
     return;
   }
   const toml = readFileSync(CONFIG, "utf8");
-  // After the lines of the last database.
   const [, before, after] = /^([\s\S]*^\[\[d1_databases\]\]\n(?:[^\n[]+\n)+)([\s\S]*)$/m.exec(toml) ?? [];
   if (before === undefined) throw new Failure("wrangler.toml has no [[d1_databases]]: add the lines yourself.");
-  writeFileSync(CONFIG, `${before}\n${lines}${after}`);
   const database: Database = values.remote ? { binding, remote: true } : localDatabase(values["persist-to"], binding);
   if (values.remote) {
-    await step(`Create the database "${name}"`, () => wrangler("d1", "create", name, "--update-config=false"));
+    const location = values.location === undefined ? [] : ["--location", values.location];
+    const create = ["d1", "create", name, "--update-config=false", ...location];
+    await step(`Create the database "${name}"`, () => wrangler(...create));
   }
+  // After the lines of the last database.
+  writeFileSync(CONFIG, `${before}\n${lines}${after}`);
   await step("Migrations", () => migrate(database));
   console.error(
     `wrangler.toml binds ${binding} now. ` +

@@ -43,7 +43,7 @@ test("new accounts spread over the databases, and a token names that of its acco
   }
 });
 
-test("a token is made where its account is, and a new account where there is most room or --database says", async () => {
+test("a token is made where its account is, a new account where there is most room or --database says", async () => {
   await rows("DB_2", "CREATE TABLE filler AS SELECT zeroblob(500000) AS bytes");
   await rows("DB", "CREATE TABLE filler AS SELECT zeroblob(400000) AS bytes");
   assert.match(await succeed("token", "create", "--account", "Three"), /^self_2_/);
@@ -177,6 +177,7 @@ test("invalid arguments are refused with a reason on stderr", async () => {
   const refusals: [number, RegExp, ...string[]][] = [
     [2, /Unknown command 'mend'/, "mend"],
     [2, /--plan is 'dear'/, "list", "--plan", "dear"],
+    [2, /--location is for a database that is created/, "add", "--location", "weur"],
     [2, /NAME is missing/, "move", "--to", "DB_1"],
     [2, /One of --to and --cancel/, "move", "One"],
     [2, /One of --to and --cancel/, "move", "One", "--to", "DB_1", "--cancel"],

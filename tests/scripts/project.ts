@@ -1,5 +1,5 @@
-// A copy of this project whose wrangler.toml binds several databases. A setting of the scripts for another wrangler.toml
-// would be there for the tests alone.
+// A copy of this project whose wrangler.toml binds several databases. A setting of the scripts for another
+// wrangler.toml would be there for the tests alone.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,11 +24,10 @@ export class Project implements Disposable {
     }
     symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
     const toml = readFileSync(join(root, "wrangler.toml"), "utf8").replace(/^\[build\]\n([^[].*\n)*/m, "");
-    const more = Array.from(
-      { length: databases - 1 },
-      (_, n) =>
-        `\n[[d1_databases]]\nbinding = "DB_${n + 1}"\ndatabase_name = "conversations-${n + 1}"\nmigrations_dir = "migrations"\n`,
-    );
+    const more = Array.from({ length: databases - 1 }, (_, n) => {
+      const names = `binding = "DB_${n + 1}"\ndatabase_name = "conversations-${n + 1}"`;
+      return `\n[[d1_databases]]\n${names}\nmigrations_dir = "migrations"\n`;
+    });
     writeFileSync(join(this.folder, "wrangler.toml"), toml + more.join(""));
   }
 
