@@ -47,5 +47,5 @@ pub fn destination(rows: &Rows) -> Result<Option<Shard>, Error> {
 pub fn held() -> Error {
     const MESSAGE: &str = "This account is being moved to another database. No change was made. Wait the number of \
                            seconds in the Retry-After header, then retry. Any request can be retried safely.";
-    Error::new(Code::DatabaseUnavailable, MESSAGE).with_header("retry-after", "1")
+    Error::new(Code::DatabaseUnavailable, MESSAGE).with_header("retry-after", "1").with_cause("the account moves")
 }
