@@ -43,6 +43,7 @@ export const bindingOf = (number: number) => (number === 0 ? FIRST : `${FIRST}_$
 /** What is used of wrangler.toml. */
 type Settings = {
   name?: string;
+  account_id?: string;
   compatibility_date?: string;
   d1_databases?: { binding: string; database_name?: string }[];
 };
@@ -78,8 +79,18 @@ export const localDatabase = (folder: string | undefined, binding = FIRST): Loca
 export const localDatabases = async (folder: string | undefined) =>
   (await boundDatabases()).map(({ binding }) => localDatabase(folder, binding));
 
+/** How many wranglers run at the same time: each takes seconds of CPU time, and there may be many databases. */
+const MAX_PROCESSES = 8;
+const processes = new Set<Promise<unknown>>();
+
 /** Runs wrangler and returns what it printed. */
-export const wrangler = async (...args: string[]) => (await run("wrangler", args)).stdout;
+export async function wrangler(...args: string[]): Promise<string> {
+  while (processes.size >= MAX_PROCESSES) await Promise.race(processes);
+  const process = run("wrangler", args);
+  const end: Promise<unknown> = Promise.allSettled([process]).then(() => processes.delete(end));
+  processes.add(end);
+  return (await process).stdout;
+}
 
 /** Runs statements in one transaction and returns the rows of each. */
 export async function query(database: Database, ...statements: Statement[]): Promise<Row[][]> {
@@ -207,10 +218,10 @@ function release(folder: string) {
  * here. */
 async function connect(d1_databases: object[], persist: { path: string } | false): Promise<Connection> {
   const { getPlatformProxy } = await import("wrangler");
-  const { name, compatibility_date } = await settings();
+  const { name, account_id, compatibility_date } = await settings();
   const scratch = mkdtempSync(join(tmpdir(), "conversations-"));
   const configPath = join(scratch, "wrangler.json");
-  writeFileSync(configPath, JSON.stringify({ name, compatibility_date, d1_databases }));
+  writeFileSync(configPath, JSON.stringify({ name, account_id, compatibility_date, d1_databases }));
   const { env, dispose } = await getPlatformProxy<Record<string, Binding>>({ configPath, persist });
   return {
     env,
