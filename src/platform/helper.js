@@ -88,6 +88,11 @@ export async function batch(database, json, before, isShared, freshness) {
 const callDatabase = (database, { caller, statements }) =>
   database.batch(statements.map(({ sql, parameters }) => database.prepare(sql).bind(...caller, ...parameters)));
 
+/** Keeps what was found only for its cost. */
+export function forgetObjects(found) {
+  found.found = [];
+}
+
 /** The numbers of the databases that are bound: 0 for `DB`, which has to be, 1 for `DB_1`. */
 export function databases(env) {
   const numbers = Object.keys(env).flatMap((name) => (env[name] && /^DB_([1-9]\d{0,3})$/.exec(name)?.[1]) || []);

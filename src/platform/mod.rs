@@ -61,6 +61,8 @@ extern "C" {
         is_shared: bool,
         freshness: Option<&str>,
     ) -> Promise;
+    #[wasm_bindgen(js_name = forgetObjects)]
+    fn forget_objects(found: &Found);
     fn databases(env: &Env) -> Array;
     #[wasm_bindgen(catch)]
     async fn unavailable(env: &Env, statements: &str, milliseconds: u32) -> Result<JsValue, JsValue>;
@@ -422,6 +424,9 @@ impl Incoming {
         // Those who listen where it was find out that it has moved.
         if let Some(account) = self.account() {
             self.context.wait_until(bell::ring(self.env.clone(), account, false));
+        }
+        if let Some(found) = &self.found {
+            forget_objects(found);
         }
         caller.shard = shard;
         true

@@ -4,6 +4,7 @@
 import { ACCOUNT, newNumber } from "../support/accounts.ts";
 import { asked } from "../support/audit.ts";
 import { SHARDS, type Shard } from "../support/configuration.ts";
+import { contentsOf, deleting, storing } from "../support/copies.ts";
 import { batchIn, type Row, sqlIn } from "../support/database.ts";
 import { api } from "../support/http.ts";
 import { ALL, hashOf, newToken, randomId } from "../support/tokens.ts";
@@ -70,44 +71,20 @@ export const hold = ({ id, shard }: Place) =>
     ["UPDATE webhooks SET is_held = 1 WHERE account_id = ?", id],
   );
 
-/** What belongs to an account. The log comes last: what is written to the others before writes to it. */
-const TABLES = ["tokens", "conversations", "messages", "idempotency_keys", "webhooks", "webhook_attempts", "events"];
-
 /** Moves an account that is held, and returns its number in the other database. */
-export async function move({ id, shard }: Place, to: Shard): Promise<number> {
+export async function move(from: Place, to: Shard): Promise<number> {
   const moved = newNumber();
-  const [columns, rows] = [
-    await batchIn(to, ...TABLES.map((table): Statement => [COLUMNS, table])),
-    await batchIn(shard, ...TABLES.map((table): Statement => [`SELECT * FROM ${table} WHERE account_id = ?`, id])),
-  ];
-  const copies = TABLES.map((table, index): Statement => {
-    const names = columns[index]!.map(({ name }) => String(name));
-    const given = rows[index]!.map((row): Row => ({ ...row, account_id: moved, ...changed(table, row) }));
-    return [
-      // A token may have a row here, from an earlier stay of its account.
-      `INSERT INTO ${table} (${names}) SELECT ${names.map((name) => `value ->> '${name}'`)} FROM json_each(?) WHERE true
-       ${table === "tokens" ? `ON CONFLICT (hash) DO UPDATE SET ${names.map((name) => `${name} = excluded.${name}`)}` : ""}`,
-      JSON.stringify(given),
-    ];
-  });
+  const contents = await contentsOf(from);
+  for (const table of contents) table.rows = table.rows.map((row) => ({ ...row, ...changed(table.name, row) }));
+  await batchIn(to, [ACCOUNT, moved, `moved ${moved}`], ...storing(moved, contents));
   await batchIn(
-    to,
-    ["PRAGMA defer_foreign_keys = ON"],
-    [ACCOUNT, moved, `moved ${moved}`],
-    ...copies.slice(0, -1),
-    ["DELETE FROM events WHERE account_id = ?", moved],
-    ...copies.slice(-1),
-  );
-  await batchIn(
-    shard,
-    ["UPDATE accounts SET moved_to = ?, held_at = NULL WHERE id = ?", to.number, id],
-    ...TABLES.slice(1).map((table): Statement => [`DELETE FROM ${table} WHERE account_id = ?`, id]),
+    from.shard,
+    ["UPDATE accounts SET moved_to = ?, held_at = NULL WHERE id = ?", to.number, from.id],
+    // The rows of the tokens stay.
+    ...deleting(from.id).slice(1),
   );
   return moved;
 }
-
-type Statement = [text: string, ...params: (string | number)[]];
-const COLUMNS = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0";
 
 /** What is different in the copy of a row. */
 function changed(table: string, row: Row): Row {

@@ -1,8 +1,8 @@
 // Accounts: each test makes its own, so none has to clean up after itself.
 
 import { Conversations, type NewMessage } from "../../clients/typescript/src/index.ts";
-import { others } from "./configuration.ts";
-import { batch, batchIn, insert, type Row, sql } from "./database.ts";
+import { home, others, type Shard } from "./configuration.ts";
+import { batch, batchIn, insert, type Row, type Statement, sql } from "./database.ts";
 import { api, audited } from "./http.ts";
 import { origin } from "./server.ts";
 import { ALL, hashOf, newToken, randomId } from "./tokens.ts";
@@ -33,18 +33,21 @@ export const newNumber = (): number => {
   return accounts;
 };
 
-/** A new account, a token that opens it, and the API in its holder's hands. */
-export async function account(scopes = ALL) {
+/** A new account, a token that opens it, and the API in its holder's hands. In every other database there is an account
+ * of the same number with the same contents. */
+export async function account(scopes = ALL, contents: (id: number, shard: Shard) => Statement[] = () => []) {
   const id = newNumber();
-  await sql(ACCOUNT, id, `account ${id}`);
-  for (const shard of others) {
+  const token = newToken();
+  for (const shard of [...others, home]) {
+    const opens = shard === home ? token : newToken(shard.number);
     await batchIn(
       shard,
       [ACCOUNT, id, `${shard.binding} ${id}`],
-      [TOKEN, hashOf(newToken(shard.number)), randomId(), id, scopes, null, null],
+      [TOKEN, hashOf(opens), randomId(), id, scopes, null, null],
+      ...contents(id, shard),
     );
   }
-  const caller = api(await grant(id, { scopes }));
+  const caller = api(token);
   const client = new Conversations({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
   return {
     id,

@@ -8,12 +8,10 @@ import { randomId } from "./tokens.ts";
 export type Row = Record<string, string | number | null>;
 
 type Params = (string | number | null)[];
+export type Statement = [text: string, ...params: Params];
 
 /** Runs statements in a database, in one transaction, and returns the rows of each. */
-export async function batchIn(
-  { binding }: Shard,
-  ...statements: [text: string, ...params: Params][]
-): Promise<Row[][]> {
+export async function batchIn({ binding }: Shard, ...statements: Statement[]): Promise<Row[][]> {
   const body = JSON.stringify(statements.map(([sql, ...params]) => ({ sql, params })));
   const response = await fetch(origin, { method: "POST", headers: { "x-test-sql": binding }, body });
   const answer = (await response.json()) as { results: Row[][]; bookmark?: string } | { error: string };
@@ -23,7 +21,7 @@ export async function batchIn(
 }
 
 /** Runs statements in the database of the tests' accounts. */
-export const batch = (...statements: [text: string, ...params: Params][]) => batchIn(home, ...statements);
+export const batch = (...statements: Statement[]) => batchIn(home, ...statements);
 
 /** Runs one statement in a database. */
 export async function sqlIn(shard: Shard, text: string, ...params: Params): Promise<Row[]> {
