@@ -1,8 +1,10 @@
 // `npm run accounts`: what accounts use, and their quotas. stdout has only the result, so that it can be piped.
 import { command, misuse, options } from "./cli.ts";
-import { query, type Row, text } from "./d1.ts";
+import { type Database, query, type Row, text } from "./d1.ts";
 import { Failure } from "./shared.ts";
 import { printTable } from "./table.ts";
+import { databaseOf, PRESENT, TRY_AGAIN } from "./tokens.ts";
+import { size, UNITS } from "./units.ts";
 import { open, WHERE } from "./where.ts";
 
 const USAGE = `Usage: npm run --silent accounts -- COMMAND [options]
@@ -28,7 +30,6 @@ const QUOTAS = {
   "max-objects": "max_objects",
   "max-bytes": "max_bytes",
 } as const;
-const UNITS: Record<string, number> = { "": 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
 
 /** How many objects are counted here that the sweep has not counted yet, of each kind and account. */
 const MAX_UNCOUNTED = 10_000;
@@ -65,13 +66,13 @@ SELECT
   (
     SELECT count(*) FROM conversations INDEXED BY conversations_removed WHERE is_removed AND account_id = accounts.id
   ) AS removing
-FROM accounts ORDER BY name`;
+FROM accounts WHERE ${PRESENT}`;
 
 await command(USAGE, async ([action = "", ...args]) => {
   switch (action) {
     case "list": {
       const { values } = options(args, { ...WHERE, json: { type: "boolean" } });
-      const [accounts] = await query(await open(values), LIST);
+      const accounts = await list(await open(values));
       if (values.json) console.log(JSON.stringify(accounts.map(toJson), null, 2));
       else if (accounts.length === 0) console.error("No accounts.");
       else printTable(accounts.map(toCells));
@@ -94,23 +95,56 @@ await command(USAGE, async ([action = "", ...args]) => {
       });
       if (changes.length === 0)
         misuse("A quota is missing: --max-tokens, --max-webhooks, --max-objects or --max-bytes");
-      const where = all ? "" : `WHERE name = ${text(positionals[0]!)}`;
-      const [changed] = await query(
-        await open(values),
-        `UPDATE accounts SET ${changes.join(", ")} ${where} RETURNING id`,
-      );
-      if (changed.length === 0) {
-        throw new Failure(
-          all ? "There are no accounts." : `There is no account '${positionals[0]}'. See \`npm run accounts -- list\`.`,
-        );
-      }
-      console.error(`${changed.length === 1 ? "1 account is" : `${changed.length} accounts are`} changed.`);
+      const changed = await change(await open(values), all ? undefined : positionals[0], changes);
+      console.error(`${changed === 1 ? "1 account is" : `${changed} accounts are`} changed.`);
       return;
     }
     default:
       misuse(action ? `Unknown command '${action}'` : "The command is missing");
   }
 });
+
+/** What all accounts use, by name. Where there are several databases, each account with its own. */
+async function list(databases: Database[]): Promise<Row[]> {
+  const accounts = await Promise.all(
+    databases.map(async (database) => {
+      const [rows] = await query(database, LIST);
+      return databases.length === 1 ? rows! : rows!.map((row) => ({ database: database.binding, ...row }));
+    }),
+  );
+  const name = ({ account }: Row) => Buffer.from(String(account));
+  return accounts.flat().toSorted((one, other) => Buffer.compare(name(one), name(other)));
+}
+
+/** Changes quotas of the account with this name, or of all. Returns of how many. An account that is in the last step of
+ * its move has been copied, so a change would be lost. */
+async function change(databases: Database[], account: string | undefined, changes: string[]): Promise<number> {
+  const database = account === undefined ? undefined : await databaseOf(databases, account);
+  const those = account === undefined ? databases : database === undefined ? [] : [database];
+  const where = `WHERE ${PRESENT} ${account === undefined ? "" : `AND name = ${text(account)}`}`;
+  const results = await Promise.all(
+    those.map((database) =>
+      query(
+        database,
+        `SELECT name FROM accounts ${where} AND held_at IS NOT NULL`,
+        `UPDATE accounts SET ${changes.join(", ")} ${where} AND held_at IS NULL RETURNING id`,
+      ),
+    ),
+  );
+  const held = results.flatMap(([held]) => held!);
+  const changed = results.flatMap(([, changed]) => changed!).length;
+  if (held.length > 0) {
+    throw new Failure(`${changed} accounts are changed. The account '${held[0]!.name}' is being moved. ${TRY_AGAIN}`);
+  }
+  if (changed === 0) {
+    throw new Failure(
+      account === undefined
+        ? "There are no accounts."
+        : `There is no account '${account}'. See \`npm run accounts -- list\`.`,
+    );
+  }
+  return changed;
+}
 
 function quota(option: string, value: string): number {
   const [, number = "", unit = ""] = /^(\d{1,16})([kMGT]?B)?$/.exec(value) ?? [];
@@ -131,6 +165,7 @@ function toCells(row: Row) {
   const of = (used: unknown, most: unknown, shown: (n: number) => string) =>
     `${shown(Number(used))} of ${shown(Number(most))}`;
   return {
+    ...(row.database === undefined ? {} : { database: String(row.database) }),
     account: String(row.account),
     tokens: of(row.tokens, row.max_tokens, String),
     webhooks: of(row.webhooks, row.max_webhooks, String),
@@ -139,10 +174,4 @@ function toCells(row: Row) {
     full: row.is_full === 1 ? "yes" : "no",
     "being removed": row.removing === 0 ? "-" : `${row.removing} conversations`,
   };
-}
-
-/** Bytes with three digits, such as 1.25 GB. */
-function size(bytes: number): string {
-  const unit = (["TB", "GB", "MB", "kB"] as const).find((unit) => bytes >= UNITS[unit]!);
-  return unit === undefined ? `${bytes} B` : `${Number((bytes / UNITS[unit]!).toPrecision(3))} ${unit}`;
 }

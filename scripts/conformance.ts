@@ -61,7 +61,7 @@ await command(USAGE, async (args) => {
     run(join(venv, "bin", "python"), [join(folder, "deliveries.py"), origin, secrets[0]!.token]),
   );
 
-  const own = (await listTokens(database, undefined)).map(({ id }) => id).join(",");
+  const own = (await listTokens([database], undefined)).map(({ id }) => id).join(",");
   const only = values.only === undefined ? [] : ["--include-operation-id", values.only];
   const flags = ["--seed", String(seed), "--max-examples", String(examples), "--generation-database", "none", ...only];
   const result = await run(

@@ -5,15 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { command, misuse, options } from "./cli.ts";
-import { migrate, query, wrangler } from "./d1.ts";
+import { boundDatabases, type Database, FIRST, migrate, numberOf, query, wrangler } from "./d1.ts";
 import { Failure, root, run, step } from "./shared.ts";
 import { createToken, hashOf, revokeToken } from "./tokens.ts";
 import { newWebhookKey, WEBHOOK_KEY } from "./webhook-key.ts";
 
 const USAGE = `Usage: npm run deploy [-- --wait 60]
 
-Signs in to Cloudflare if necessary, creates the D1 database if there is none, applies the migrations, and deploys the
-Worker. A Worker without the secret ${WEBHOOK_KEY} gets a new one. Instead of signing in you can set
+Signs in to Cloudflare if necessary, creates the D1 databases that do not exist, applies the migrations, and deploys
+the Worker. A Worker without the secret ${WEBHOOK_KEY} gets a new one. Instead of signing in you can set
 CLOUDFLARE_API_TOKEN, and CLOUDFLARE_ACCOUNT_ID for one of several accounts.
 Then it sends requests to the deployed Worker, and prints how to go back.
 
@@ -26,8 +26,9 @@ const TRY_MILLISECONDS = 500;
 const CHECK_ACCOUNT = "deploy-check";
 const CHECK_TOKEN_SECONDS = 300;
 
-/** What was deployed before. Null the first time. */
-type Before = { version: string | null; bookmark: string | null };
+/** What was deployed before, and the state of each database. Null the first time. */
+type Before = { version: string | null; bookmarks: Bookmark[] };
+type Bookmark = { binding: string; bookmark: string | null };
 
 await command(USAGE, async (args) => {
   const { values } = options(args, { wait: { type: "string", default: "60" } });
@@ -35,25 +36,29 @@ await command(USAGE, async (args) => {
   await signIn();
   // `wrangler deploy` finds a database without an id in wrangler.toml by its name. It is created here beforehand, so
   // that its tables exist before the first request.
-  const name = setting("database_name");
-  const databases: { name: string }[] = JSON.parse(await step("Databases", () => wrangler("d1", "list", "--json")));
-  const isNew = !databases.some((database) => database.name === name);
-  if (isNew) {
+  const bound = await boundDatabases();
+  const databases = bound.map(({ binding }): Database => ({ binding, remote: true }));
+  const existing: { name: string }[] = JSON.parse(await step("Databases", () => wrangler("d1", "list", "--json")));
+  const isNew = (name: string) => !existing.some((database) => database.name === name);
+  for (const { name } of bound.filter(({ name }) => isNew(name))) {
     await step(`Create the database "${name}"`, () => wrangler("d1", "create", name, "--update-config=false"));
   }
   const before: Before = await step("Write down how to go back", async () => ({
     version: await currentVersion(),
-    bookmark: isNew ? null : await bookmark(),
+    bookmarks: await Promise.all(
+      bound.map(async ({ binding, name }) => ({ binding, bookmark: isNew(name) ? null : await bookmarkOf(binding) })),
+    ),
   }));
   const hasKey = await step("Secrets", hasWebhookKey);
   await record(before);
-  console.error(`Before this deployment: version ${before.version ?? "none"}, bookmark ${before.bookmark ?? "none"}`);
+  const shown = before.bookmarks.map(({ binding, bookmark }) => `${labelOf(binding)} ${bookmark ?? "none"}`);
+  console.error(`Before this deployment: version ${before.version ?? "none"}, ${shown.join(", ")}`);
 
   try {
-    await step("Migrations", () => migrate({ remote: true }));
-    if (!hasKey) await step("Endpoints", refuseAnotherKey);
+    await step("Migrations", () => Promise.all(databases.map(migrate)));
+    if (!hasKey) await step("Endpoints", () => refuseAnotherKey(databases));
     const url = await deploy({ withNewKey: !hasKey });
-    await step(`Check ${url}`, () => check(url, 1000 * Number(values.wait)));
+    await step(`Check ${url}`, () => check(url, databases, 1000 * Number(values.wait)));
   } catch (error) {
     throw new Failure(`${(error as Error).message}\n\nThe deployment failed. ${wayBack(before)}`);
   }
@@ -84,13 +89,6 @@ async function interactive([action, ...options]: [string, ...string[]], env: Rec
   if (failed) throw new Failure(`wrangler ${action} failed, see above.`);
 }
 
-/** A text in wrangler.toml. */
-function setting(key: string): string {
-  const value = new RegExp(`^${key} = "(.+)"`, "m").exec(readFileSync(join(root, "wrangler.toml"), "utf8"))?.[1];
-  if (!value) throw new Failure(`wrangler.toml needs a line ${key} = "...".`);
-  return value;
-}
-
 /** The version that gets the most requests. Null if the Worker was never deployed. */
 async function currentVersion(): Promise<string | null> {
   const { stdout, all, failed } = await run("wrangler", ["deployments", "status", "--json"], { reject: false });
@@ -102,9 +100,14 @@ async function currentVersion(): Promise<string | null> {
   return versions.toSorted((a, b) => b.percentage - a.percentage)[0]?.version_id ?? null;
 }
 
-/** The database's state now, for Time Travel. */
-async function bookmark(): Promise<string> {
-  return JSON.parse(await wrangler("d1", "time-travel", "info", "DB", "--json")).bookmark;
+/** A database's state now, for Time Travel. */
+async function bookmarkOf(binding: string): Promise<string> {
+  return JSON.parse(await wrangler("d1", "time-travel", "info", binding, "--json")).bookmark;
+}
+
+/** What the bookmark of a database is called: where there is one database, it needs no name. */
+function labelOf(binding: string): string {
+  return binding === FIRST ? "bookmark" : `bookmark_${binding}`;
 }
 
 /** Whether the Worker has the secret WEBHOOK_KEY. One that was never deployed may have it already. */
@@ -119,9 +122,9 @@ async function hasWebhookKey(): Promise<boolean> {
 }
 
 /** Fails if there are endpoints already: with a new key they would all have other secrets than their receivers. */
-async function refuseAnotherKey() {
-  const [endpoints] = await query({ remote: true }, "SELECT id FROM webhooks LIMIT 1");
-  if (endpoints.length === 0) return;
+async function refuseAnotherKey(databases: Database[]) {
+  const all = await Promise.all(databases.map((database) => query(database, "SELECT id FROM webhooks LIMIT 1")));
+  if (all.every(([endpoints]) => endpoints!.length === 0)) return;
   throw new Failure(
     `The database has endpoints of webhooks, but the Worker has no secret ${WEBHOOK_KEY}. Set the key that it had:\n` +
       `  npx wrangler secret put ${WEBHOOK_KEY}\n` +
@@ -129,9 +132,10 @@ async function refuseAnotherKey() {
   );
 }
 
-async function record(before: Before) {
+async function record({ version, bookmarks }: Before) {
   const { stdout, failed } = await run("git", ["describe", "--always", "--dirty", "--abbrev=40"], { reject: false });
-  const line = { time: new Date().toISOString(), ...before, commit: failed ? null : stdout };
+  const states = Object.fromEntries(bookmarks.map(({ binding, bookmark }) => [labelOf(binding), bookmark]));
+  const line = { time: new Date().toISOString(), version, ...states, commit: failed ? null : stdout };
   mkdirSync(join(LOG, ".."), { recursive: true });
   appendFileSync(LOG, `${JSON.stringify(line)}\n`);
 }
@@ -162,16 +166,20 @@ async function deploy({ withNewKey }: { withNewKey: boolean }): Promise<string> 
   throw new Failure(`The Worker has no address to check: ${targets.join(", ") || "none"}. See wrangler.toml.`);
 }
 
-/** Checks that the Worker and its database answer, that it refuses a caller without a token, and that it lists the
- * conversations of a caller with one. */
-async function check(url: string, milliseconds: number) {
+/** Checks that the Worker and its databases answer, that it refuses a caller without a token, and that it lists the
+ * conversations of a caller with one, from each database. */
+async function check(url: string, databases: Database[], milliseconds: number) {
   await answering(`${url}/health`, milliseconds);
   const list = `${url}/v1/conversations?limit=1`;
   await expected(list, undefined, 401, ({ code }) => code === "token_missing");
+  await Promise.all(databases.map((database) => checkDatabase(list, database)));
+}
 
-  const remote = { remote: true } as const;
-  const secret = await createToken(remote, {
-    account: CHECK_ACCOUNT,
+async function checkDatabase(list: string, database: Database) {
+  const number = numberOf(database.binding);
+  const secret = await createToken(database, {
+    // No two databases have an account with the same name.
+    account: number ? `${CHECK_ACCOUNT}-${number}` : CHECK_ACCOUNT,
     name: "npm run deploy",
     scopes: ["conversations:read"],
     expiresAt: Math.floor(Date.now() / 1000) + CHECK_TOKEN_SECONDS,
@@ -179,8 +187,8 @@ async function check(url: string, milliseconds: number) {
   try {
     await expected(list, secret, 200, ({ data }) => Array.isArray(data));
   } finally {
-    const [[row]] = await query(remote, `SELECT id FROM tokens WHERE hash = '${hashOf(secret)}'`);
-    await revokeToken(remote, String(row.id));
+    const [[row]] = await query(database, `SELECT id FROM tokens WHERE hash = '${hashOf(secret)}'`);
+    await revokeToken([database], String(row!.id));
   }
 }
 
@@ -229,17 +237,19 @@ function parsed(text: string): Record<string, unknown> {
 }
 
 /** How to undo a deployment, and what is lost. */
-function wayBack({ version, bookmark }: Before): string {
-  if (version === null && bookmark === null) return "It is the first one: there is nothing to go back to.";
+function wayBack({ version, bookmarks }: Before): string {
+  const states = bookmarks.filter(({ bookmark }) => bookmark !== null);
+  if (version === null && states.length === 0) return "It is the first one: there is nothing to go back to.";
   const code = version
     ? `
   npx wrangler rollback ${version}
       restores the code. The tables stay as they are now, and no data is lost.
       Not possible for a version from before the Durable Object: docs/OPERATIONS.md says what to do.`
     : "";
-  const data = bookmark
-    ? `
-  npx wrangler d1 time-travel restore DB --bookmark=${bookmark}
+  const restore = ({ binding, bookmark }: Bookmark) =>
+    `\n  npx wrangler d1 time-travel restore ${binding} --bookmark=${bookmark}`;
+  const data = states.length
+    ? `${states.map(restore).join("")}
       restores the tables and the data. Every change since this deployment began is lost.
       Possible for 30 days (7 on the Free plan).`
     : "";

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { command, misuse, options, stopSignal } from "./cli.ts";
-import { type LocalDatabase, localDatabase, migrate } from "./d1.ts";
+import { type LocalDatabase, localDatabase, localDatabases, migrate } from "./d1.ts";
 import { ringSweep } from "./ring.ts";
 import { Failure, run, step } from "./shared.ts";
 import { createToken, SCOPES, storedToken, storeToken } from "./tokens.ts";
@@ -26,7 +26,8 @@ await command(USAGE, async (args) => {
 
   const database = localDatabase(values["persist-to"]);
   mkdirSync(database.folder, { recursive: true });
-  await step("Database", () => migrate(database));
+  const databases = await localDatabases(values["persist-to"]);
+  await step(databases.length === 1 ? "Database" : "Databases", () => Promise.all(databases.map(migrate)));
 
   await ensureWebhookKey(DEV_VARS);
 

@@ -1,8 +1,9 @@
 // `npm run token`: creates, lists and revokes tokens. stdout has only the result, so that it can be piped.
 import { command, misuse, options } from "./cli.ts";
+import type { Database } from "./d1.ts";
 import { Failure } from "./shared.ts";
 import { printTable } from "./table.ts";
-import { createToken, listTokens, revokeToken, SCOPES, type Token } from "./tokens.ts";
+import { createToken, databaseOf, listTokens, revokeToken, roomiest, SCOPES, type Token } from "./tokens.ts";
 import { open, WHERE } from "./where.ts";
 
 const USAGE = `Usage: npm run --silent token -- COMMAND [options]
@@ -13,6 +14,7 @@ const USAGE = `Usage: npm run --silent token -- COMMAND [options]
                            (default: all except tokens:write, which allows it to create tokens)
       --expires-in 30d     its lifetime in s, m, h, d or w (default: it never expires)
       --expires-at SECONDS its expiry time as a Unix time
+      --database DB_1      the database of a new account (default: the one with most room)
   list                     list the tokens, without their secrets
       --account NAME       only the tokens of this account
       --json               print JSON
@@ -39,6 +41,7 @@ await command(USAGE, async ([action = "", ...args]) => {
         },
         "expires-in": { type: "string" },
         "expires-at": { type: "string" },
+        database: { type: "string" },
       });
       const token = {
         account: checkedName("--account", values.account ?? misuse("--account is missing")),
@@ -46,7 +49,7 @@ await command(USAGE, async ([action = "", ...args]) => {
         scopes: checkedScopes(values.scopes),
         expiresAt: expiry(values["expires-in"], values["expires-at"]),
       };
-      console.log(await createToken(await open(values), token));
+      console.log(await createToken(await choose(await open(values), token.account, values.database), token));
       return;
     }
     case "list": {
@@ -88,6 +91,24 @@ await command(USAGE, async ([action = "", ...args]) => {
       misuse(action ? `Unknown command '${action}'` : "The command is missing");
   }
 });
+
+/** The database that the account is in. For a new account the one with the given name, or the one with most room. */
+async function choose(databases: Database[], account: string, name: string | undefined): Promise<Database> {
+  const named = databases.find(({ binding }) => binding === name);
+  if (name !== undefined && named === undefined) {
+    const bound = databases.map(({ binding }) => binding).join(", ");
+    throw new Failure(`--database is '${name}', wrangler.toml binds ${bound}.`);
+  }
+  // There is nothing to choose.
+  if (databases.length === 1) return databases[0]!;
+  const current = await databaseOf(databases, account);
+  if (current !== undefined && named !== undefined && current !== named) {
+    throw new Failure(
+      `The account '${account}' is in ${current.binding}. Without --database the token is created there.`,
+    );
+  }
+  return current ?? named ?? (await roomiest(databases));
+}
 
 function checkedName(option: string, name: string): string {
   if (name.trim() === "") throw new Failure(`${option} is empty.`);

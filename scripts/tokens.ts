@@ -3,8 +3,8 @@ import { createHash, randomInt } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { type Database, type LocalDatabase, query, text } from "./d1.ts";
-import { root } from "./shared.ts";
+import { type Database, type LocalDatabase, measured, numberOf, query, text } from "./d1.ts";
+import { Failure, root } from "./shared.ts";
 
 /** The scopes and their bits in a token's row, as the Worker has them. */
 export const SCOPES: Record<string, number> = {
@@ -39,60 +39,107 @@ export const base62 = (value: number, digits: number): string =>
 
 const randomBase62 = (digits: number) => Array.from({ length: digits }, () => BASE62[randomInt(62)]).join("");
 
-/** The six characters after the thirty random ones. They distinguish a mistyped token from an unknown one. */
-export const checksum = (random: string) => base62(crc32(random), 6);
+/** The last six characters of a token, which those after `self_` decide. They distinguish a mistyped token from an
+ * unknown one. */
+export const checksum = (covered: string) => base62(crc32(covered), 6);
 
-const newSecret = () => {
-  const random = randomBase62(30);
-  return `self_${random}${checksum(random)}`;
+/** A token names the database of its account, unless that is the first one. */
+const newSecret = ({ binding }: Database) => {
+  const number = numberOf(binding);
+  const covered = `${number ? `${number}_` : ""}${randomBase62(30)}`;
+  return `self_${covered}${checksum(covered)}`;
 };
 const newId = () => base62(Date.now(), 7) + randomBase62(9);
 
 /** The only form in which a token is stored. */
 export const hashOf = (secret: string) => createHash("sha256").update(secret).digest("hex");
 
-/** Creates a token, and its account if it does not exist. Returns the secret. No quota of tokens binds the operator. */
+/** What a row of `accounts` is where the account itself is. A row of one that has moved only leads to another database,
+ * one that is arriving is not complete. */
+export const PRESENT = "accounts.moved_to IS NULL AND accounts.arrival IS NULL";
+
+/** The database that has the account. */
+export async function databaseOf(databases: Database[], account: string): Promise<Database | undefined> {
+  const found = await Promise.all(
+    databases.map((database) => query(database, `SELECT 1 FROM accounts WHERE name = ${text(account)} AND ${PRESENT}`)),
+  );
+  return databases.find((_, n) => found[n]![0]!.length > 0);
+}
+
+/** The database for a new account: the one with most room. If several have the same, that with fewest accounts. */
+export async function roomiest(databases: Database[]): Promise<Database> {
+  const all = await Promise.all(
+    databases.map(async (database) => {
+      const { bytes, rows } = await measured(database, `SELECT count(*) AS accounts FROM accounts WHERE ${PRESENT}`);
+      return { database, bytes, accounts: Number(rows[0]!.accounts) };
+    }),
+  );
+  return all.toSorted((one, other) => one.bytes - other.bytes || one.accounts - other.accounts)[0]!.database;
+}
+
+/** Creates a token in the account's database, and the account if it does not exist. Returns the secret. No quota of
+ * tokens binds the operator. */
 export async function createToken(
   database: Database,
   { account, name, scopes, expiresAt }: { account: string; name: string; scopes: string[]; expiresAt: number | null },
 ): Promise<string> {
-  const secret = newSecret();
+  const secret = newSecret(database);
   const bits = scopes.reduce((all, scope) => all | SCOPES[scope], 0);
-  await query(
+  const results = await query(
     database,
     `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, unixepoch()) ON CONFLICT (name) DO NOTHING`,
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
      SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bits}, unixepoch(), ${expiresAt ?? "NULL"},
        accounts.is_full
-     FROM accounts WHERE name = ${text(account)}`,
+     FROM accounts WHERE name = ${text(account)} AND ${PRESENT} AND held_at IS NULL
+     RETURNING id`,
   );
+  if (results.at(-1)!.length === 0) throw new Failure(`The account '${account}' is being moved. ${TRY_AGAIN}`);
   return secret;
 }
 
+/** What helps while an account is in the last step of a move, or if its move was interrupted there. */
+export const TRY_AGAIN = "Nothing was changed for it. Run the command again in a minute, or end the move first.";
+
 /** The tokens of an account, or all of them, oldest first. */
-export async function listTokens(database: Database, account: string | undefined): Promise<Token[]> {
+export async function listTokens(databases: Database[], account: string | undefined): Promise<Token[]> {
+  const tokens = await Promise.all(databases.map((database) => tokensOf(database, account)));
+  return tokens.flat().toSorted((one, other) => order(one.account, other.account) || order(one.id, other.id));
+}
+
+const order = (one: string, other: string) => Buffer.compare(Buffer.from(one), Buffer.from(other));
+
+async function tokensOf(database: Database, account: string | undefined): Promise<Token[]> {
   const [rows] = await query(
     database,
-    `SELECT tokens.id, accounts.name AS account, tokens.name, scopes, tokens.created_at, expires_at, revoked_at,
+    `SELECT tokens.id, accounts.name AS account, tokens.name, coalesce(held_scopes, scopes) AS scopes,
+       tokens.created_at, expires_at, revoked_at,
        CASE
          WHEN valid_until > unixepoch() THEN 'active'
          WHEN is_revoked OR revoked_at <= unixepoch() THEN 'revoked'
          ELSE 'expired'
        END AS state
      FROM tokens JOIN accounts ON accounts.id = tokens.account_id
-     ${account === undefined ? "" : `WHERE accounts.name = ${text(account)}`}
-     ORDER BY accounts.name, tokens.id`,
+     WHERE ${PRESENT} ${account === undefined ? "" : `AND accounts.name = ${text(account)}`}`,
   );
-  return rows.map(({ scopes, ...row }) => ({
+  return rows!.map(({ scopes, ...row }) => ({
     ...(row as Omit<Token, "scopes">),
     scopes: Object.keys(SCOPES).filter((scope) => Number(scopes) & SCOPES[scope]),
   }));
 }
 
-/** Revokes a token, at once and also in its grace period, as the API does. Returns false if there is no such token. */
-export async function revokeToken(database: Database, id: string): Promise<boolean> {
-  const [rows] = await query(database, revocation(id));
-  return rows.length > 0;
+/** Revokes a token, at once and also in its grace period, as the API does. Returns false if there is no such token.
+ *
+ * The databases that an account has left have a row of it too, and so has the one that it is just moving to. That row
+ * may be written between the two rounds, but then from one that the first round has reached, or the mover compares the
+ * two rows later, and writes it again. */
+export async function revokeToken(databases: Database[], id: string): Promise<boolean> {
+  const revoke = (database: Database) => query(database, revocation(id));
+  const first = await Promise.all(databases.map(revoke));
+  const exists = first.some(([rows]) => rows!.length > 0);
+  const rest = databases.filter((_, n) => exists && first[n]![0]!.length === 0);
+  await Promise.all(rest.map(revoke));
+  return exists;
 }
 
 /** What revokes a token, which the API has from the same file. */

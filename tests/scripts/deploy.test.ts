@@ -32,6 +32,8 @@ interface Situation {
   prints?: Record<string, string>;
   /** Commands that fail, by their beginning, and what they print. */
   fails?: Record<string, string>;
+  /** Lines at the end of wrangler.toml. */
+  toml?: string;
   /** What the deployed Worker responds, instead of what `WORKER` says. */
   responds?: Record<string, Reply>;
 }
@@ -76,7 +78,7 @@ process.exitCode = failure === undefined ? 0 : 1;
 
 /** Runs the command and returns what it printed, every call and request in their order, the secrets that it uploaded,
  * and the lines of its log. */
-async function deploy({ prints, fails = {}, responds }: Situation = {}) {
+async function deploy({ prints, fails = {}, toml = "", responds }: Situation = {}) {
   const folder = mkdtempSync(join(tmpdir(), "conversations deploy-"));
   const bin = join(folder, "node_modules", ".bin");
   const calls = join(bin, "calls");
@@ -93,10 +95,11 @@ async function deploy({ prints, fails = {}, responds }: Situation = {}) {
     await once(worker.listen(0, "127.0.0.1"), "listening");
     const { port } = worker.address() as { port: number };
     mkdirSync(bin, { recursive: true });
-    for (const name of ["execa", "listr2", "proper-lockfile"])
+    for (const name of ["execa", "listr2", "proper-lockfile", "wrangler"])
       symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
     for (const path of ["scripts", "src", "wrangler.toml", "package.json"])
       cpSync(join(root, path), join(folder, path), { recursive: true });
+    appendFileSync(join(folder, "wrangler.toml"), toml);
     const situation = { prints: { ...WRANGLER, ...prints }, fails, address: `http://127.0.0.1:${port}` };
     writeFileSync(join(bin, "situation.json"), JSON.stringify(situation));
     writeFileSync(join(bin, "package.json"), '{"type":"module"}');
@@ -201,6 +204,41 @@ test("the first deployment creates the database, and has nothing to go back to",
     assert.doesNotMatch(output, /wrangler rollback|time-travel/);
     assert.deepEqual([log[0].version, log[0].bookmark], [null, null]);
   }
+});
+
+const SECOND = '\n[[d1_databases]]\nbinding = "DB_1"\ndatabase_name = "more"\nmigrations_dir = "migrations"\n';
+
+test("each of several databases is created, written down, migrated and checked", async () => {
+  const both = JSON.stringify([{ name: "conversations" }, { name: "more" }]);
+  const [added, again] = await Promise.all([
+    deploy({ toml: SECOND }),
+    deploy({ toml: SECOND, prints: { "d1 list": both } }),
+  ]);
+  for (const { code, output, calls, tokens } of [added!, again!]) {
+    assert.equal(code, 0, output);
+    for (const binding of ["DB", "DB_1"]) assert.ok(calls.includes(`d1 migrations apply ${binding} --remote`));
+    const names = tokens.map((token) => token.slice(0, -36)).sort();
+    assert.deepEqual(names, ["self_", "self_1_"], "each database has a token of the check");
+    const accounts = calls.filter((call) => call.includes("INSERT INTO accounts"));
+    for (const [binding, account] of [
+      ["DB", "deploy-check"],
+      ["DB_1", "deploy-check-1"],
+    ]) {
+      const hex = `x'${Buffer.from(account!).toString("hex")}'`;
+      assert.ok(
+        accounts.some((call) => call.startsWith(`d1 execute ${binding} `) && call.includes(hex)),
+        account,
+      );
+    }
+    assertWayBack(output);
+  }
+  assert.ok(added!.calls.includes("d1 create more --update-config=false"));
+  assert.deepEqual([added!.log[0].bookmark, added!.log[0].bookmark_DB_1], [BOOKMARK, null]);
+  assert.doesNotMatch(added!.output, /restore DB_1/);
+
+  assert.ok(!again!.calls.some((call) => call.startsWith("d1 create")));
+  assert.deepEqual([again!.log[0].bookmark, again!.log[0].bookmark_DB_1], [BOOKMARK, BOOKMARK]);
+  assert.ok(again!.output.includes(`npx wrangler d1 time-travel restore DB_1 --bookmark=${BOOKMARK}\n`));
 });
 
 test("a Worker without WEBHOOK_KEY gets a new one together with its code", async () => {

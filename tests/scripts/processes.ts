@@ -27,14 +27,14 @@ export async function freePort(): Promise<number> {
 export const token = (...args: string[]) => npmRun("token", ...args);
 
 /** Runs an npm script to its end. */
-export async function npmRun(script: string, ...args: string[]) {
-  const child = spawn("npm", ["run", "--silent", script, "--", ...args], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+export const npmRun = (script: string, ...args: string[]) => run("npm", ["run", "--silent", script, "--", ...args]);
+
+/** Runs a program to its end. The exit code is null after a signal. */
+export async function run(program: string, args: string[], { cwd = root, env = {} } = {}) {
+  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const output = collect(child);
   const [code] = await once(child, "close");
-  return { code: code as number, ...output };
+  return { code: code as number | null, ...output };
 }
 
 /** The token in the greeting of `npm start`. */
@@ -54,15 +54,15 @@ export async function curl(command: string): Promise<{ status: number; text: str
   return { status: response.status, text, body: text === "" ? undefined : JSON.parse(text) };
 }
 
-/** A running npm script. It is killed with all its processes when the scope ends. */
+/** A running program, npm if no other is named. It is killed with all its processes when the scope ends. */
 export class Script implements AsyncDisposable {
   readonly output: { stdout: string; stderr: string };
   readonly child: ChildProcess;
   readonly #closed: Promise<unknown[]>;
 
-  constructor(...args: string[]) {
+  constructor(args: string[], program = "npm", cwd = root) {
     // A process group, so that a signal reaches all its processes, like Ctrl-C in a terminal.
-    this.child = spawn("npm", args, { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    this.child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     this.output = collect(this.child);
     this.#closed = once(this.child, "close");
   }
@@ -100,7 +100,7 @@ export class Script implements AsyncDisposable {
 /** A running `npm start`. */
 export class Server extends Script {
   constructor(port: number, folder: string) {
-    super("start", "--", "--port", String(port), "--persist-to", folder);
+    super(["start", "--", "--port", String(port), "--persist-to", folder]);
   }
 
   /** Waits for the greeting and returns it. */

@@ -26,7 +26,7 @@ after(async () => {
 
 /** A running listener, once its endpoint exists. */
 async function listen(...args: string[]) {
-  const listener = new Script("run", "--silent", "webhooks", "--", "listen", ...here, ...args);
+  const listener = new Script(["run", "--silent", "webhooks", "--", "listen", ...here, ...args]);
   await listener.until("stderr", "Press Ctrl-C");
   return listener;
 }
