@@ -29,6 +29,35 @@ const MAX_SECONDS_ONLINE = 20;
 const COMMANDS = "tests/scripts/";
 const FILES_AT_ONCE = 2;
 
+/** The API tests run with the one database of wrangler.toml, and again with these (tests/support/configuration.ts). */
+const CONFIGURATIONS = { three: "with three databases", replicated: "with read replicas" };
+
+/** Which of them run only once, and why. */
+const ONCE: [start: string, reason: string][] = [
+  [COMMANDS, "a command has databases of its own"],
+  ["tests/shards/", "they have three databases anyway"],
+  ["tests/replication/", "they have replicas anyway"],
+  ["tests/client/", "they are about what the client sends and returns"],
+  ["tests/pages/", "they are about the pages"],
+  ["tests/bad_input/", "the form of a request is checked by code that knows no database"],
+  ["tests/budget.test.ts", "it measures the wasm"],
+  ["tests/cost.test.ts", "it measures SQL, which is the same in each database"],
+  ["tests/rows.test.ts", "it measures SQL, which is the same in each database"],
+  ["tests/clock/transactions.test.ts", "it looks at the SQL, which is the same in each database"],
+  ["tests/schema.test.ts", "it has databases of its own"],
+  ["tests/parsing_cost.test.ts", "it measures what comes before the database"],
+  ["tests/clock/slow_bodies.test.ts", "it waits for what comes before the database"],
+  ["tests/aborts.test.ts", "it measures the memory, with a server of its own"],
+  ["tests/traps.test.ts", "its traps are in one database's binding"],
+  ["tests/sweep/removal.test.ts", "its traps are in one database's binding; tests/shards/ has sweeps"],
+  ["tests/health.test.ts", "tests/shards/ and tests/replication/ have health checks"],
+  ["tests/walk.test.ts", "its 50,000 conversations are too many to be copied to replicas"],
+  ["tests/d1_limits.test.ts", "it tests the tests"],
+];
+
+/** How many steps the model takes in the further runs. */
+const MODEL_STEPS = "2000";
+
 const WASM = ["--target", "wasm32-unknown-unknown"];
 const CARGO_DENY: [RegExp, string] = [
   /no such command: `deny`/,
@@ -148,15 +177,29 @@ function taskOf({ title, program, args, count = one, needs = [] }: Check): Listr
 async function apiTests(files: string) {
   const all = globSync(files, { cwd: root }).sort();
   const [commands, others] = [true, false].map((are) => all.filter((file) => file.startsWith(COMMANDS) === are));
-  console.log(styleText("bold", "\nAPI tests"));
-  const [output] = await Promise.all([testFiles(commands!, 1, "pipe"), testFiles(others!, FILES_AT_ONCE, "inherit")]);
+  const [output] = await Promise.all([testFiles(commands!, 1, "pipe"), inConfigurations(others!)]);
   if (output !== "") console.log(`${styleText("bold", "\nTests of the commands")}\n${output}`);
 }
 
+async function inConfigurations(files: string[]) {
+  console.log(styleText("bold", "\nAPI tests"));
+  await testFiles(files, FILES_AT_ONCE, "inherit");
+  const again = files.filter((file) => !ONCE.some(([start]) => file.startsWith(start)));
+  for (const [configuration, title] of Object.entries(CONFIGURATIONS)) {
+    if (again.length > 0) console.log(styleText("bold", `\nAPI tests ${title}`));
+    await testFiles(again, FILES_AT_ONCE, "inherit", { TEST_CONFIGURATION: configuration, MODEL_STEPS });
+  }
+}
+
 /** Runs the tests of these files. Returns what they print where that is not shown at once. */
-async function testFiles(files: string[], atOnce: number, stdout: "inherit" | "pipe"): Promise<string> {
+async function testFiles(
+  files: string[],
+  atOnce: number,
+  stdout: "inherit" | "pipe",
+  env: Record<string, string> = {},
+): Promise<string> {
   if (files.length === 0) return "";
-  const counts = join(scratch, `counts-${stdout}`);
+  const counts = join(scratch, `counts-${stdout}-${env.TEST_CONFIGURATION}`);
   const reporters = [
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
@@ -168,6 +211,7 @@ async function testFiles(files: string[], atOnce: number, stdout: "inherit" | "p
     stderr: stdout,
     all: stdout === "pipe",
     reject: false,
+    env,
   });
   add(nodeCounts(!result.failed, counts));
   return stdout === "pipe" ? String(result.all) : "";
