@@ -28,9 +28,9 @@ const MAX_SECONDS_ONLINE = 20;
 /** Where the tests of the commands are. */
 const COMMANDS = "tests/scripts/";
 /** How many processes of the other tests run side by side, and which files share a process and a server: to start these
- * takes longer than most tests. Not where a test makes time faster for its whole server. */
+ * takes longer than most tests. Not where a test changes its whole server, as by faults of all Durable Objects. */
 const PROCESSES_AT_ONCE = 2;
-const TOGETHER = /^tests\/(conversations|messages|tokens|webhooks(?!\/timeout))\//;
+const TOGETHER = /^tests\/(conversations|messages|tokens)\//;
 
 /** The API tests run with the one database of wrangler.toml, and again with these (tests/support/configuration.ts). */
 const CONFIGURATIONS = { three: "with three databases", replicated: "with read replicas" };
