@@ -25,9 +25,41 @@ type Check = {
 /** The limit for checks that need a server on the internet. */
 const MAX_SECONDS_ONLINE = 20;
 
-/** Where the tests of the commands are, and how many files of the others run side by side. */
+/** Where the tests of the commands are. */
 const COMMANDS = "tests/scripts/";
-const FILES_AT_ONCE = 2;
+/** How many processes of the other tests run side by side, and which files share a process and a server: to start these
+ * takes longer than most tests. Not where a test changes its whole server, as by faults of all Durable Objects. */
+const PROCESSES_AT_ONCE = 2;
+const TOGETHER = /^tests\/(conversations|messages|tokens)\//;
+
+/** The API tests run with the one database of wrangler.toml, and again with these (tests/support/configuration.ts). */
+const CONFIGURATIONS = { three: "with three databases", replicated: "with read replicas" };
+
+/** Which of them run only once, and why. */
+const ONCE: [start: string, reason: string][] = [
+  [COMMANDS, "a command has databases of its own"],
+  ["tests/shards/", "they have three databases anyway"],
+  ["tests/replication/", "they have replicas anyway"],
+  ["tests/client/", "they are about what the client sends and returns"],
+  ["tests/pages/", "they are about the pages"],
+  ["tests/bad_input/", "the form of a request is checked by code that knows no database"],
+  ["tests/budget.test.ts", "it measures the wasm"],
+  ["tests/cost.test.ts", "it measures SQL, which is the same in each database"],
+  ["tests/rows.test.ts", "it measures SQL, which is the same in each database"],
+  ["tests/clock/transactions.test.ts", "it looks at the SQL, which is the same in each database"],
+  ["tests/schema.test.ts", "it has databases of its own"],
+  ["tests/parsing_cost.test.ts", "it measures what comes before the database"],
+  ["tests/clock/slow_bodies.test.ts", "it waits for what comes before the database"],
+  ["tests/aborts.test.ts", "it measures the memory, with a server of its own"],
+  ["tests/traps.test.ts", "its traps are in one database's binding"],
+  ["tests/sweep/removal.test.ts", "its traps are in one database's binding; tests/shards/ has sweeps"],
+  ["tests/health.test.ts", "tests/shards/ and tests/replication/ have health checks"],
+  ["tests/walk.test.ts", "its 50,000 conversations are too many to be copied to replicas"],
+  ["tests/d1_limits.test.ts", "it tests the tests"],
+];
+
+/** How many steps the model takes in the further runs. */
+const MODEL_STEPS = "2000";
 
 const WASM = ["--target", "wasm32-unknown-unknown"];
 const CARGO_DENY: [RegExp, string] = [
@@ -84,6 +116,7 @@ const LISTS: Record<string, Check[]> = {
   ],
 };
 
+let processes = 0;
 const sum: Counts = { passed: 0, failed: 0, skipped: 0 };
 const failures: { title: string; output: string }[] = [];
 const skips: string[] = [];
@@ -143,34 +176,52 @@ function taskOf({ title, program, args, count = one, needs = [] }: Check): Listr
   };
 }
 
-/** Runs the tests in workerd, with their names shown as they end. Those of the commands run beside the others, one file
- * at a time: they start servers and tools, which need the machine. Their output comes last. */
+/** Runs the tests in workerd. Those of the commands run beside the others, one file at a time: they start servers and
+ * tools, which need the machine. */
 async function apiTests(files: string) {
   const all = globSync(files, { cwd: root }).sort();
   const [commands, others] = [true, false].map((are) => all.filter((file) => file.startsWith(COMMANDS) === are));
-  console.log(styleText("bold", "\nAPI tests"));
-  const [output] = await Promise.all([testFiles(commands!, 1, "pipe"), testFiles(others!, FILES_AT_ONCE, "inherit")]);
-  if (output !== "") console.log(`${styleText("bold", "\nTests of the commands")}\n${output}`);
+  await Promise.all([testFiles("Commands", commands!, 1), inConfigurations(others!)]);
 }
 
-/** Runs the tests of these files. Returns what they print where that is not shown at once. */
-async function testFiles(files: string[], atOnce: number, stdout: "inherit" | "pipe"): Promise<string> {
-  if (files.length === 0) return "";
-  const counts = join(scratch, `counts-${stdout}`);
+async function inConfigurations(files: string[]) {
+  await testFiles("API", files, PROCESSES_AT_ONCE);
+  const again = files.filter((file) => !ONCE.some(([start]) => file.startsWith(start)));
+  for (const [configuration, title] of Object.entries(CONFIGURATIONS)) {
+    const env = { TEST_CONFIGURATION: configuration, MODEL_STEPS };
+    await testFiles(`API ${title}`, again, PROCESSES_AT_ONCE, env);
+  }
+}
+
+/** Runs the tests of these files, in so many processes at once. What a process prints is shown when it ends. */
+async function testFiles(title: string, files: string[], atOnce: number, env: Record<string, string> = {}) {
+  const groups = Object.values(Object.groupBy(files, (file) => TOGETHER.exec(file)?.[0] ?? file)) as string[][];
+  const lane = async () => {
+    for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+      const output = await testProcess(group, env);
+      console.log(`${styleText("bold", `\n${title}: ${group.join(" ")}`)}\n${output}`);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+}
+
+/** Runs the tests of these files in one process. Returns what it prints. */
+async function testProcess(files: string[], env: Record<string, string>): Promise<string> {
+  processes += 1;
+  const counts = join(scratch, `counts-${processes}`);
   const reporters = [
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
     `--test-reporter=${join(root, "scripts", "count-reporter.ts")}`,
     `--test-reporter-destination=${counts}`,
   ];
-  const result = await run("node", ["--test", `--test-concurrency=${atOnce}`, ...reporters, ...files], {
-    stdout,
-    stderr: stdout,
-    all: stdout === "pipe",
+  const result = await run("node", ["--test", "--test-isolation=none", ...reporters, ...files], {
     reject: false,
+    // Most of what a process does first is to compile wrangler.
+    env: { ...env, NODE_COMPILE_CACHE: join(scratch, "compiled") },
   });
   add(nodeCounts(!result.failed, counts));
-  return stdout === "pipe" ? String(result.all) : "";
+  return String(result.all);
 }
 
 function add(counts: Counts) {

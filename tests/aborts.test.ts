@@ -39,7 +39,7 @@ const api = server.getWorker("conversations");
 await api.applyD1Migrations("DB");
 
 const sql = (text: string, ...params: (string | number)[]) =>
-  api.fetch("/", { method: "POST", headers: { "x-test-sql": "1" }, body: JSON.stringify([{ sql: text, params }]) });
+  api.fetch("/", { method: "POST", headers: { "x-test-sql": "DB" }, body: JSON.stringify([{ sql: text, params }]) });
 const token = newToken();
 await sql("INSERT INTO accounts (id, name, created_at) VALUES (1, 'test', 0)");
 await sql(

@@ -80,7 +80,7 @@ const MALFORMED = [
 /** Databases that this account is not in: not bound, or another's. */
 const FOREIGN = [`1.${STATE}`, `9999.${STATE}`];
 
-test("a malformed bookmark, or one of another database, is a 400 that names the header, and nothing is done", async () => {
+test("a malformed bookmark, or one of another database, is a 400 that names the header", async () => {
   const here = await world();
   const before = await here.account.everything();
   for (const bookmark of [...MALFORMED, ...FOREIGN]) {

@@ -125,7 +125,7 @@ function firstLike(states: State[], index: number, kind: "read" | "list"): numbe
   return states.findIndex((state) => state.version === version && (kind === "read" || state.count === count));
 }
 
-test("a read shows a state at least as new as its bookmark, whatever the copies have and whichever answers", async () => {
+test("a read shows a state at least as new as its bookmark, whichever copy answers", async () => {
   const answered: Record<string, number> = {};
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 40, size: "max" }), async (steps) => {

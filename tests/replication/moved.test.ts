@@ -47,7 +47,7 @@ test("after a move a bookmark from before it is ignored, and the newest state is
   }
 });
 
-test("a token from before the move takes a bookmark that another isolate has got, in its first request here", async () => {
+test("a token from before the move takes a bookmark of after the move, in its first request", async () => {
   const alice = await accountIn(THIRD);
   const second = await holder(THIRD, alice.id);
   await hold(alice);

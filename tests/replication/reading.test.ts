@@ -10,7 +10,7 @@ import { COLLECTION, EVENTS, item, MESSAGES, messageItem } from "../support/path
 import { REQUESTS, reads, send as sendRequest, world } from "../support/requests.ts";
 import { bookmarkOf, bring, COPIES, catchUp, near, REPLICAS, remember } from "./replicas.ts";
 
-test("with the bookmark of a write every copy shows it, and those that lag leave the answer to the primary", async () => {
+test("with the bookmark of a write every read shows it: for a copy that lags the primary answers", async () => {
   const alice = await account();
   const { json } = await alice.post(COLLECTION, "contact_id=bob");
   await catchUp(...REPLICAS);

@@ -61,7 +61,7 @@ test("a token that has expired reads nothing, from no replica: each has the time
   }
 });
 
-test("a token that was rotated without a grace period is as one that was revoked, and its successor works at once", async () => {
+test("a token rotated without a grace period is as one revoked, and its successor works at once", async () => {
   const alice = await account();
   const { caller, id, bookmark } = await known(alice);
   const rotated = await alice.post(rotation(id), { grace_period: 0 });

@@ -1,5 +1,5 @@
-// Accounts in any of three databases, and what the move of an account leaves behind: `npm run databases` writes the same
-// (scripts/move.ts).
+// Accounts in any of three databases, and what the move of an account leaves behind: `npm run databases` writes the
+// same (scripts/move.ts).
 
 import { ACCOUNT, newNumber } from "../support/accounts.ts";
 import { asked } from "../support/audit.ts";

@@ -19,7 +19,7 @@ test("GET /health is a 200 while all databases answer, each of which is asked on
 });
 
 for (const { binding } of SHARDS) {
-  test(`GET /health is a 503 that names ${binding} when it does not answer, and a 200 when it answers again`, async () => {
+  test(`GET /health is a 503 that names ${binding} while it does not answer, and then a 200`, async () => {
     const failing = { "x-test-d1-of": binding, "x-test-d1-failure": LOST };
     const answer = await send("GET", "/health", failing);
     assertError(answer, 503, "database_unavailable");

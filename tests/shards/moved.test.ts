@@ -26,7 +26,7 @@ async function moveTo(to: Shard, { id, shard }: { id: number; shard: Shard }): P
 const here = ({ id }: { id: number }) => ({ id, shard: home });
 const bindings = (...shards: Shard[]) => shards.map(({ binding }) => binding);
 
-test("a token from before the move works at once: two calls more the first time, and one call from then on", async () => {
+test("a token from before the move works at once: two calls more the first time, then one call", async () => {
   const alice = await accountIn(THIRD);
   const { json } = await alice.post(COLLECTION, "contact_id=bob");
   const moved = await moveTo(FIRST, alice);

@@ -1,5 +1,5 @@
-// With read replicas every request of the tests sends the newest bookmark that was seen, of a response or of a statement
-// past the Worker: so every test is also one of reading what was written, from replicas that lag.
+// With read replicas every request of the tests sends the newest bookmark that was seen, of a response or of a
+// statement past the Worker: so every test is also one of reading what was written, from replicas that lag.
 
 import { COPIES, home } from "./configuration.ts";
 

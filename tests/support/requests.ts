@@ -62,10 +62,10 @@ let first: ReturnType<typeof made> | undefined;
 export async function world(): Promise<World> {
   first ??= made();
   const { ids, contents } = await first;
-  // An id begins with its time.
-  const mine = new Map([...ids].map(([exampleId, id]) => [exampleId, id.slice(0, 7) + randomId().slice(7)]));
+  // An id begins with its time. The last seven characters are those of the request, and of its position in the log.
+  const mine = new Map([...ids].map(([exampleId, id]) => [exampleId, id.slice(0, -7) + randomId().slice(-7)]));
   const text = [...ids].reduce(
-    (text, [exampleId, id]) => text.replaceAll(id, mine.get(exampleId)!),
+    (text, [exampleId, id]) => text.replaceAll(id.slice(-7), mine.get(exampleId)!.slice(-7)),
     JSON.stringify(contents),
   );
   const holder = await account(ALL, (id, { number }) => {

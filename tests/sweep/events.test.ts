@@ -178,7 +178,7 @@ for (const [days, kept] of [
     const run = async (text: string) => {
       const body = JSON.stringify([{ sql: text, params: [] }]);
       const answer: any = await (
-        await other.fetch("/", { method: "POST", headers: { "x-test-sql": "1" }, body })
+        await other.fetch("/", { method: "POST", headers: { "x-test-sql": "DB" }, body })
       ).json();
       return answer.results[0];
     };
