@@ -31,12 +31,17 @@ const CHUNK = 100_000;
 
 export type Sql = (statements: { sql: string; params?: (string | number)[] }[]) => Promise<Record<string, string>[]>;
 
-/** Fills an empty database. */
-export async function fill(sql: Sql, conversations: number, tokenHash: string): Promise<void> {
+/** Makes the tables of an empty database. */
+export async function migrate(sql: Sql): Promise<void> {
   const folder = new URL("../migrations/", import.meta.url);
   for (const file of readdirSync(folder).sort()) {
     await sql(split(readFileSync(new URL(file, folder), "utf8")).map((text) => ({ sql: text })));
   }
+}
+
+/** Fills an empty database. */
+export async function fill(sql: Sql, conversations: number, tokenHash: string): Promise<void> {
+  await migrate(sql);
   await sql([
     { sql: "INSERT INTO accounts (id, name, created_at) VALUES (1, 'bench', 0)" },
     {

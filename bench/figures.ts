@@ -106,7 +106,7 @@ export async function memory(ours: string, requests: number, onLine: (line: stri
 }
 
 /** The 95 % confidence interval of the median, by ranks: it assumes nothing about the distribution. Needs 9 values. */
-function interval(values: number[]): [number, number] {
+export function interval(values: number[]): [number, number] {
   const sorted = values.toSorted((a, b) => a - b);
   const rank = Math.round(sorted.length / 2 - 0.98 * Math.sqrt(sorted.length));
   return [sorted[rank - 1]!, sorted[sorted.length - rank]!];

@@ -169,13 +169,14 @@ export function publish(results: Results, keep: boolean): void {
 }
 
 /** Prints the table of a further measurement. Writes it and the results to bench/ if `keep`, with the versions of the
- * packages that took part. */
+ * packages that took part. `script` is the npm script, if its name is another. */
 export async function publishPart(
   name: string,
   text: string,
   results: Record<string, unknown>,
   packages: string[],
   keep: boolean,
+  script = name,
 ): Promise<void> {
   console.log(`\n${text}\n`);
   if (!keep) {
@@ -189,7 +190,7 @@ export async function publishPart(
   writeFileSync(new URL(`${name}.json`, here), `${JSON.stringify({ ...about, ...results }, null, 2)}\n`);
   const used = packages.map((each) => `${each} ${versions[each]}`).join(", ");
   const made = `${measuredAt.slice(0, 10)}, commit ${commit}`;
-  writeSection(`<!-- ${name}: written by npm run ${name} -->`, `${text}\n\n${made}; ${machine}; ${used}.`);
+  writeSection(`<!-- ${name}: written by npm run ${script} -->`, `${text}\n\n${made}; ${machine}; ${used}.`);
 }
 
 /** Replaces the part of README.md that begins with a marker. */

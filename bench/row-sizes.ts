@@ -58,4 +58,13 @@ const event = (message: string) =>
 await measure("event of a conversation", event("NULL"));
 await measure("event of a message", event(id));
 
+// The object is the message, as a response has it.
+const object = `json_object('object', 'message', 'id', ${id}, 'conversation_id', ${id}, 'message', ${random(100)},
+  'contact_id', ${random(16)}, 'created_at', 1795387096, 'read_at', NULL)`;
+await measure(
+  "idempotency key of a message of 100 characters",
+  `INSERT INTO idempotency_keys (account_id, key, fingerprint, request_id, outcome, position, tag, object, expires_at)
+   SELECT 1, ${random(36)}, ${random(64)}, ${id}, 'created', ${id}, ${id}, ${object}, 1795387096 + n FROM numbers`,
+);
+
 await server.close();

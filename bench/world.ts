@@ -19,33 +19,42 @@ export interface Inhabitant {
   name: string;
   main: string;
   database?: Database;
+  /** How many more are bound, as DB_1 and so on. They are empty, and Workers share them. */
+  moreDatabases?: number;
   /** Has the Durable Object that wakes listeners: its file exports the class. */
   isLive?: boolean;
   vars?: Record<string, unknown>;
 }
 
-/** Bundles a Worker as `wrangler deploy` does, and returns the file. Without `main`, the one of the configuration. */
-export async function bundle(name: string, config: string, main?: string): Promise<string> {
+/** Bundles a Worker as `wrangler deploy` does, and returns the file. Without `main`, the one of the configuration.
+ * `from` is a checkout of the project. */
+export async function bundle(name: string, config: string, main?: string, from = root): Promise<string> {
   const outdir = join(scratch, name);
   // workerd would load the wasm of an earlier build too.
   rmSync(outdir, { recursive: true, force: true });
   mkdirSync(outdir, { recursive: true });
   const args = ["deploy", ...(main ? [main] : []), "--dry-run", "--outdir", outdir, "--config", config];
-  await run("wrangler", args);
+  await run("wrangler", args, { cwd: from });
   const entry = (main ?? /^main = "(.+)"/m.exec(readFileSync(config, "utf8"))?.[1] ?? "").split("/").at(-1)!;
   const file = join(outdir, entry.replace(/\.[a-z]+$/, ".js"));
   if (!existsSync(file)) throw new Error(`wrangler made no ${file}`);
   return file;
 }
 
+const d1 = (binding: string, name: string) => ({ binding, database_name: name, database_id: name });
+
+/** The name of the database that is bound as DB_1 and so on. */
+export const moreDatabase = (number: number) => `more${number}`;
+
 /** Starts workerd with these Workers and a driver. */
 export async function start(inhabitants: Inhabitant[]) {
-  const databases = ["thousand", "million"];
+  const more = Math.max(0, ...inhabitants.map(({ moreDatabases = 0 }) => moreDatabases));
+  const databases = ["thousand", "million", ...Array.from({ length: more }, (_, at) => moreDatabase(at + 1))];
   const common = { compatibility_date: rawConfig.compatibility_date, no_bundle: true, find_additional_modules: true };
   const server = createTestHarness({
     root,
     workers: [
-      ...inhabitants.map(({ name, main, database, isLive, vars }) => ({
+      ...inhabitants.map(({ name, main, database, moreDatabases = 0, isLive, vars }) => ({
         config: {
           ...common,
           name,
@@ -54,7 +63,10 @@ export async function start(inhabitants: Inhabitant[]) {
           vars: { ...rawConfig.vars, ...vars },
           services: ["ACCOUNT_LIMIT", "ADDRESS_LIMIT"].map((binding) => ({ binding, service: "limiter" })),
           ...(isLive && { durable_objects: rawConfig.durable_objects, migrations: rawConfig.migrations }),
-          d1_databases: database ? [{ binding: "DB", database_name: database, database_id: database }] : [],
+          d1_databases: [
+            ...(database ? [d1("DB", database)] : []),
+            ...Array.from({ length: moreDatabases }, (_, at) => d1(`DB_${at + 1}`, moreDatabase(at + 1))),
+          ],
         } as never,
       })),
       {
@@ -63,7 +75,7 @@ export async function start(inhabitants: Inhabitant[]) {
           name: "driver",
           main: join(root, "bench/driver/worker.js"),
           services: inhabitants.map(({ name }) => ({ binding: name, service: name })),
-          d1_databases: databases.map((name) => ({ binding: name, database_name: name, database_id: name })),
+          d1_databases: databases.map((name) => d1(name, name)),
         },
       },
       { config: { ...common, name: "limiter", main: join(root, "bench/limiter/worker.js") } },
@@ -90,7 +102,7 @@ export async function start(inhabitants: Inhabitant[]) {
       order<null>("run", { worker, name, count, offset, status }),
     collect: () => order<null>("collect", {}),
     answers: (worker: string, name: string) => order<Answer[]>("answers", { worker, name }),
-    sql: (database: Database) => (statements: object[]) =>
+    sql: (database: string) => (statements: object[]) =>
       order<Record<string, string>[]>("sql", { database, statements }),
   };
 }

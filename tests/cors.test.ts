@@ -6,7 +6,7 @@ import test from "node:test";
 import { account } from "./support/accounts.ts";
 import { assertError } from "./support/expectations.ts";
 import { send } from "./support/http.ts";
-import { description, methodsOf } from "./support/openapi.ts";
+import { description, methodsOf, resolved, type Schema } from "./support/openapi.ts";
 import { OPERATIONS } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, NO_ID } from "./support/paths.ts";
 
@@ -18,6 +18,11 @@ const words = (header: unknown): string[] =>
 
 /** The paths of the description, with an id that no object has. */
 const PATHS = Object.keys(description.paths).map((path) => ({ path, target: path.replace("{id}", NO_ID) }));
+/** The headers that all operations of a path take. */
+const ALWAYS = Object.values(description.paths as Record<string, Schema>)
+  .flatMap(({ parameters = [] }) => parameters.map(resolved))
+  .filter((parameter: Schema) => parameter.in === "header")
+  .map(({ name }: Schema) => name);
 
 test("a preflight allows every method and header that the API takes, on any path", async () => {
   for (const target of [...PATHS.map((each) => each.target), "/v1/nothing", "/"]) {
@@ -38,7 +43,12 @@ test("a preflight allows every method and header that the API takes, on any path
         "delete",
       ]);
       const allowed = words(headers["access-control-allow-headers"]);
-      const taken = ["Authorization", "Content-Type", ...OPERATIONS.flatMap((operation) => operation.headers)];
+      const taken = [
+        "Authorization",
+        "Content-Type",
+        ...ALWAYS,
+        ...OPERATIONS.flatMap((operation) => operation.headers),
+      ];
       assert.deepEqual(allowed, [...new Set(taken.map((name) => name.toLowerCase()))].sort());
       assert.equal(headers["access-control-max-age"], "86400");
       assert.equal(cost.calls, 0);

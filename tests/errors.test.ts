@@ -61,7 +61,7 @@ test("every error code comes with its status", async () => {
     415,
     "media_type_unsupported",
   );
-  assertError(await alice.get(COLLECTION, undefined, { "x-test-no-d1": "1" }), 500, "internal_error");
+  assertError(await alice.get(COLLECTION, undefined, { "x-test-d1-failure": "D1_ERROR" }), 500, "internal_error");
   assertError(
     await alice.get(COLLECTION, undefined, { "x-test-d1-failure": "D1_ERROR: D1 DB is overloaded." }),
     503,

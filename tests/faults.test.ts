@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import type { Answer } from "./support/audit.ts";
+import { home } from "./support/configuration.ts";
 import { gate, type Row, sql } from "./support/database.ts";
 import { assertConversation, assertError, idsOf, replayed } from "./support/expectations.ts";
 import { api, type Headers, ifMatch, keyed } from "./support/http.ts";
@@ -358,6 +359,11 @@ test("without a database every request is a 500, and only the log says what is m
   const here = await prepared();
   for (const { send } of [...READS, ...KEYED, ...WRITES]) {
     const answer = await send(here, { "x-test-no-d1": "1" });
+    // Without another one than DB it is the token that is not valid.
+    if (home.number !== 0) {
+      assertError(answer, 401, "token_invalid");
+      continue;
+    }
     assertError(answer, 500, "internal_error");
     assert.match(answer.log.cause, /wrangler\.toml/);
     assert.doesNotMatch(answer.json.message, /wrangler|DB/);

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import test from "node:test";
 import { account, grant } from "./support/accounts.ts";
+import { keyOf } from "./support/configuration.ts";
 import { gate, sql } from "./support/database.ts";
 import { assertError } from "./support/expectations.ts";
 import { api, FORM, type Headers, keyed, send, textOf } from "./support/http.ts";
@@ -54,7 +55,7 @@ test("seven tokens of one account have one limit together", async () => {
     first.map(({ status, limited }) => [status, limited]),
     tokens.map((token) => [200, [["ACCOUNT_LIMIT", hashOf(token)]]]),
   );
-  for (const { limited } of later) assert.deepEqual(limited, [["ACCOUNT_LIMIT", String(alice.id)]]);
+  for (const { limited } of later) assert.deepEqual(limited, [["ACCOUNT_LIMIT", keyOf(alice.id)]]);
   // The test takes less than a minute, so it sees the end of one minute at most.
   assert.ok(tally(later, 200) >= LIMIT && tally(later, 200) <= 2 * LIMIT, `${tally(later, 200)} requests`);
   assert.equal(tally(later, 200) + tally(later, 429), later.length);
@@ -182,7 +183,7 @@ test("a request counts once: by its account, or by the hash of its token while t
   const alice = await account();
   assert.deepEqual((await alice.get(COLLECTION)).limited, [["ACCOUNT_LIMIT", hashOf(alice.token)]]);
   for (const answer of [await alice.get(COLLECTION), await alice.post(COLLECTION, "contact_id=bob")])
-    assert.deepEqual(answer.limited, [["ACCOUNT_LIMIT", String(alice.id)]]);
+    assert.deepEqual(answer.limited, [["ACCOUNT_LIMIT", keyOf(alice.id)]]);
   // An address counts a request without a token, and only where one is not needed.
   assert.deepEqual((await send("GET", "/health", { "CF-Connecting-IP": "192.0.2.20" })).limited, [
     ["ACCOUNT_LIMIT", "192.0.2.20"],
@@ -205,7 +206,7 @@ test("an address counts only 401s: for no token, a malformed one and an unknown 
     await alice.get(item(NO_ID), undefined, from),
     await alice.post(COLLECTION, "contact_id=bob", from),
   ]) {
-    assert.deepEqual(answer.limited, [["ACCOUNT_LIMIT", String(alice.id)]]);
+    assert.deepEqual(answer.limited, [["ACCOUNT_LIMIT", keyOf(alice.id)]]);
   }
 });
 

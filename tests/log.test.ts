@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account, grant } from "./support/accounts.ts";
+import { home } from "./support/configuration.ts";
 import { sql } from "./support/database.ts";
 import { assertError } from "./support/expectations.ts";
 import { api, FORM, JSON_TYPE, keyed, raw, send, textOf } from "./support/http.ts";
@@ -19,6 +20,7 @@ const FIELDS = [
   "method",
   "route",
   "status",
+  "database",
   "account",
   "token",
   "d1_calls",
@@ -41,6 +43,7 @@ test("a line has the account, the route, the status and the cost", async () => {
     method: "PUT",
     route: "/v1/conversations/:id",
     status: 200,
+    database: home.binding,
     account: alice.id,
     token: await tokenId(alice.token),
     d1_calls: 1,

@@ -1,8 +1,9 @@
 // What a million message cycles and a million deliveries cost, at Cloudflare's prices: what they were measured to take,
 // and the CPU times of the benchmark.
 import { readFileSync } from "node:fs";
-import { type Rows, STEPS } from "./cycle.ts";
+import type { Rows } from "./cycle.ts";
 import type { Use } from "./deliveries.ts";
+import { STEPS } from "./steps.ts";
 
 /** Dollars, as docs/COSTS.md has them. A row in the storage of a Durable Object costs the same as one of D1. */
 export const PRICES = {
@@ -12,10 +13,26 @@ export const PRICES = {
   rowWritten: 1e-6,
   objectRequest: 0.15e-6,
   objectGbSecond: 12.5e-6,
+  /** Of storage, each month: in D1, and in Durable Objects. */
+  gb: 0.75,
+  objectGb: 0.2,
+  /** Workers Paid, each month. */
+  plan: 5,
+};
+
+/** What Workers Paid includes each month. */
+export const INCLUDED = {
+  requests: 10e6,
+  cpuMs: 30e6,
+  rowsRead: 25e9,
+  rowsWritten: 50e6,
+  gb: 5,
+  objectRequests: 1e6,
+  objectGbSeconds: 400e3,
 };
 
 /** Of a Durable Object, in GB. */
-const MEMORY = 0.128;
+export const MEMORY = 0.128;
 /** How long a receiver and a call to D1 are assumed to take, in milliseconds. The object is paid while it waits. */
 export const ASSUMED = { receiverMs: 200, d1Ms: 20 };
 

@@ -56,15 +56,10 @@ const ORDERS = {
     return answers;
   },
 
-  /** Runs statements, each in its own transaction, and returns the rows of the last one. */
+  /** Runs statements in one transaction, and returns the rows of the last one. */
   async sql({ database, statements }, env) {
-    let answer;
-    for (const { sql, params = [] } of statements) {
-      answer = await env[database]
-        .prepare(sql)
-        .bind(...params)
-        .all();
-    }
-    return answer.results;
+    const d1 = env[database];
+    const answers = await d1.batch(statements.map(({ sql, params = [] }) => d1.prepare(sql).bind(...params)));
+    return answers.at(-1).results;
   },
 };

@@ -18,6 +18,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "json", check: targets::json::json },
     Target { name: "values", check: targets::values::values },
     Target { name: "authorization", check: targets::headers::authorization },
+    Target { name: "bookmark", check: targets::headers::bookmark },
     Target { name: "idempotency_key", check: targets::headers::idempotency_key },
     Target { name: "entity_tags", check: targets::headers::entity_tags },
     Target { name: "content_type", check: targets::headers::content_type },

@@ -126,8 +126,8 @@ pub async fn ring(env: Env, account: AccountKey, of_webhooks: bool) {
     }
 }
 
-/// Rings for the accounts of a database after this one with endpoints that are behind: a wake-up that got lost only delays. Returns
-/// the account to go on after, if there are more, and the cost of the call to D1.
+/// Rings for the accounts of a database after this one with endpoints that are behind: a wake-up that got lost only
+/// delays. Returns the account to go on after, if there are more, and the cost of the call to D1.
 pub async fn ring_behind(env: &Env, shard: Shard, after: i64) -> Result<(Option<i64>, Cost), Failure> {
     let json = batch_json(&[], &[delivery::behind(after)], 0);
     let (found, cost) = platform::rows::<Watched>(env, shard, &json).await?;

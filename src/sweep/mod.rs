@@ -2,8 +2,8 @@
 //! and events that were kept long enough, and counts what accounts use. It runs every minute (`[triggers]` in
 //! wrangler.toml).
 //!
-//! Each database has a sweep of its own. A step is one call to D1, so one transaction. Only the database remembers where the work stands: a sweep that ends
-//! early is continued by the next one, and two at once do no harm.
+//! Each database has a sweep of its own. A step is one call to D1, so one transaction. Only the database remembers
+//! where the work stands: a sweep that ends early is continued by the next one, and two at once do no harm.
 
 pub mod sql;
 
@@ -40,8 +40,8 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// A sweep of one of so many databases begins. `seed` is any number, another one for each sweep: the deletions begin
-    /// at different accounts. Events are kept for `event_days`.
+    /// A sweep of one of so many databases begins. `seed` is any number, another one for each sweep: the deletions
+    /// begin at different accounts. Events are kept for `event_days`.
     pub fn new(shard: Shard, databases: usize, seed: i64, event_days: i64) -> Self {
         // One step of each kind at least.
         let fair = MAX_D1_CALLS_OF_ALL.checked_div(databases).unwrap_or_default();

@@ -6,22 +6,23 @@ import test, { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { account } from "../support/accounts.ts";
 import { origin } from "../support/server.ts";
-import { ALL, hashOf, newToken, randomId } from "../support/tokens.ts";
 import { EXPECTED, everything } from "./everything.ts";
+import { newTokenIn } from "./new_token.ts";
 
 const { createTestHarness, experimental_readRawConfig } = await import("wrangler");
 
-// A second server with two Workers: the caller, and another instance of the API, which is bound to the caller.
+// A second server with two Workers: the caller, and another instance of the API, which is bound to the caller and has
+// read replicas.
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const { rawConfig } = experimental_readRawConfig({ config: join(root, "wrangler.toml") });
 const { compatibility_date } = rawConfig;
-const vars = { ...rawConfig.vars, WEBHOOK_KEY: "k".repeat(32), ALLOW_LOOPBACK_WEBHOOKS: true };
+const vars = { ...rawConfig.vars, READ_REPLICATION: true, WEBHOOK_KEY: "k".repeat(32), ALLOW_LOOPBACK_WEBHOOKS: true };
 const services = [{ binding: "API", service: "conversations" }];
 const server = createTestHarness({
   root,
   workers: [
     { config: { name: "caller", main: "tests/workers/caller.ts", compatibility_date, services } },
-    { config: { ...rawConfig, vars, main: "tests/workers/observed.js", build: {} } },
+    { config: { ...rawConfig, vars, build: {} } },
   ],
 });
 after(() => server.close());
@@ -37,10 +38,6 @@ async function inWorker(call: { token: string; origin?: string }): Promise<unkno
   return JSON.parse(text);
 }
 
-/** Runs a statement on the database of the bound API. */
-const sql = (text: string, ...params: (string | number)[]) =>
-  bound.fetch("/", { method: "POST", headers: { "x-test-sql": "1" }, body: JSON.stringify([{ sql: text, params }]) });
-
 test("in Node", async () => {
   const { token } = await account();
   assert.deepEqual(await everything({ token, baseUrl: origin }), EXPECTED);
@@ -51,14 +48,6 @@ test("in a Worker, over the network", async () => {
   assert.deepEqual(await inWorker({ token, origin }), EXPECTED);
 });
 
-test("in a Worker, through a service binding", async () => {
-  const token = newToken();
-  await sql("INSERT INTO accounts (id, name, created_at) VALUES (1, 'caller', 0)");
-  await sql(
-    "INSERT INTO tokens (hash, id, account_id, name, scopes, created_at) VALUES (?, ?, 1, 'test', ?, 0)",
-    hashOf(token),
-    randomId(),
-    ALL,
-  );
-  assert.deepEqual(await inWorker({ token }), EXPECTED);
+test("in a Worker, through a service binding, with read replicas", async () => {
+  assert.deepEqual(await inWorker({ token: await newTokenIn(bound) }), EXPECTED);
 });

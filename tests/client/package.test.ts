@@ -55,7 +55,7 @@ test("the README's examples compile against the built package, and print what th
   const program = examples
     .join("\n")
     .replaceAll("https://conversations.example.com", origin)
-    .replace(/self_\w{36}/, alice.token);
+    .replaceAll(/self_\w{36}/g, alice.token);
   const file = join(scratch, "readme.mts");
   writeFileSync(file, program);
   const compilerOptions = { strict: true, noEmit: true, target: "es2022", module: "nodenext", types: [] };

@@ -1,13 +1,13 @@
 // What the compiler accepts and rejects. Nothing here runs: `npm test` checks the types, and a `@ts-expect-error`
 // without an error is an error itself.
 
-import type {
-  Conversation,
+import {
+  type Conversation,
   Conversations,
-  ConversationsError,
-  ErrorCode,
-  TokenWithSecret,
-  WebhookWithSecret,
+  type ConversationsError,
+  type ErrorCode,
+  type TokenWithSecret,
+  type WebhookWithSecret,
 } from "../../clients/typescript/src/index.ts";
 
 /** Calls that must compile, and calls that must not. */
@@ -20,6 +20,11 @@ export async function types(client: Conversations, error: ConversationsError): P
   // @ts-expect-error: a flag cannot be cleared
   await client.conversations.update(conversation.id, { is_muted: null });
   await client.conversations.update(conversation.id, { archived_at: null, pinned_message_id: null });
+
+  const bookmark: string | null = client.bookmark;
+  new Conversations({ token: "self_nothing", baseUrl: "https://api.example", bookmark });
+  // @ts-expect-error: read-only
+  client.bookmark = null;
 
   // @ts-expect-error: unknown filter
   client.conversations.list({ colour: "red" });

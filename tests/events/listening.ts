@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import http, { type IncomingMessage } from "node:http";
 import type { Account } from "../support/accounts.ts";
+import { fresh } from "../support/bookmarks.ts";
 import { sql } from "../support/database.ts";
 import { assertAcceptable, assertDescribed } from "../support/described.ts";
 import type { Headers } from "../support/http.ts";
@@ -107,7 +108,7 @@ export function closeAll(): void {
 /** Opens a stream. The query follows the path. */
 export async function listen(token: string, query = "", headers: Headers = {}): Promise<Stream> {
   const path = `${EVENTS}${query}`;
-  const sent = { Authorization: `Bearer ${token}`, Accept: "text/event-stream", ...headers };
+  const sent = fresh({ Authorization: `Bearer ${token}`, Accept: "text/event-stream", ...headers });
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   http.get(`${origin}${path}`, { agent: false, headers: sent }, resolve).on("error", reject);
   const response = await promise;

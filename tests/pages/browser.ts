@@ -89,11 +89,12 @@ export const PHONE = { width: 360, height: 740 };
 export function inBrowser(name: string, options: BrowserContextOptions, body: (page: Page) => Promise<void>): void {
   test(name, { skip }, async () => {
     if (typeof browser === "string") return;
-    const context = await browser.newContext({ baseURL: origin, reducedMotion: "reduce", ...options });
+    const baseURL = options.baseURL ?? origin;
+    const context = await browser.newContext({ reducedMotion: "reduce", ...options, baseURL });
     context.setDefaultTimeout(20_000);
     try {
       const page = await context.newPage();
-      const faults = audit(page);
+      const faults = audit(page, baseURL);
       await body(page);
       assert.deepEqual(faults, []);
     } finally {
@@ -103,7 +104,7 @@ export function inBrowser(name: string, options: BrowserContextOptions, body: (p
 }
 
 /** Watches a page. The result collects everything that no page may do. */
-function audit(page: Page): string[] {
+function audit(page: Page, origin: string): string[] {
   const faults: string[] = [];
   page.on("console", (message) => {
     // Chromium logs every 4xx response. Whether a 4xx is right is for the test to say.

@@ -1,10 +1,15 @@
 // Accounts: each test makes its own, so none has to clean up after itself.
 
 import { Conversations, type NewMessage } from "../../clients/typescript/src/index.ts";
-import { batch, insert, type Row, sql } from "./database.ts";
+import { home, others, type Shard } from "./configuration.ts";
+import { batch, batchIn, insert, type Row, type Statement, sql } from "./database.ts";
 import { api, audited } from "./http.ts";
 import { origin } from "./server.ts";
 import { ALL, hashOf, newToken, randomId } from "./tokens.ts";
+
+const TOKEN = `
+INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at)
+VALUES (?, ?, ?, 'test', ?, 0, ?, ?)`;
 
 /** A new token that opens the account. */
 export async function grant(
@@ -12,30 +17,37 @@ export async function grant(
   { scopes = ALL, expires_at = null as number | null, revoked_at = null as number | null } = {},
 ): Promise<string> {
   const token = newToken();
-  await sql(
-    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at)
-     VALUES (?, ?, ?, 'test', ?, 0, ?, ?)`,
-    hashOf(token),
-    randomId(),
-    account,
-    scopes,
-    expires_at,
-    revoked_at,
-  );
+  await sql(TOKEN, hashOf(token), randomId(), account, scopes, expires_at, revoked_at);
   return token;
 }
 
+/** Stores an account of a number and a name. */
+export const ACCOUNT = "INSERT INTO accounts (id, name, created_at) VALUES (?, ?, 0)";
 const CONVERSATIONS = "SELECT * FROM conversations WHERE account_id = ? ORDER BY id";
 const MESSAGES = "SELECT * FROM messages WHERE account_id = ? ORDER BY conversation_id, id";
 
 let accounts = 0;
-
-/** A new account, a token that opens it, and the API in its holder's hands. */
-export async function account(scopes = ALL) {
+/** A number that no account has in any database. */
+export const newNumber = (): number => {
   accounts += 1;
-  const [row] = await sql("INSERT INTO accounts (name, created_at) VALUES (?, 0) RETURNING id", `account ${accounts}`);
-  const id = Number(row?.id);
-  const caller = api(await grant(id, { scopes }));
+  return accounts;
+};
+
+/** A new account, a token that opens it, and the API in its holder's hands. In every other database there is an account
+ * of the same number with the same contents. */
+export async function account(scopes = ALL, contents: (id: number, shard: Shard) => Statement[] = () => []) {
+  const id = newNumber();
+  const token = newToken();
+  for (const shard of [...others, home]) {
+    const opens = shard === home ? token : newToken(shard.number);
+    await batchIn(
+      shard,
+      [ACCOUNT, id, `${shard.binding} ${id}`],
+      [TOKEN, hashOf(opens), randomId(), id, scopes, null, null],
+      ...contents(id, shard),
+    );
+  }
+  const caller = api(token);
   const client = new Conversations({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
   return {
     id,

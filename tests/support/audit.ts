@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
+import { keep } from "./bookmarks.ts";
+import { COPIES, home } from "./configuration.ts";
 import { assertDescribed } from "./described.ts";
 import { origin } from "./server.ts";
 
@@ -14,6 +16,10 @@ export interface Answer {
   json: any;
   /** What the answer took of D1. */
   cost: { calls: number; rowsRead: number; rowsWritten: number };
+  /** The bindings of the databases that were asked, in order. */
+  databases: string[];
+  /** With read replicas: the copies that have answered, in order. */
+  copies: string[];
   /** The line that the log got. */
   log: any;
   /** The limiters that were asked, by the name of their binding, and for which key. */
@@ -30,11 +36,15 @@ const EXPOSED = [
   "retry-after",
   "server-timing",
   "www-authenticate",
+  "x-d1-bookmark",
   "x-request-id",
 ];
 /** What the platform answers with its own `Cache-Control`. */
 const FILES = /^\/(inbox|webhooks|openapi\.json|assets\/.*)?(\?|$)/;
 const ENVELOPE = ["type", "code", "message", "param", "documentation_url", "request_id"];
+
+/** The databases that have accounts of the tests. Only a health check asks others. */
+export const asked = new Set([home.binding]);
 
 /** Fails unless the response is as all must be; otherwise returns it with what the tests' Worker saw. */
 export function audit(
@@ -63,7 +73,20 @@ export function audit(
   const log = JSON.parse(lines[0].line);
   assert.deepEqual([log.request_id, log.status], [requestId, status], what);
   assert.equal(headers["x-test-d1-excess"], "", `beyond the limits of D1: ${what}`);
+  const databases = String(headers["x-test-d1-databases"]).split(" ").filter(Boolean);
+  if (!/^\/health(\?|$)/.test(path)) {
+    const foreign = databases.filter((name) => !asked.has(name));
+    assert.deepEqual(foreign, [], `looks for an account in another database: ${what}`);
+    assert.equal(log.database, databases.at(-1) ?? null, `the database in the log: ${what}`);
+  }
+  const bookmark = headers["x-d1-bookmark"];
+  if (COPIES === 0) assert.equal(bookmark, undefined, `a bookmark without replicas: ${what}`);
+  // Nothing of the database is told to those without a valid token.
+  else if (path.startsWith("/v1/") && status < 500)
+    assert.equal(bookmark !== undefined, databases.length > 0 && status !== 401 && status !== 429, `bookmark: ${what}`);
+  keep(bookmark);
   // Only what has failed is repeated, and only a search that looked at enough rows goes on.
+  // A health check asks every database once.
   assert.ok(cost.calls <= 1 || log.d1_calls === cost.calls, `more than one call to D1: ${what}`);
   if (status >= 500) assert.ok(log.cause, `no cause in the log: ${what}`);
   // The caller is told what D1 was seen to do.
@@ -117,5 +140,6 @@ export function audit(
     assert.ok(status < 400, `an error without the error object: ${what}`);
   }
   const limited = JSON.parse(String(headers["x-test-limited"]));
-  return { status, headers, text, json, cost, log, limited };
+  const copies = String(headers["x-test-d1-copies"]).split(" ").filter(Boolean);
+  return { status, headers, text, json, cost, databases, copies, log, limited };
 }

@@ -5,6 +5,7 @@ import net from "node:net";
 import { after } from "node:test";
 import type { Options } from "../../clients/typescript/src/index.ts";
 import { type Answer, audit } from "./audit.ts";
+import { fresh } from "./bookmarks.ts";
 import { assertAcceptable } from "./described.ts";
 import { host, hostname, origin, port } from "./server.ts";
 
@@ -32,7 +33,8 @@ export function sendSlowly(method: string, path: string, headers: Headers, body:
   };
 }
 
-function start(method: string, path: string, headers: Headers, body?: string | Buffer) {
+function start(method: string, path: string, given: Headers, body?: string | Buffer) {
+  const headers = fresh(given);
   const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
   const length = body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
   const request = http.request(

@@ -4,9 +4,11 @@
 import assert from "node:assert/strict";
 import { type Account, account } from "./accounts.ts";
 import type { Answer } from "./audit.ts";
-import { sql } from "./database.ts";
+import { home } from "./configuration.ts";
+import { contentsOf, storing } from "./copies.ts";
 import { type Headers, JSON_TYPE } from "./http.ts";
 import { type Attributes, KINDS, kindAt, lacking, OPERATIONS, type Operation, operation } from "./operations.ts";
+import { ALL, hashOf, newToken, randomId } from "./tokens.ts";
 
 /** The path of an operation in the terms of the examples. */
 export function examplePath({ id, path }: Operation): string {
@@ -33,21 +35,54 @@ export const replaceIds = (text: string, idOf: (exampleId: string) => string): s
     text.replaceAll(EXAMPLE_URL, NOWHERE),
   );
 
-export async function world(): Promise<World> {
+const worldOf = (account: Account, ids: Map<string, string>): World => ({
+  account,
+  real: (text) => replaceIds(text, (exampleId) => ids.get(exampleId) ?? exampleId),
+});
+
+/** The objects of the examples as the API makes them, and their ids. */
+async function made() {
   const ids = new Map<string, string>();
-  const here: World = {
-    account: await account(),
-    real: (text) => replaceIds(text, (exampleId) => ids.get(exampleId) ?? exampleId),
-  };
+  const here = worldOf(await account(), ids);
+  const own = hashOf(here.account.token);
   for (const { create, exampleId } of KINDS) {
     const answer = await send(here, example(create));
     assert.equal(answer.status, 201, `the example of ${create.id}: ${answer.text}`);
     ids.set(exampleId, answer.json.id);
   }
-  // A delivery at its own time would change what a test compares.
-  await sql("UPDATE webhooks SET is_enabled = 0, disabled_reason = 'requested' WHERE account_id = ?", here.account.id);
-  await sql("UPDATE tokens SET is_watched = 0 WHERE account_id = ?", here.account.id);
-  return here;
+  const contents = await contentsOf({ id: here.account.id, shard: home });
+  for (const table of contents) table.rows = table.rows.filter(({ hash }) => hash !== own);
+  return { ids, contents };
+}
+
+let first: ReturnType<typeof made> | undefined;
+
+/** An account of its own, with objects of its own. The API makes the first ones, and later ones are copies of them: to
+ * make all of them by requests would take longer than most tests. */
+export async function world(): Promise<World> {
+  first ??= made();
+  const { ids, contents } = await first;
+  // An id begins with its time.
+  const mine = new Map([...ids].map(([exampleId, id]) => [exampleId, id.slice(0, 7) + randomId().slice(7)]));
+  const text = [...ids].reduce(
+    (text, [exampleId, id]) => text.replaceAll(id, mine.get(exampleId)!),
+    JSON.stringify(contents),
+  );
+  const holder = await account(ALL, (id, { number }) => {
+    const copies: typeof contents = JSON.parse(text);
+    for (const row of copies.find(({ name }) => name === "tokens")!.rows) {
+      row.hash = hashOf(newToken(number));
+      // No two tokens of a database have the same id, also when this account moves there.
+      if (number !== home.number) row.id = randomId();
+    }
+    return [
+      ...storing(id, copies),
+      // A delivery at its own time would change what a test compares.
+      ["UPDATE webhooks SET is_enabled = 0, disabled_reason = 'requested' WHERE account_id = ?", id],
+      ["UPDATE tokens SET is_watched = 0 WHERE account_id = ?", id],
+    ];
+  });
+  return worldOf(holder, mine);
 }
 
 // ------------------------------------------------------------------------------------------------------ valid requests

@@ -2,6 +2,7 @@
 
 import { createHash, randomInt } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { home } from "./configuration.ts";
 
 /** The digits of base62. */
 export const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -31,10 +32,13 @@ export const base62 = (value: number, digits: number): string =>
 /** Sixteen random characters: an id that says nothing about the time. */
 export const randomId = (): string => randomBase62(16);
 
-/** A well-formed token that no database knows yet. */
-export function newToken(): string {
-  const secret = randomBase62(30);
+/** A well-formed token that no database knows yet, of an account made in the database of this number. */
+export function newToken(shard = home.number): string {
+  const secret = (shard === 0 ? "" : `${shard}_`) + randomBase62(30);
   return `self_${secret}${base62(crc32(secret), 6)}`;
 }
+
+/** A token that the API makes: it names the database that its account is in. */
+export const TOKEN = new RegExp(`self_${home.number === 0 ? "" : `${home.number}_`}[0-9A-Za-z]{36}`);
 
 export const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");

@@ -1,9 +1,11 @@
-// The Worker as it is deployed, with its database and its log observed: every response also says in test-only headers
-// how many calls to D1 it took, how many rows those read and wrote, which limits of D1 they exceeded, and what was
-// logged. Request headers that the Worker itself doesn't know ask for more:
+// The Worker as it is deployed, with its databases and its log observed: every response also says in test-only headers
+// how many calls to D1 it took and to which databases, how many rows those read and wrote, which limits of D1 they
+// exceeded, and what was logged. Request headers that the Worker itself doesn't know ask for more:
 //   x-test-explain      the query plans of what was run, with its parameters
 //   x-test-clock        the database's clock is so many seconds ahead
 //   x-test-clock-from   not before the statement of this number, counted from 1
+//   x-test-d1-of        the headers about D1 and gates hold for calls to the database of this binding: without it, to
+//                       the one that has the accounts of the tests
 //   x-test-d1-failure   calls to D1 fail with this text (percent-encoded), before anything was done
 //   x-test-d1-lost      the same, after everything was done
 //   x-test-d1-failures  only so many calls fail, the first ones
@@ -26,10 +28,12 @@
 //   x-test-timers       goes past the Worker: from now on time in this isolate goes so many times as fast
 //   x-test-sweep        the scheduled event happens, with the same environment, in place of the request
 //   x-test-memory       goes past the Worker: the size of the wasm's memory in bytes
-//   x-test-sql          goes past the Worker: its body is a list of statements to run
+//   x-test-sql          goes past the Worker: its body is a list of statements to run in the database of this binding
+// Those about read replicas are in replicated.js.
 import { initSync, respondAfterTrap } from "../../build/index.js";
 import worker, { Account } from "../../src/entry.js";
 import { excessOfResult, excessOfStatement, LIMITS } from "./d1_limits.js";
+import { control, withReplicas } from "./replicated.js";
 
 /** What was logged, line by line, by the id of the request, or as "sweep" or "deliveries". A panic's own message has
  * none of them. */
@@ -44,18 +48,33 @@ for (const name of ["log", "error"]) {
 }
 
 /** What happens to the calls to D1 of all Durable Objects. */
-let faultsOfObjects = faults(new Headers());
+let headersForObjects = new Headers();
+
+/** What a request, or an object, has taken of D1. */
+const nothingSeen = () => ({ calls: 0, databases: [], rowsRead: 0, rowsWritten: 0, statements: [], excess: [] });
 
 /** The Durable Object, with its database observed. */
 class ObservedAccount extends Account {
   constructor(context, env) {
     // An object's life has any number of calls.
-    const seen = { calls: -Infinity, rowsRead: 0, rowsWritten: 0, statements: [], excess: [] };
-    const failure = () => {
+    const seen = { ...nothingSeen(), calls: -Infinity };
+    const [, number] = /^(?:(\d+)\.)?\d+$/.exec(context.id.name);
+    const ofAccount = number === undefined ? "DB" : `DB_${number}`;
+    const failure = (name) => {
+      if (name !== ofAccount) throw new Error(`the object ${context.id.name} asks ${name}`);
       if (seen.excess.length > 0) throw new Error(`beyond the limits of D1: ${seen.excess}`);
-      return faultsOfObjects();
+      return faults(headersForObjects, env)(name);
     };
-    super(context, { ...env, DB: observe(env.DB, seen, failure, (sql) => sql) });
+    const bound = withReplicas(env, ofAccount, headersForObjects);
+    super(context, {
+      ...env,
+      ...observed(
+        bound,
+        () => seen,
+        failure,
+        (sql) => sql,
+      ),
+    });
   }
 }
 
@@ -63,7 +82,9 @@ export { ObservedAccount as Account };
 
 export default {
   async fetch(request, env, ctx) {
-    if (request.headers.has("x-test-sql")) return query(env.DB, await request.json());
+    const bound = withReplicas(env, home(env), request.headers);
+    if (request.headers.has("x-test-sql")) return query(bound[request.headers.get("x-test-sql")], await request.json());
+    if (request.headers.has("x-test-replicas")) return control(env, home(env), await request.json());
     if (request.headers.has("x-test-reached"))
       return new Response(await happened(`reached ${request.headers.get("x-test-reached")}`));
     if (request.headers.has("x-test-timers"))
@@ -71,7 +92,7 @@ export default {
     if (request.headers.has("x-test-memory")) return new Response(initSync().memory.buffer.byteLength);
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     if (request.headers.has("x-test-objects")) {
-      faultsOfObjects = faults(request.headers);
+      headersForObjects = new Headers(request.headers);
       return new Response();
     }
     if (request.headers.has("x-test-objects-log")) {
@@ -79,29 +100,32 @@ export default {
       logged.delete("deliveries");
       return Response.json(lines);
     }
-    const seen = { calls: 0, rowsRead: 0, rowsWritten: 0, statements: [], excess: [] };
-    const failure = faults(request.headers);
-    const DB = request.headers.has("x-test-no-d1") ? undefined : observe(env.DB, seen, failure, clock(request.headers));
+    const [seen, elsewhere] = [nothingSeen(), nothingSeen()];
+    const isSweep = request.headers.has("x-test-sweep");
+    // A sweep has a line in the log for each database, and what a test counts is of one.
+    const seenOf = (name) => (isSweep && name !== of(request.headers, env) ? elsewhere : seen);
+    const databases = observed(bound, seenOf, faults(request.headers, env), clock(request.headers));
+    if (request.headers.has("x-test-no-d1")) databases[home(env)] = undefined;
     const [limiters, limited] = observeLimits(env, request.headers);
-    const observedEnv = { ...env, ...limiters, ...webhooks(env, request.headers), DB };
+    const observedEnv = { ...env, ...limiters, ...webhooks(env, request.headers), ...databases };
     TRAPS[request.headers.get("x-test-trap")]?.(observedEnv, request);
-    const response = request.headers.has("x-test-sweep")
-      ? await sweep(observedEnv, ctx)
-      : await worker.fetch(request, observedEnv, ctx);
-    const observed = new Response(response.body, response);
-    observed.headers.set("x-test-d1-calls", seen.calls);
-    observed.headers.set("x-test-d1-rows-read", seen.rowsRead);
-    observed.headers.set("x-test-d1-rows-written", seen.rowsWritten);
-    observed.headers.set("x-test-d1-excess", seen.excess.join(" "));
-    observed.headers.set("x-test-limited", JSON.stringify(limited));
+    const response = isSweep ? await sweep(observedEnv, ctx) : await worker.fetch(request, observedEnv, ctx);
+    const told = new Response(response.body, response);
+    told.headers.set("x-test-d1-calls", seen.calls);
+    told.headers.set("x-test-d1-databases", seen.databases.join(" "));
+    told.headers.set("x-test-d1-copies", (bound[home(env)].answered ?? []).join(" "));
+    told.headers.set("x-test-d1-rows-read", seen.rowsRead);
+    told.headers.set("x-test-d1-rows-written", seen.rowsWritten);
+    told.headers.set("x-test-d1-excess", seen.excess.join(" "));
+    told.headers.set("x-test-limited", JSON.stringify(limited));
     const id = response.headers.get("x-request-id");
-    observed.headers.set("x-test-log", encodeURIComponent(JSON.stringify(logged.get(id) ?? [])));
+    told.headers.set("x-test-log", encodeURIComponent(JSON.stringify(logged.get(id) ?? [])));
     logged.delete(id);
     if (request.headers.has("x-test-explain")) {
-      const plans = await Promise.all(seen.statements.map((statement) => explain(env.DB, statement)));
-      observed.headers.set("x-test-d1-plans", encodeURIComponent(JSON.stringify(plans)));
+      const plans = await Promise.all(seen.statements.map((statement) => explain(env[home(env)], statement)));
+      told.headers.set("x-test-d1-plans", encodeURIComponent(JSON.stringify(plans)));
     }
-    return observed;
+    return told;
   },
 };
 
@@ -126,8 +150,14 @@ async function sweep(env, ctx) {
   return new Response(null, { status: 204, headers: { "x-request-id": "sweep" } });
 }
 
-/** What happens to each call to D1 before it does anything, and afterwards. */
-function faults(headers) {
+/** The database that has the accounts of the tests. */
+const home = (env) => env.TEST_HOME ?? "DB";
+
+/** The database for which the headers about D1 hold. */
+const of = (headers, env) => headers.get("x-test-d1-of") ?? home(env);
+
+/** What happens to each call to a database before it does anything, and afterwards. */
+function faults(headers, env) {
   let left = Number(headers.get("x-test-d1-failures") ?? Infinity);
   let before = Number(headers.get("x-test-d1-failures-from") ?? 1) - 1;
   let ungated = Number(headers.get("x-test-gate-from") ?? 1) - 1;
@@ -138,7 +168,8 @@ function faults(headers) {
     }
     if (failing && text !== null) throw new Error(decodeURIComponent(text));
   };
-  return () => {
+  return (name) => {
+    if (name !== of(headers, env)) return { before() {}, after() {} };
     const failing = before-- <= 0 && left-- > 0;
     const gated = ungated-- <= 0;
     const gate = (name) => (gated ? headers.get(name) : null);
@@ -208,7 +239,8 @@ const TRAPS = {
   /** `worker::Delay`, with which Rust waits before a second call to D1, unwraps what setTimeout returns. */
   panic(env) {
     const failure = new Error("D1_ERROR: Network connection lost.");
-    env.DB = { prepare: () => ({ bind() {} }), batch: () => Promise.reject(failure) };
+    const database = { prepare: () => ({ bind() {} }), batch: () => Promise.reject(failure) };
+    env[home(env)] = { ...database, withSession: () => database };
     const { setTimeout } = globalThis;
     globalThis.setTimeout = () => {
       globalThis.setTimeout = setTimeout;
@@ -218,7 +250,7 @@ const TRAPS = {
 
   /** An access out of bounds while Rust takes the database out of the bindings. */
   memory(env) {
-    Object.defineProperty(env, "DB", { get: accessOutOfBounds });
+    Object.defineProperty(env, home(env), { get: accessOutOfBounds });
   },
 
   /** At the same place, calls from Rust to JavaScript to Rust, without end. */
@@ -233,7 +265,7 @@ const TRAPS = {
         [console.log, console.error] = [log, error];
       }
     };
-    Object.defineProperty(env, "DB", { get });
+    Object.defineProperty(env, home(env), { get });
   },
 
   /** An access out of bounds when Rust makes the request's promise, before it waits for anything. */
@@ -252,18 +284,25 @@ const TRAPS = {
 /** Already instantiated by entry.js: `initSync` gives the same instance. */
 const accessOutOfBounds = () => initSync().__wbindgen_free(0xfffffff0, 16, 8);
 
-function observe(db, seen, failure, moved) {
+/** The databases, each observed. `seenOf` says where what a database does is counted. */
+function observed(env, seenOf, failure, moved) {
+  const names = Object.keys(env).filter((name) => /^DB(_\d+)?$/.test(name));
+  return Object.fromEntries(names.map((name) => [name, observe(env[name], name, seenOf(name), failure, moved)]));
+}
+
+function observe(db, name, seen, failure, moved) {
   let prepared = 0;
   const texts = new WeakMap();
 
   async function call(statements, run) {
     seen.calls += 1;
+    seen.databases.push(name);
     prepared = 0;
     const asked = statements.map((statement) => texts.get(statement));
     seen.statements.push(...asked);
     if (seen.calls > LIMITS.queriesPerInvocation) seen.excess.push("queriesPerInvocation");
     seen.excess.push(...asked.flatMap(excessOfStatement));
-    const { before, after } = failure();
+    const { before, after } = failure(name);
     await before();
     const answer = await run();
     await after();
@@ -301,7 +340,8 @@ function observe(db, seen, failure, moved) {
     },
     batch: (statements) => call(statements, () => db.batch(statements)),
     exec: unobserved("exec"),
-    withSession: unobserved("withSession"),
+    withSession: (freshness) => observe(db.withSession(freshness), name, seen, failure, moved),
+    getBookmark: () => db.getBookmark(),
   };
   return new Proxy(db, {
     get: (target, name) => (Object.hasOwn(covers, name) ? covers[name] : Reflect.get(target, name)),
@@ -311,7 +351,7 @@ function observe(db, seen, failure, moved) {
 async function query(db, statements) {
   try {
     const answers = await db.batch(statements.map(({ sql, params }) => db.prepare(sql).bind(...params)));
-    return Response.json({ results: answers.map(({ results }) => results) });
+    return Response.json({ results: answers.map(({ results }) => results), bookmark: db.getBookmark?.() });
   } catch (error) {
     return Response.json({ error: String(error) });
   }

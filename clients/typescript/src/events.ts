@@ -176,7 +176,10 @@ export class EventsResource {
           const events = parser.push(text).map((data) => JSON.parse(data) as AccountEvent);
           position = parser.lastEventId || position;
           firstWait = parser.retry ?? firstWait;
-          if (events.length > 0) yield events;
+          if (events.length === 0) continue;
+          // The events can be newer than the bookmark, which is of the beginning of the stream.
+          this.#http.bookmark.drop();
+          yield events;
         }
       } catch (error) {
         failure = asTransient(error, signal);

@@ -1,13 +1,16 @@
 // Sends the requests, and retries them. Every request is safe to retry, because every POST has an idempotency key.
 
+import { BOOKMARK_HEADER, Bookmark } from "./bookmark.ts";
 import { ConversationsError, NetworkError } from "./errors.ts";
 
 /** The options of the client. */
 export interface Options {
-  /** The token of the account: `self_` and 36 letters and digits. */
+  /** The token of the account. It begins with `self_`. */
   token: string;
   /** The URL of the API, such as `https://api.example.com`. */
   baseUrl: string | URL;
+  /** The `bookmark` of another client with a token of the same account: what it has written and read is read here. */
+  bookmark?: string | null | undefined;
   /** Replaces the global `fetch`, for example with the `fetch` of a service binding. */
   fetch?: (url: string, init: RequestInit) => Promise<Response>;
   /** The maximum number of retries for each request. Default: 3. */
@@ -45,6 +48,9 @@ export interface ApiResponse {
   json: any;
 }
 
+/** What is sent: the headers get the bookmark of each attempt. */
+type Init = RequestInit & { headers: Headers };
+
 /** Statuses after which the same request may succeed a little later. */
 const TRANSIENT_STATUSES = [429, 502, 503, 504];
 /** The first wait in milliseconds. Each further wait is twice as long. */
@@ -58,11 +64,13 @@ const MAX_TIMER = 2 ** 31 - 1;
 export class Http {
   readonly #base: string;
   readonly #token: string;
-  readonly #options: Required<Omit<Options, "token" | "baseUrl">>;
+  readonly #options: Required<Omit<Options, "token" | "baseUrl" | "bookmark">>;
+  readonly bookmark: Bookmark;
 
   constructor({
     token,
     baseUrl,
+    bookmark = null,
     fetch = (url, init) => globalThis.fetch(url, init),
     retries = 3,
     maxWait = 60_000,
@@ -71,6 +79,7 @@ export class Http {
   }: Options) {
     this.#base = String(new URL(baseUrl)).replace(/\/*$/, "/");
     this.#token = token;
+    this.bookmark = new Bookmark(bookmark);
     this.#options = { fetch, retries, maxWait, timeout, wait };
   }
 
@@ -103,7 +112,7 @@ export class Http {
    * the reason of the signal.
    */
   async *stream({ signal, headers, ...request }: Omit<ApiRequest, "method">): AsyncGenerator<string, void, void> {
-    const { fetch, timeout } = this.#options;
+    const { timeout } = this.#options;
     const { url, init } = this.#prepare({
       ...request,
       method: "GET",
@@ -129,7 +138,7 @@ export class Http {
     signal?.addEventListener("abort", abort);
     try {
       limit(timeout);
-      const response = await fetch(url, { ...init, signal: connection.signal });
+      const response = await this.#fetch(url, init, connection.signal);
       const isStream = response.ok && response.headers.get("content-type")?.startsWith("text/event-stream");
       if (!isStream || response.body === null) throw new ConversationsError(response, await response.text(), 1);
       reader = response.body.getReader();
@@ -169,7 +178,7 @@ export class Http {
     await wait(Math.min(Math.max(shortest, firstWait) + (firstWait / 2) * Math.random(), MAX_TIMER), signal);
   }
 
-  #prepare({ method, path, query = {}, body, headers: extra = {} }: ApiRequest): { url: string; init: RequestInit } {
+  #prepare({ method, path, query = {}, body, headers: extra = {} }: ApiRequest): { url: string; init: Init } {
     const url = new URL(path, this.#base);
     url.search = (query instanceof URLSearchParams ? query : parameters(query)).toString();
     // Outside of the attempts: an invalid header is not a network error.
@@ -179,15 +188,26 @@ export class Http {
     return { url: String(url), init: { method, headers, body: body === undefined ? null : JSON.stringify(body) } };
   }
 
+  /** Sends a request with the bookmark. If the API rejects the bookmark, sends the request again without it. */
+  async #fetch(url: string, init: Init, signal: AbortSignal): Promise<Response> {
+    const takeBookmark = this.bookmark.attachTo(init.headers);
+    const response = await this.#options.fetch(url, { ...init, signal });
+    takeBookmark(response.headers);
+    if (response.status !== 400 || !init.headers.has(BOOKMARK_HEADER)) return response;
+    const text = await response.text();
+    if (new ConversationsError(response, text, 1).param !== BOOKMARK_HEADER) return new Response(text, response);
+    this.bookmark.drop();
+    return this.#fetch(url, init, signal);
+  }
+
   /** Sends a request once. It returns errors, and throws only if the signal is aborted. */
   async #attempt(
     url: string,
-    init: RequestInit,
+    init: Init,
     attempt: number,
     timeout: number,
     signal?: AbortSignal,
   ): Promise<ApiResponse | ConversationsError | NetworkError> {
-    const { fetch } = this.#options;
     const controller = new AbortController();
     const abort = () => controller.abort(signal?.reason);
     signal?.addEventListener("abort", abort);
@@ -196,7 +216,7 @@ export class Http {
       timeout,
     );
     try {
-      const response = await fetch(url, { ...init, signal: controller.signal });
+      const response = await this.#fetch(url, init, controller.signal);
       const text = await response.text();
       const { status, headers } = response;
       if (status === 204 || status === 304) return { headers, json: null };

@@ -16,14 +16,24 @@ export class Conversations {
   readonly tokens: TokensResource;
   /** The webhook endpoints of the account. */
   readonly webhooks: WebhooksResource;
+  readonly #http: Http;
 
   constructor(options: Options) {
     const http = new Http(options);
+    this.#http = http;
     this.conversations = new ConversationsResource(http, "v1/conversations");
     this.messages = new MessagesResource(http, "v1/messages");
     this.events = new EventsResource(http);
     this.tokens = new TokensResource(http, "v1/tokens");
     this.webhooks = new WebhooksResource(http, "v1/webhooks");
+  }
+
+  /**
+   * The newest state of the data that this client has seen, as the option `bookmark` of another client. The client
+   * sends it with each request by itself. Null if there is none: the next request then reads the newest data.
+   */
+  get bookmark(): string | null {
+    return this.#http.bookmark.value;
   }
 }
 

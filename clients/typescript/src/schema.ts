@@ -7,7 +7,10 @@ export interface paths {
     "/v1/conversations": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -31,7 +34,10 @@ export interface paths {
     "/v1/conversations/{id}": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -66,7 +72,10 @@ export interface paths {
     "/v1/messages": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -90,7 +99,10 @@ export interface paths {
     "/v1/messages/{id}": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -125,7 +137,10 @@ export interface paths {
     "/v1/events": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -153,7 +168,10 @@ export interface paths {
     "/v1/webhooks": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -177,7 +195,10 @@ export interface paths {
     "/v1/webhooks/{id}": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -226,7 +247,10 @@ export interface paths {
     "/v1/webhooks/{id}/rotate": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -249,7 +273,10 @@ export interface paths {
     "/v1/webhooks/{id}/ping": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -272,7 +299,10 @@ export interface paths {
     "/v1/webhooks/{id}/attempts": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -295,7 +325,10 @@ export interface paths {
     "/v1/tokens": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -319,7 +352,10 @@ export interface paths {
     "/v1/tokens/{id}": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -346,7 +382,10 @@ export interface paths {
     "/v1/tokens/{id}/rotate": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -375,7 +414,7 @@ export interface paths {
         };
         /**
          * Health check
-         * @description Says whether the database responds, and which version of the API is running.
+         * @description Says whether every database of the service responds within 5 seconds, and which version of the API is running. Otherwise the response is a 503, whose `message` names the databases that did not respond.
          */
         get: operations["health"];
         put?: never;
@@ -1548,6 +1587,7 @@ export interface components {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1565,6 +1605,7 @@ export interface components {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1584,6 +1625,7 @@ export interface components {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1601,6 +1643,7 @@ export interface components {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1618,6 +1661,7 @@ export interface components {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1635,6 +1679,7 @@ export interface components {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1652,6 +1697,7 @@ export interface components {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1671,6 +1717,7 @@ export interface components {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1690,6 +1737,7 @@ export interface components {
                 ETag?: string;
                 Link: components["headers"]["Next"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1710,6 +1758,7 @@ export interface components {
                 ETag?: string;
                 Link: components["headers"]["Next"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1725,6 +1774,7 @@ export interface components {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1742,6 +1792,7 @@ export interface components {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1761,6 +1812,7 @@ export interface components {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1780,6 +1832,7 @@ export interface components {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1797,6 +1850,7 @@ export interface components {
             headers: {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1814,6 +1868,7 @@ export interface components {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1831,6 +1886,7 @@ export interface components {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1848,6 +1904,7 @@ export interface components {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1867,6 +1924,7 @@ export interface components {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1883,6 +1941,7 @@ export interface components {
         Health: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1899,6 +1958,7 @@ export interface components {
         Description: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 /** @description Any cache may store the response, and must revalidate it before each use. */
                 "Cache-Control": "public, max-age=0, must-revalidate";
@@ -1939,6 +1999,7 @@ export interface components {
         DescriptionNotModified: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 /** @description Any cache may store the response, and must revalidate it before each use. */
                 "Cache-Control": "public, max-age=0, must-revalidate";
@@ -1958,6 +2019,7 @@ export interface components {
         NoFile: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1974,6 +2036,7 @@ export interface components {
         Expired: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -1991,6 +2054,7 @@ export interface components {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2005,6 +2069,7 @@ export interface components {
         Done: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2020,6 +2085,7 @@ export interface components {
             headers: {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2054,6 +2120,7 @@ export interface components {
                 "WWW-Authenticate": components["headers"]["Insufficient-Scope"];
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2071,6 +2138,7 @@ export interface components {
             headers: {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2088,6 +2156,7 @@ export interface components {
             headers: {
                 "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2105,6 +2174,7 @@ export interface components {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2121,6 +2191,7 @@ export interface components {
         TooLarge: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2137,6 +2208,7 @@ export interface components {
         UnsupportedMediaType: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2153,6 +2225,7 @@ export interface components {
         KeyReused: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2204,6 +2277,7 @@ export interface components {
         Fault: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2221,6 +2295,7 @@ export interface components {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2239,6 +2314,7 @@ export interface components {
                 /** @description The number of seconds to wait before you retry. Absent if this deployment does not offer webhooks. */
                 "Retry-After"?: number;
                 "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Cache-Control": components["headers"]["Cache-Control"];
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
@@ -2267,6 +2343,8 @@ export interface components {
         "If-Match": string;
         /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
         "If-None-Match": string;
+        /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+        "X-D1-Bookmark": string;
         /** @description The id of the event. It is the same in every attempt, so it identifies duplicates. */
         "webhook-id": string;
         /** @description The time of this attempt. It is part of what is signed. */
@@ -2280,6 +2358,8 @@ export interface components {
         "X-Request-Id": components["schemas"]["Id"];
         /** @description The time that the database took, and the number of rows it read and wrote. Absent from a 401 and a 429. */
         "Server-Timing": string;
+        /** @description The state of the data that this response shows, for the next request. Present only if this deployment has read replicas. Absent if the database was not asked, and from a 401 and a 429. */
+        "X-D1-Bookmark": string;
         /** @description No cache may store messages, events, webhook endpoints, tokens and errors. Other responses only a browser may store, and it must revalidate them before each use. */
         "Cache-Control": "private, no-store" | "private, no-cache";
         /** @description Browsers must use the type in `Content-Type`. */
@@ -2337,7 +2417,10 @@ export interface operations {
                 /** @description The order. With `last_active_at`, conversations that were never active come last. */
                 sort?: "created_at" | "last_active_at";
             };
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2358,6 +2441,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
@@ -2388,6 +2473,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
@@ -2416,6 +2503,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2450,6 +2539,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2478,6 +2569,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2520,7 +2613,10 @@ export interface operations {
                 /** @description Only messages in this conversation. */
                 conversation_id?: components["schemas"]["Id"];
             };
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2541,6 +2637,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
@@ -2571,6 +2669,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
@@ -2599,6 +2699,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2633,6 +2735,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2661,6 +2765,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2702,6 +2808,8 @@ export interface operations {
                 wait?: number;
             };
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description For a stream: the id of the last event of an earlier stream. This stream continues after it, whatever `starting_after` is. An empty header counts as absent. A page does not use this header. */
                 "Last-Event-ID"?: string;
                 /** @description Returns a 304 if the page's `ETag` is one of these. An empty header counts as absent. */
@@ -2735,7 +2843,10 @@ export interface operations {
                 /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
                 ending_before?: components["parameters"]["ending_before"];
             };
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2756,6 +2867,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
@@ -2785,6 +2898,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
@@ -2813,6 +2928,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2847,6 +2964,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2875,6 +2994,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -2909,6 +3030,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
@@ -2942,6 +3065,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
@@ -2976,7 +3101,10 @@ export interface operations {
                 /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
                 ending_before?: components["parameters"]["ending_before"];
             };
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path: {
                 /** @description The object's id. */
                 id: components["parameters"]["id"];
@@ -3007,7 +3135,10 @@ export interface operations {
                 /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
                 ending_before?: components["parameters"]["ending_before"];
             };
-            header?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3028,6 +3159,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };
@@ -3057,6 +3190,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
                 "If-None-Match"?: components["parameters"]["If-None-Match"];
             };
@@ -3085,6 +3220,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
@@ -3113,6 +3250,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
                 /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
             };

@@ -7,17 +7,20 @@ use std::net::{AddrParseError, Ipv6Addr};
 
 use conversations::{
     auth::{caller::Caller, scopes::Scope, token::Token},
+    bookmark::{Bookmark, FIRST_PRIMARY},
     http::{SPACE, conditions::Condition, error::Code, head::Head},
     idempotency::Key,
     input::body,
     limits,
+    shard::Shard,
 };
 use sha2::{Digest, Sha256};
 
 use super::{BASE62, FORM, JSON, attributes, refusal};
 
-/// `Authorization`. The input is the header. After a `~` it is a recipe for a header with a valid checksum: the random
-/// characters, a space, and pairs of bytes, each of which changes one character.
+/// `Authorization`. The input is the header. After a `~` it is a recipe for a header with a valid checksum: the number
+/// of the database and `_`, or neither; the random characters; a space, and pairs of bytes, each of which changes one
+/// character.
 pub fn authorization(input: &[u8]) {
     let header = match input.strip_prefix(b"~") {
         Some(recipe) => forged(recipe),
@@ -30,7 +33,7 @@ pub fn authorization(input: &[u8]) {
         scheme.eq_ignore_ascii_case("bearer") && header.trim_matches(SPACE).split(' ').next() == Some(scheme)
     });
     let expected = match parts[..] {
-        [_, token] if bearer && genuine(token) => Ok(hexadecimal(token)),
+        [_, token] if bearer && let Some(database) = genuine(token) => Ok((hexadecimal(token), database)),
         [_, _, ..] if bearer => Err(Code::TokenInvalid),
         _ => Err(Code::TokenMissing),
     };
@@ -38,25 +41,38 @@ pub fn authorization(input: &[u8]) {
     if let Ok(caller) = &caller {
         let shown = format!("{caller:?}");
         assert!(!shown.contains("self_") && !shown.contains(caller.hash.as_str()), "a secret in {shown}");
-        let new = Token::random().expect("this machine has randomness");
-        assert!(genuine(new.reveal()) && Some(&new) != caller.token.as_ref(), "{} is new", new.reveal());
+        assert_eq!(caller.token.as_ref().map(Token::shard), Some(caller.shard));
+        let new = Token::random(caller.shard).expect("this machine has randomness");
+        assert_eq!(genuine(new.reveal()), Some(caller.shard.number()), "{}", new.reveal());
+        assert!(Some(&new) != caller.token.as_ref(), "{} is new", new.reveal());
     }
-    assert_eq!(caller.map(|caller| caller.hash.as_str().to_owned()).map_err(refusal), expected);
+    let read = caller.map(|caller| (caller.hash.as_str().to_owned(), caller.shard.number()));
+    assert_eq!(read.map_err(refusal), expected);
 }
 
-/// `self_`, 30 characters of base62, and six for their CRC-32.
-fn genuine(token: &str) -> bool {
-    let Some((random, checksum)) =
-        token.strip_prefix("self_").filter(|rest| rest.len() == 36 && rest.is_ascii()).map(|rest| rest.split_at(30))
-    else {
-        return false;
-    };
+/// The database of a token: `self_`, the number of a database that is not the first and `_`, 30 characters of base62,
+/// and six for the CRC-32 of all that is before them but `self_`.
+fn genuine(token: &str) -> Option<u16> {
+    let rest = token.strip_prefix("self_").filter(|rest| rest.is_ascii())?;
+    let (covered, checksum) = rest.split_at(rest.len().checked_sub(6)?);
+    let (database, random) = covered.split_at(covered.len().checked_sub(30)?);
     let value = |text: &str| {
         let digits = text.bytes().map(|byte| BASE62.iter().position(|digit| *digit == byte));
         digits.rev().enumerate().try_fold(0, |sum, (at, digit)| Some(sum + digit? as u64 * 62_u64.pow(at as u32)))
     };
-    random.bytes().all(|byte| BASE62.contains(&byte))
-        && value(checksum) == Some(u64::from(crc32fast::hash(random.as_bytes())))
+    let genuine = random.bytes().all(|byte| BASE62.contains(&byte))
+        && value(checksum) == Some(u64::from(crc32fast::hash(covered.as_bytes())));
+    match database.strip_suffix('_') {
+        _ if !genuine => None,
+        Some(number) => number_of(number).filter(|number| *number != 0),
+        None => database.is_empty().then_some(0),
+    }
+}
+
+/// The number of a database, as it is written: at most four digits, and no other text for the same number.
+fn number_of(text: &str) -> Option<u16> {
+    let number = text.parse().ok()?;
+    (number <= 9999 && u16::to_string(&number) == text).then_some(number)
 }
 
 fn hexadecimal(token: &str) -> String {
@@ -66,10 +82,11 @@ fn hexadecimal(token: &str) -> String {
 fn forged(recipe: &[u8]) -> Vec<u8> {
     let (seed, changes) = recipe.split_at(recipe.iter().position(|byte| *byte == b' ').unwrap_or(recipe.len()));
     let character = |byte: &u8| char::from(if byte.is_ascii() { *byte } else { BASE62[usize::from(*byte) % 62] });
-    let random: String = seed.iter().chain(&[b'0'; 30]).take(30).map(character).collect();
-    let checksum = u64::from(crc32fast::hash(random.as_bytes()));
+    let before = seed.iter().position(|byte| *byte == b'_').map_or(0, |at| at + 1);
+    let covered: String = seed.iter().chain(&[b'0'; 30]).take(before + 30).map(character).collect();
+    let checksum = u64::from(crc32fast::hash(covered.as_bytes()));
     let digits = (0..6).rev().map(|at| char::from(BASE62[(checksum / 62_u64.pow(at) % 62) as usize]));
-    let mut header = format!("Bearer self_{random}{}", digits.collect::<String>()).into_bytes();
+    let mut header = format!("Bearer self_{covered}{}", digits.collect::<String>()).into_bytes();
     for change in changes.get(1..).unwrap_or_default().chunks_exact(2) {
         let at = usize::from(change[0]) % (header.len() + 1);
         match change[0] {
@@ -79,6 +96,39 @@ fn forged(recipe: &[u8]) -> Vec<u8> {
         }
     }
     header
+}
+
+/// `X-D1-Bookmark`: the number of a database and a state of it. It is of that database, and of no other.
+pub fn bookmark(input: &[u8]) {
+    let Ok(header) = str::from_utf8(input) else { return };
+    let read = |text: &str| Bookmark::parse(text).expect("is a bookmark");
+    let parsed = Bookmark::parse(header).map_err(refusal);
+    let Some((database, state)) = state(header) else { return assert_eq!(parsed, Err(Code::ParameterInvalid)) };
+    assert_eq!(parsed.as_ref(), Ok(&read(&Bookmark::text(database, state))), "{header}");
+    let other = Shard::from((database.number() + 1) % 10_000);
+    for (token, account, expected) in [
+        (database, database, Ok(state)),
+        (other, database, Ok(state)),
+        (other, other, Err(Code::ParameterInvalid)),
+        // The account has moved since.
+        (database, other, Ok(FIRST_PRIMARY)),
+    ] {
+        let bearer = format!("Bearer {}", Token::random(token).expect("this machine has randomness").reveal());
+        let caller = Caller::authenticate(Some(&bearer), Some(Scope::MessagesRead)).expect("is a well-formed token");
+        let wanted = read(header).state(&Caller { shard: account, ..caller }).map_err(refusal);
+        assert_eq!(wanted.as_deref(), expected.as_ref().map(|state| *state), "{token:?} {account:?}");
+    }
+}
+
+/// The number of the database and the state in a bookmark: 8, 8, 8 and 32 hexadecimal digits with hyphens between them.
+fn state(header: &str) -> Option<(Shard, &str)> {
+    let (database, state) = header.trim_matches(SPACE).split_once('.')?;
+    let is_right = |(at, byte): (usize, u8)| match at {
+        8 | 17 | 26 => byte == b'-',
+        _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+    };
+    let valid = state.len() == 59 && state.bytes().enumerate().all(is_right);
+    Some((Shard::from(number_of(database).filter(|_| valid)?), state))
 }
 
 /// `Idempotency-Key`: it is the same key bare and in quotes, and different keys are different.

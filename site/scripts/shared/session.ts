@@ -1,5 +1,5 @@
-// Signing in and out. The pages use only the public API, through the public client. The token is in the session storage
-// of the tab and nowhere else, so all pages in the tab share it.
+// Signing in and out. The pages use only the public API, through the public client. The token and the bookmark are in
+// the session storage of the tab and nowhere else, so all pages in the tab share them.
 
 import { Conversations, ConversationsError, NetworkError } from "../../../clients/typescript/src/index.ts";
 import { announce, byId, h } from "./dom.ts";
@@ -24,14 +24,11 @@ export interface Session {
   onError: (error: unknown) => void;
 }
 
-const STORAGE_KEY = "token";
+const TOKEN_KEY = "token";
+const BOOKMARK_KEY = "bookmark";
 
 /** Requests that are sent while the page unloads must outlive it (`keepalive`). */
 let unloading = false;
-addEventListener("pagehide", () => {
-  unloading = true;
-  closeToast();
-});
 addEventListener("pageshow", () => (unloading = false));
 
 /** Puts the form for the token before the page's content, and shows one of them. */
@@ -59,27 +56,38 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
   );
   content.before(form);
   let session = new AbortController();
+  let signedIn: Conversations | null = null;
+  /** How many writes have no response yet. */
+  let writes = 0;
+
+  addEventListener("pagehide", () => {
+    unloading = true;
+    closeToast();
+    // The next page in this tab must see what was written here. Of a write without a response, no bookmark tells that:
+    // then the next page begins with the newest data.
+    const bookmark = signedIn?.bookmark;
+    if (bookmark && writes === 0) sessionStorage.setItem(BOOKMARK_KEY, bookmark);
+  });
 
   function start(): void {
-    const token = sessionStorage.getItem(STORAGE_KEY);
-    if (token !== null) void signIn(token);
+    const token = sessionStorage.getItem(TOKEN_KEY);
+    const bookmark = sessionStorage.getItem(BOOKMARK_KEY);
+    // If this page ends without storing its own, this one is too old.
+    sessionStorage.removeItem(BOOKMARK_KEY);
+    if (token !== null) void signIn(token, bookmark);
     else input.focus();
   }
 
-  async function signIn(token: string): Promise<void> {
+  async function signIn(token: string, bookmark: string | null = null): Promise<void> {
     problem.textContent = "";
-    const client = new Conversations({
-      token,
-      baseUrl: location.origin,
-      fetch: (url, init) => fetch(url, { ...init, keepalive: unloading }),
-      wait,
-    });
+    const client = new Conversations({ token, bookmark, baseUrl: location.origin, fetch: send, wait });
     try {
       await check(client);
     } catch (error) {
       return refuse(error);
     }
-    sessionStorage.setItem(STORAGE_KEY, token);
+    sessionStorage.setItem(TOKEN_KEY, token);
+    signedIn = client;
     input.value = "";
     form.hidden = true;
     content.hidden = false;
@@ -88,8 +96,19 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
     onSignIn(client, session.signal);
   }
 
+  async function send(url: string, init: RequestInit): Promise<Response> {
+    const isWrite = init.method !== "GET";
+    if (isWrite) writes += 1;
+    try {
+      return await fetch(url, { ...init, keepalive: unloading });
+    } finally {
+      if (isWrite) writes -= 1;
+    }
+  }
+
   function signOut(): void {
-    sessionStorage.removeItem(STORAGE_KEY);
+    sessionStorage.removeItem(TOKEN_KEY);
+    signedIn = null;
     session.abort();
     showConnection("");
     onSignOut();
