@@ -468,6 +468,7 @@ class Mover {
       [this.source, this.target].map(async ({ database, id }) => {
         const removed = `SELECT id FROM conversations INDEXED BY conversations_removed
           WHERE account_id = ${id} AND is_removed`;
+        const last = `FROM events WHERE account_id = ${id} ORDER BY seq DESC LIMIT ${PAGE_EVENTS}`;
         const [[counts], ...lists] = await call(
           database,
           `SELECT
@@ -489,10 +490,27 @@ class Mover {
              ) AS "the newest event"`,
           // Old ones may just have been deleted on one side, never one in the middle.
           `SELECT max(seq) - min(seq) + 1 - count(*) AS row FROM events WHERE account_id = ${id}`,
+          // What changed last has been copied while requests waited.
+          `SELECT json_array(${this.#columns.conversations}) AS row FROM conversations
+           WHERE account_id = ${id} AND NOT is_removed AND id IN (SELECT conversation_id ${last}) ORDER BY id`,
+          `SELECT json_array(${this.#columns.messages}) AS row FROM messages
+           WHERE account_id = ${id} AND conversation_id NOT IN (${removed})
+             AND (conversation_id, id) IN (SELECT conversation_id, message_id ${last})
+           ORDER BY id`,
           ...(["tokens", "webhooks", "webhook_attempts"] as const).map((table) => this.#all(table, id)),
         );
-        const [gaps, tokens, webhooks, attempts] = lists.map((rows) => rows.map(({ row }) => row));
-        return { ...counts, "the log": gaps, tokens, webhooks, attempts } as Record<string, unknown>;
+        const [gaps, conversations, messages, tokens, webhooks, attempts] = lists.map((rows) =>
+          rows.map(({ row }) => row),
+        );
+        return {
+          ...counts,
+          "the log": gaps,
+          "the last conversations": conversations,
+          "the last messages": messages,
+          tokens,
+          webhooks,
+          attempts,
+        } as Record<string, unknown>;
       }),
     );
     return Object.keys(source!).find((what) => !isDeepStrictEqual(source![what], target![what]));
