@@ -18,6 +18,7 @@ const PAIRS = [
   { title: "100 databases : 1", name: "hundred", base: "one", goal: 1.02 },
   { title: "this commit, 1 database : before", name: "one", base: "before", goal: 1.02 },
   { title: "read replication on : off", name: "replication", base: "one" },
+  { title: "one statement, in a session : without", name: "session", base: "statement" },
 ];
 
 /** The ratios of all rounds. The blocks of a round run within a second. */
@@ -26,13 +27,13 @@ const ratios = (one: Times, other: Times): number[] => one.cpu.map((cpu, round) 
 /** The ratio of two Workers in every case and in all of them, with the 95 % confidence interval. */
 function comparison({ title, name, base, goal }: (typeof PAIRS)[number], cases: Measured[]): string[] | undefined {
   const of = cases.map(({ workers }) => workers[name] && workers[base] && ratios(workers[name], workers[base]));
-  if (of.some((each) => each === undefined)) return undefined;
-  const all = of.flatMap((each) => each!);
+  const all = of.flatMap((each) => each ?? []);
+  if (all.length === 0) return undefined;
   const [low, high] = interval(all);
   const sum = median(all);
   return [
     title,
-    ...of.map((each) => median(each!).toFixed(2)),
+    ...of.map((each) => (each?.length ? median(each).toFixed(2) : "")),
     `${sum.toFixed(3)}${goal === undefined ? "" : sum <= goal ? " ✓" : " ✗"}`,
     `${low.toFixed(3)} to ${high.toFixed(3)}`,
   ];

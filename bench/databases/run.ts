@@ -32,9 +32,11 @@ await command(USAGE, async (args) => {
     ? { copies: 1, rounds: 9, blockMs: 60, warmUpMs: 300 }
     : { copies: 3, rounds: 81, blockMs: 70, warmUpMs: 1000 };
   const config = join(root, "wrangler.toml");
+  const plainConfig = join(root, "bench/peers/hono/wrangler.toml");
   const mains = await step("bundle the Workers", async () => ({
     ours: await bundle("ours", config),
     observed: await bundle("observed-sweep", config, "bench/observed/sweep.js"),
+    statement: await bundle("statement", plainConfig, "bench/databases/statement.js"),
     before: before && (await bundle("before", join(resolve(before), "wrangler.toml"), undefined, resolve(before))),
   }));
   const of = (count: number) => ({ main: mains.ours, moreDatabases: count - 1 });
@@ -43,10 +45,15 @@ await command(USAGE, async (args) => {
     replication: { ...of(1), vars: { READ_REPLICATION: true } },
     ...(mains.before && { before: { main: mains.before } }),
   };
+  /** They answer every request with the same. */
+  const statements: typeof contenders = {
+    statement: { main: mains.statement },
+    session: { main: mains.statement, vars: { SESSION: true } },
+  };
   const cases = CASES.filter(({ key }) => KEYS.includes(key));
 
   const world = await start(
-    Object.entries(contenders).flatMap(([name, contender]) =>
+    Object.entries({ ...contenders, ...statements }).flatMap(([name, contender]) =>
       Array.from({ length: settings.copies }, (_, copy) => ({
         ...contender,
         name: `${name}_${copy}`,
@@ -59,7 +66,8 @@ await command(USAGE, async (args) => {
     await step("make 1,000 conversations", () => fill(world.sql("thousand"), 1000, TOKEN_HASH));
     for (const { key, requests } of cases) await world.plan(key, requests);
     for (const one of cases) {
-      const workers = Object.keys(contenders).map((name) => ({ name, worker: name, status: one.status }));
+      const names = Object.keys({ ...contenders, ...(one.key === "retrieve" && statements) });
+      const workers = names.map((name) => ({ name, worker: name, status: one.status }));
       await step(`measure ${one.key}`, async (onLine) => {
         measured.push(...(await measure(world, [one], () => workers, settings, onLine)));
       });
