@@ -16,7 +16,7 @@ type Progress = {
   account: number;
   /** The number of the last event whose changes the copy has. At first that of the newest one when the copy began. */
   seq: number;
-  /** Idempotency keys that expire later than this are copied again with the last changes. */
+  /** The last expiry time of the idempotency keys that are copied. */
   keys: number;
   /** The tables that are copied. The number of rows, and the key of the last one: null at the end of the table. */
   tables: Record<string, { rows: number; last: (string | number)[] | null }>;
@@ -55,6 +55,10 @@ const MAX_ROUNDS = 1000;
 const MAX_HOLDS = 3;
 /** How far the clock of a database may jump back. Keys have no order but that of their expiry time. */
 const CLOCK_SECONDS = 300;
+const HELD_CLOCK_SECONDS = 10;
+const KEYS_DIFFER = "idempotency keys";
+/** Keys that expire sooner may be deleted during the comparison. */
+const KEPT_SECONDS = 60;
 /** The scopes of a token while its account is held, and after it has moved (src/moved.rs). */
 const HELD = 128;
 /** What tells the columns of an account that stay in its database. */
@@ -183,7 +187,7 @@ async function arrive(source: Side, to: Database, name: string, rows: Found[]): 
     from,
     account: source.id,
     seq: Number(newest!.seq ?? -1),
-    keys: Number(keys!.at ?? 0) - CLOCK_SECONDS,
+    keys: Number(keys!.at ?? 0),
     tables: {},
   };
   const [, [created]] = await call(
@@ -221,7 +225,7 @@ class Mover {
     await step("Copy what has changed", async (onLine) => {
       for (let round = 0; round < MAX_ROUNDS; round++) {
         const copied = await this.#copyChanges();
-        await this.#copyKeys();
+        await this.#copyKeys(CLOCK_SECONDS);
         if (copied < FEW_EVENTS) return;
         onLine(`${copied} changes`);
       }
@@ -239,7 +243,7 @@ class Mover {
         let difference: string | undefined;
         try {
           await this.#copyRest();
-          difference = await this.#difference();
+          difference = await this.#difference(heldAt);
           if (difference === undefined && (await this.#commit(heldAt))) return performance.now() - begin;
         } catch (error) {
           // If even this fails, the sweep does it after a minute.
@@ -247,6 +251,8 @@ class Mover {
           throw error;
         }
         await release(this.source);
+        // Then all are copied again.
+        if (difference === KEYS_DIFFER) await this.#write({ keys: 0 }, []);
         if (hold === MAX_HOLDS) {
           throw new Failure(
             difference === undefined
@@ -282,20 +288,14 @@ class Mover {
         table === "events" && `seq <= ${this.#progress.seq}`,
         name === "pins" && "pinned_message_id IS NOT NULL",
       ].filter(Boolean);
-      // The rows as far as they fit into a page, and the first one in any case.
       const [page] = await call(
         this.source.database,
         statement(
-          `SELECT row FROM (
-             SELECT
-               ${key}, row,
-               sum(octet_length(row)) OVER (ORDER BY ${key} ROWS UNBOUNDED PRECEDING) - octet_length(row) AS before
-             FROM (
-               SELECT ${key}, json_array(${columns}) AS row FROM ${table}
-               WHERE ${["account_id = ?1", ...conditions].join(" AND ")}
-               ORDER BY ${key} LIMIT ${PAGE_ROWS}
-             )
-           ) WHERE before < ${PAGE_BYTES} ORDER BY ${key}`,
+          firstPage(
+            `SELECT ${key}, json_array(${columns}) AS row FROM ${table}
+             WHERE ${["account_id = ?1", ...conditions].join(" AND ")}`,
+            key,
+          ),
           this.source.id,
           ...last,
         ),
@@ -395,29 +395,29 @@ class Mover {
 
   #pin = (row: string) => JSON.parse(row)[this.#columns.conversations!.indexOf("pinned_message_id")];
 
-  /** Copies the idempotency keys that may be new. */
-  async #copyKeys(): Promise<void> {
+  /** Copies the idempotency keys that may be new. The clock may have jumped back by so many seconds. */
+  async #copyKeys(seconds: number): Promise<void> {
     const columns = this.#columns.idempotency_keys!;
-    for (let last: [number, string] = [this.#progress.keys, ""]; ; ) {
+    for (let last: [number, string] = [this.#progress.keys - seconds, ""]; ; ) {
       const [page] = await call(
         this.source.database,
         statement(
-          `SELECT expires_at, key, json_array(${columns}) AS row
-           FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
-           WHERE account_id = ?1 AND (expires_at, key) > (?2, ?3) ORDER BY expires_at, key LIMIT ${PAGE_EVENTS}`,
+          firstPage(
+            `SELECT expires_at, key, json_array(${columns}) AS row
+             FROM idempotency_keys INDEXED BY idempotency_keys_by_expiry
+             WHERE account_id = ?1 AND (expires_at, key) > (?2, ?3)`,
+            ["expires_at", "key"],
+          ),
           this.source.id,
           ...last,
         ),
       );
-      if (page!.length === 0) return;
-      last = [Number(page!.at(-1)!.expires_at), String(page!.at(-1)!.key)];
-      await this.#write(
-        { keys: Math.max(this.#progress.keys, last[0] - CLOCK_SECONDS) },
-        this.#upsert(
-          "idempotency_keys",
-          page!.map(({ row }) => String(row)),
-        ),
-      );
+      const rows = page!.map(({ row }) => String(row));
+      if (rows.length === 0) return;
+      const newest = JSON.parse(rows.at(-1)!);
+      last = [newest[columns.indexOf("expires_at")], newest[columns.indexOf("key")]];
+      const keys = Math.max(this.#progress.keys, last[0]);
+      await this.#write({ keys }, this.#upsert("idempotency_keys", rows));
     }
   }
 
@@ -437,7 +437,8 @@ class Mover {
   /** Copies everything that is left. */
   async #copyRest(): Promise<void> {
     await this.#copyChanges();
-    await this.#copyKeys();
+    // Every second more would be keys to copy while requests wait. `#difference` finds out if these are too few.
+    await this.#copyKeys(HELD_CLOCK_SECONDS);
     const accountColumns = this.#columns.accounts!.filter((column) => !OWN_COLUMNS.includes(column));
     const { database, id } = this.source;
     const [webhooks, attempts, tokens, account] = await call(
@@ -462,11 +463,12 @@ class Mover {
   }
 
   /** What the copy lacks or has too much of. Undefined if nothing. */
-  async #difference(): Promise<string | undefined> {
+  async #difference(heldAt: number): Promise<string | undefined> {
     const [source, target] = await Promise.all(
       [this.source, this.target].map(async ({ database, id }) => {
         const removed = `SELECT id FROM conversations INDEXED BY conversations_removed
           WHERE account_id = ${id} AND is_removed`;
+        const last = `FROM events WHERE account_id = ${id} ORDER BY seq DESC LIMIT ${PAGE_EVENTS}`;
         const [[counts], ...lists] = await call(
           database,
           `SELECT
@@ -479,15 +481,36 @@ class Mover {
                WHERE account_id = ${id} AND pinned_message_id IS NOT NULL
              ) AS pins,
              (
+               SELECT count(*) FROM idempotency_keys
+               WHERE account_id = ${id} AND expires_at > ${heldAt + KEPT_SECONDS}
+             ) AS "${KEYS_DIFFER}",
+             (
                SELECT json_array(${this.#columns.events}) FROM events
                WHERE account_id = ${id} ORDER BY seq DESC LIMIT 1
              ) AS "the newest event"`,
           // Old ones may just have been deleted on one side, never one in the middle.
           `SELECT max(seq) - min(seq) + 1 - count(*) AS row FROM events WHERE account_id = ${id}`,
+          // What changed last has been copied while requests waited.
+          `SELECT json_array(${this.#columns.conversations}) AS row FROM conversations
+           WHERE account_id = ${id} AND NOT is_removed AND id IN (SELECT conversation_id ${last}) ORDER BY id`,
+          `SELECT json_array(${this.#columns.messages}) AS row FROM messages
+           WHERE account_id = ${id} AND conversation_id NOT IN (${removed})
+             AND (conversation_id, id) IN (SELECT conversation_id, message_id ${last})
+           ORDER BY id`,
           ...(["tokens", "webhooks", "webhook_attempts"] as const).map((table) => this.#all(table, id)),
         );
-        const [gaps, tokens, webhooks, attempts] = lists.map((rows) => rows.map(({ row }) => row));
-        return { ...counts, "the log": gaps, tokens, webhooks, attempts } as Record<string, unknown>;
+        const [gaps, conversations, messages, tokens, webhooks, attempts] = lists.map((rows) =>
+          rows.map(({ row }) => row),
+        );
+        return {
+          ...counts,
+          "the log": gaps,
+          "the last conversations": conversations,
+          "the last messages": messages,
+          tokens,
+          webhooks,
+          attempts,
+        } as Record<string, unknown>;
       }),
     );
     return Object.keys(source!).find((what) => !isDeepStrictEqual(source![what], target![what]));
@@ -574,6 +597,16 @@ class Mover {
     Object.assign(this.#progress, next);
   }
 }
+
+/** The first rows of a selection in the order of a key: as many as fit into a page, and one in any case. Each has the
+ * column `row`, which is its JSON. */
+const firstPage = (selection: string, key: readonly string[]) =>
+  `SELECT row FROM (
+     SELECT
+       ${key}, row,
+       sum(octet_length(row)) OVER (ORDER BY ${key} ROWS UNBOUNDED PRECEDING) - octet_length(row) AS before
+     FROM (${selection} ORDER BY ${key} LIMIT ${PAGE_ROWS})
+   ) WHERE before < ${PAGE_BYTES} ORDER BY ${key}`;
 
 /** Rows, each in JSON, as JSON lists that D1 takes. */
 function pages(rows: string[]): string[] {

@@ -8,13 +8,16 @@ import { command, misuse, options, stopSignal } from "./cli.ts";
 import { type LocalDatabase, localDatabase, localDatabases, migrate } from "./d1.ts";
 import { ringSweep } from "./ring.ts";
 import { Failure, run, step } from "./shared.ts";
-import { createToken, SCOPES, storedToken, storeToken } from "./tokens.ts";
+import { createToken, databaseOf, SCOPES, storedToken, storeToken } from "./tokens.ts";
 import { DEV_VARS, ensureWebhookKey } from "./webhook-key.ts";
 
 const USAGE = `Usage: npm start [-- --port 8787] [--persist-to DIR]
 
   --port N            the port on 127.0.0.1 (default: 8787)
   --persist-to DIR    the folder of the data (default: .wrangler/state)`;
+
+/** The account of the token. */
+const ACCOUNT = "local";
 
 await command(USAGE, async (args) => {
   const { values } = options(args, { port: { type: "string", default: "8787" }, "persist-to": { type: "string" } });
@@ -37,7 +40,7 @@ await command(USAGE, async (args) => {
   void server.finally(() => ended.abort());
   try {
     const address = `http://127.0.0.1:${port}`;
-    const token = await ready(address, database, ended.signal);
+    const token = await ready(address, database, databases, ended.signal);
     if (token !== undefined) greet(address, token, await newestId(address, token));
     void ringSweep(address, ended.signal);
     const { failed, exitCode } = await server;
@@ -71,7 +74,7 @@ function serve(port: number, folder: string, cancelSignal: AbortSignal) {
 
 /** Waits until the API answers and returns a token that it accepts: the stored one, or else a new one. Returns nothing
  * if the server ended. */
-async function ready(address: string, database: LocalDatabase, ended: AbortSignal) {
+async function ready(address: string, database: LocalDatabase, databases: LocalDatabase[], ended: AbortSignal) {
   let token = storedToken(database) ?? "none-yet";
   for (let created = false; !ended.aborted; ) {
     // What needs the newest scope: a token that an earlier version has stored lacks it.
@@ -83,8 +86,8 @@ async function ready(address: string, database: LocalDatabase, ended: AbortSigna
     if (status === 200) return token;
     if ((status === 401 || status === 403) && !created) {
       created = true;
-      token = await createToken(database, {
-        account: "local",
+      token = await createToken((await databaseOf(databases, ACCOUNT)) ?? database, {
+        account: ACCOUNT,
         name: "npm start",
         scopes: Object.keys(SCOPES),
         expiresAt: null,

@@ -405,3 +405,31 @@ test("an account that has another move begun is not moved elsewhere", { timeout:
   );
   assert.match(await move("Begun", "DB_1"), /has moved to DB_1/);
 });
+
+test("a copy that differs from the account does not become the account", { timeout: 120_000 }, async () => {
+  await createToken("Spoilt", "--database", "DB");
+  const account = "(SELECT id FROM accounts WHERE name = 'Spoilt')";
+  await query(
+    in_("DB"),
+    `INSERT INTO conversations (account_id, id, contact_id, created_at) SELECT ${account}, '0000000000000001', 'c', 0`,
+    `INSERT INTO messages (account_id, conversation_id, id, message, created_at)
+     SELECT ${account}, '0000000000000001', value, 'text', 0 FROM json_each('["0000000000000001","0000000000000002"]')`,
+  );
+  const expected = await rowsOf(in_("DB"), "Spoilt");
+  await project.run("databases", ["move", "Spoilt", "--to", "DB_1", ...here], { KILL_MOVE_AFTER_CALLS: "17" });
+  const [, [left]] = await query(
+    in_("DB_1"),
+    `DELETE FROM messages WHERE account_id = ${account} AND id = '0000000000000001'`,
+    `SELECT count(*) AS messages FROM messages WHERE account_id = ${account}`,
+  );
+  assert.equal(left!.messages, 1, "it died in another step");
+
+  const { code, stdout, stderr } = await project.run("databases", ["move", "Spoilt", "--to", "DB_1", ...here]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /The copy differs \(messages\), so nothing was switched\./);
+  assert.deepEqual(differences(expected, await rowsOf(in_("DB"), "Spoilt")), [], "the account is as it was");
+
+  await succeed("databases", "move", "Spoilt", "--cancel");
+  await move("Spoilt", "DB_1");
+  assert.deepEqual(differences(expected, await rowsOf(in_("DB_1"), "Spoilt")), []);
+});

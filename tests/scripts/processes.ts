@@ -31,10 +31,26 @@ export const npmRun = (script: string, ...args: string[]) => run("npm", ["run", 
 
 /** Runs a program to its end. The exit code is null after a signal. */
 export async function run(program: string, args: string[], { cwd = root, env = {} } = {}) {
-  const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   const output = collect(child);
   const [code] = await once(child, "close");
+  // One that was killed leaves the workerd that it started.
+  if (code === null) signalGroup(child, "SIGKILL");
   return { code: code as number | null, ...output };
+}
+
+/** Sends a signal to all processes of a program that leads a group, if there are any left. */
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals) {
+  try {
+    process.kill(-child.pid!, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** The token in the greeting of `npm start`. */
@@ -79,11 +95,7 @@ export class Script implements AsyncDisposable {
 
   /** Sends all its processes a signal and waits for their end: the pipes close with the last process. */
   async signal(signal: NodeJS.Signals): Promise<void> {
-    try {
-      process.kill(-this.child.pid!, signal);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    }
+    signalGroup(this.child, signal);
     await this.#closed;
   }
 
