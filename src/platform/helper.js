@@ -95,7 +95,10 @@ export function forgetObjects(found) {
 
 /** The numbers of the databases that are bound: 0 for `DB`, which has to be, 1 for `DB_1`. */
 export function databases(env) {
-  const numbers = Object.keys(env).flatMap((name) => (env[name] && /^DB_([1-9]\d{0,3})$/.exec(name)?.[1]) || []);
+  const numbers = Object.keys(env).flatMap((name) => {
+    const number = /^DB_([1-9]\d{0,3})$/.exec(name)?.[1];
+    return number !== undefined && env[name] ? [number] : [];
+  });
   return [0, ...numbers.map(Number)];
 }
 
