@@ -147,9 +147,10 @@ function taskOf({ title, program, args, count = one, needs = [] }: Check): Listr
  * at a time: they start servers and tools, which need the machine. Their output comes last. */
 async function apiTests(files: string) {
   const all = globSync(files, { cwd: root }).sort();
-  const [commands, others] = [true, false].map((are) => all.filter((file) => file.startsWith(COMMANDS) === are));
+  const commands = all.filter((file) => file.startsWith(COMMANDS));
+  const others = all.filter((file) => !commands.includes(file));
   console.log(styleText("bold", "\nAPI tests"));
-  const [output] = await Promise.all([testFiles(commands!, 1, "pipe"), testFiles(others!, FILES_AT_ONCE, "inherit")]);
+  const [output] = await Promise.all([testFiles(commands, 1, "pipe"), testFiles(others, FILES_AT_ONCE, "inherit")]);
   if (output !== "") console.log(`${styleText("bold", "\nTests of the commands")}\n${output}`);
 }
 
