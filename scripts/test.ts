@@ -180,8 +180,9 @@ function taskOf({ title, program, args, count = one, needs = [] }: Check): Listr
  * tools, which need the machine. */
 async function apiTests(files: string) {
   const all = globSync(files, { cwd: root }).sort();
-  const [commands, others] = [true, false].map((are) => all.filter((file) => file.startsWith(COMMANDS) === are));
-  await Promise.all([testFiles("Commands", commands!, 1), inConfigurations(others!)]);
+  const commands = all.filter((file) => file.startsWith(COMMANDS));
+  const others = all.filter((file) => !commands.includes(file));
+  await Promise.all([testFiles("Commands", commands, 1), inConfigurations(others)]);
 }
 
 async function inConfigurations(files: string[]) {
