@@ -9,7 +9,7 @@ import {
   sweep,
 } from "../build/index.js";
 import module from "../build/index_bg.wasm";
-import { databases } from "./platform/helper.js";
+import { bindingOf, databases } from "./platform/helper.js";
 
 // Rust's futures go on in a microtask. The runtime's own queueMicrotask costs some 20 µs a call, a promise next to
 // nothing.
@@ -123,7 +123,8 @@ export default {
         run(
           () => sweep(env, database, length),
           context,
-          (cause) => console.error(JSON.stringify({ route: "sweep", status: 500, cause })),
+          (cause) =>
+            console.error(JSON.stringify({ route: "sweep", status: 500, database: bindingOf(database), cause })),
         ),
       ),
     ),

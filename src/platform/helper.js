@@ -102,10 +102,13 @@ export function databases(env) {
   return [0, ...numbers.map(Number)];
 }
 
+/** The name of a database's binding. */
+export const bindingOf = (number) => (number === 0 ? "DB" : `DB_${number}`);
+
 /** Runs the statements of `batch_json` in every database, if there are several. Gives the names of those that do not
  * answer in time, separated by commas, or undefined where there is only one. */
 export async function unavailable(env, json, milliseconds) {
-  const names = databases(env).map((number) => (number === 0 ? "DB" : `DB_${number}`));
+  const names = databases(env).map(bindingOf);
   if (names.length === 1) return undefined;
   const call = JSON.parse(json);
   const timeout = sleep(milliseconds).then(() => Promise.reject());
