@@ -1,11 +1,10 @@
 // `npm run seed`: fills the local account with an example inbox. A fixed seed makes it the same every time, ids
 // included. Its first conversation is the one that the API reference shows. Existing rows are not changed.
-import { mkdirSync } from "node:fs";
 import { random } from "../tests/random.ts";
 import { command, options } from "./cli.ts";
-import { localDatabase, migrate, query, text } from "./d1.ts";
-import { step } from "./shared.ts";
-import { BASE62, base62 } from "./tokens.ts";
+import { localDatabases, migrate, query, text } from "./d1.ts";
+import { Failure, step } from "./shared.ts";
+import { BASE62, base62, databaseOf, PRESENT, TRY_AGAIN } from "./tokens.ts";
 
 const USAGE = `Usage: npm run seed [-- --persist-to DIR]
 
@@ -459,20 +458,21 @@ function messagesOf({ others, created_at, last_active_at, messages, unread }: Co
 
 // --- storage
 
+/** The account, unless requests wait until it has moved. */
+const LOCAL = `accounts.name = 'local' AND ${PRESENT} AND accounts.held_at IS NULL`;
+
 /** Inserts rows of the account, except those whose key exists. */
 function insert(table: string, rows: Record<string, string | number | null>[]): string {
   const columns = Object.keys(rows[0]!);
   return `INSERT INTO ${table} (account_id, ${columns.join(", ")})
 SELECT accounts.id, ${columns.map((column) => `value ->> '${column}'`).join(", ")}
 FROM accounts, json_each(${text(JSON.stringify(rows))})
-WHERE accounts.name = 'local'
+WHERE ${LOCAL}
 ON CONFLICT DO NOTHING`;
 }
 
 await command(USAGE, async (args) => {
   const { values } = options(args, { "persist-to": { type: "string" } });
-  const database = localDatabase(values["persist-to"]);
-
   const conversations: Record<string, string | number | null>[] = [];
   const messages: Record<string, string | number | null>[] = [];
   for (const conversation of INBOX) {
@@ -503,12 +503,15 @@ await command(USAGE, async (args) => {
     insert("conversations", conversations),
   ];
   for (let at = 0; at < messages.length; at += 150) statements.push(insert("messages", messages.slice(at, at + 150)));
+  statements.push(`SELECT 1 FROM accounts WHERE ${LOCAL}`);
 
-  await step("Database", async () => {
-    mkdirSync(database.folder, { recursive: true });
-    await migrate(database);
+  const databases = await localDatabases(values["persist-to"]);
+  await step(databases.length === 1 ? "Database" : "Databases", () => Promise.all(databases.map(migrate)));
+  await step("Inbox", async () => {
+    const database = (await databaseOf(databases, "local")) ?? databases[0]!;
+    const results = await query(database, ...statements);
+    if (results.at(-1)!.length === 0) throw new Failure(`The account 'local' is being moved. ${TRY_AGAIN}`);
   });
-  await step("Inbox", () => query(database, ...statements));
   console.log(
     `The local account has the inbox: ${conversations.length} conversations, ${messages.length} messages. ` +
       "Existing ones were not changed.",

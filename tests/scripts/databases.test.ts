@@ -193,3 +193,14 @@ test("invalid arguments are refused with a reason on stderr", async () => {
     assert.equal(answer.stdout, "");
   }
 });
+
+test("the example inbox goes to the database of the local account", async () => {
+  await succeed("token", "create", "--account", "local", "--database", "DB_2");
+  const conversations = "SELECT count(*) AS n FROM conversations";
+  await succeed("seed");
+  assert.deepEqual([await rows("DB", conversations), await rows("DB_2", conversations)], [[{ n: 0 }], [{ n: 10 }]]);
+  await rows("DB_2", "UPDATE accounts SET held_at = unixepoch() WHERE name = 'local'");
+  const { code, stderr } = await run("seed");
+  assert.equal(code, 1);
+  assert.match(stderr, /The account 'local' is being moved\./);
+});

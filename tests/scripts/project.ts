@@ -16,7 +16,7 @@ export class Project implements Disposable {
 
   constructor(databases: number) {
     // What the scripts and wrangler read. `build` stays as it is: the copy has no sources to make it from.
-    for (const path of ["scripts", "src", "migrations", "build", "clients", "package.json"]) {
+    for (const path of ["scripts", "src", "migrations", "build", "clients", "package.json", "tests/random.ts"]) {
       cpSync(join(root, path), join(this.folder, path), {
         recursive: true,
         filter: (path) => !path.includes("node_modules"),
