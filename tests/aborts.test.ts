@@ -38,8 +38,11 @@ await server.listen();
 const api = server.getWorker("conversations");
 await api.applyD1Migrations("DB");
 
+const { DB } = await api.getEnv();
 const sql = (text: string, ...params: (string | number)[]) =>
-  api.fetch("/", { method: "POST", headers: { "x-test-sql": "DB" }, body: JSON.stringify([{ sql: text, params }]) });
+  DB.prepare(text)
+    .bind(...params)
+    .run();
 const token = newToken();
 await sql("INSERT INTO accounts (id, name, created_at) VALUES (1, 'test', 0)");
 await sql(

@@ -175,13 +175,8 @@ for (const [days, kept] of [
     await server.listen();
     const other = server.getWorker();
     await other.applyD1Migrations("DB");
-    const run = async (text: string) => {
-      const body = JSON.stringify([{ sql: text, params: [] }]);
-      const answer: any = await (
-        await other.fetch("/", { method: "POST", headers: { "x-test-sql": "DB" }, body })
-      ).json();
-      return answer.results[0];
-    };
+    const { DB } = await other.getEnv();
+    const run = async (text: string) => (await DB.prepare(text).all()).results;
     await run("INSERT INTO accounts (id, name, created_at) VALUES (1, 'test', 0)");
     for (const [seq, ageDays] of [
       [1, 41],
