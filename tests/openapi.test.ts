@@ -65,6 +65,16 @@ test("every operation accepts its example, and all its attributes with their exa
   }
 });
 
+test("every operation that needs a token takes a bookmark", () => {
+  const of = (path: string): any[] => (description.paths[path].parameters ?? []).map(resolved);
+  for (const { path, operation } of operations)
+    assert.equal(
+      of(path).some(({ in: place, name }) => place === "header" && name === "X-D1-Bookmark"),
+      scopeOf(operation) !== undefined,
+      path,
+    );
+});
+
 test("every error code has a section with its status, and every section is of an error code", () => {
   const rust = source("src/http/error.rs");
   const codes = [...rust.matchAll(/Self::\w+ => \("(\w+)", (\d+)\)/g)].map(([, code, status]) => ({ code, status }));
