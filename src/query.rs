@@ -35,8 +35,8 @@ use crate::{
     shard::Shard,
 };
 
-/// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, so
-/// that it matches no row.
+/// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, and 0
+/// when the account is held or has moved (moved.rs), so that it matches no row.
 ///
 /// A statement that follows a write begins with `after` and an expression that tells whether that write is there. Then
 /// the token was valid, even if it has expired between the two statements (`clock.rs`).
@@ -51,7 +51,7 @@ macro_rules! as_caller {
         concat!(
             "\
 WITH RECURSIVE caller AS (
-  SELECT iif(scopes & ?2, account_id, -account_id) AS account_id,
+  SELECT iif(scopes & ?2, account_id, iif(scopes = ", $crate::moved::moved!(), ", 0, -account_id)) AS account_id,
     id AS token, scopes, valid_until, is_full, is_watched
   FROM tokens -- PRIMARY KEY (hash)
   WHERE hash = +?1 AND ",
@@ -170,9 +170,9 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Whether the token lacks the scope, or the account is not here.
-    pub fn is_refused(&self) -> bool {
-        self.account.is_some_and(i64::is_negative)
+    /// Whether the account is held, or has moved.
+    pub fn is_elsewhere(&self) -> bool {
+        self.account == Some(0)
     }
 
     /// The rows, or the 401 or 403 that this caller gets.

@@ -389,22 +389,22 @@ impl Incoming {
             return if names.is_empty() { Ok(Rows::default()) } else { Err(health::unavailable(&names)) };
         }
         let mut failures = 0;
-        // What was found, and the query that asks why it was nothing.
-        let mut refused: Option<(Rows, Query)> = None;
+        // Asks where the account is instead.
+        let mut forward: Option<Query> = None;
         loop {
-            let asked = refused.as_ref().map_or(&*query, |(_, forward)| forward);
+            let asked = forward.as_ref().unwrap_or(query);
             let failure = match self.batch(caller, asked).await {
                 Ok(Rows { resume: Some(position), .. }) => {
                     query.resume(position);
                     continue;
                 }
-                Ok(rows) => match refused {
-                    None if rows.is_refused() && databases(&self.env).length() > 1 => {
-                        refused = Some((rows, moved::forward()));
+                Ok(rows) => match forward {
+                    None if rows.is_elsewhere() => {
+                        forward = Some(moved::forward());
                         continue;
                     }
                     None => return Ok(rows),
-                    Some((refused, _)) => return Ok(Rows { moved_to: moved::destination(&rows)?, ..refused }),
+                    Some(_) => return Ok(Rows { moved_to: Some(moved::destination(&rows)?), ..rows }),
                 },
                 Err(failure) => failure,
             };
@@ -448,7 +448,7 @@ impl Incoming {
         self.record.token = found.token();
         self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
-        self.record.account = account.map(i64::unsigned_abs);
+        self.record.account = account.map(i64::unsigned_abs).filter(|number| *number != 0);
         let key = self.record.account.map(|number| AccountKey { shard: caller.shard, number });
         limits::remember(caller.hash.as_str(), key);
         Ok(Rows {
