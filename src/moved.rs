@@ -1,7 +1,7 @@
 //! Accounts that are not, or not now, in the database that a token leads to (contract, "Many databases"). When an
 //! account has moved, the rows of its tokens stay, but for their scopes: they have a single one that no endpoint asks
-//! for. So every statement with such a token does nothing, and says so. Only then [`forward`] asks where the account is.
-//! What moves an account: `scripts/move.ts`.
+//! for. So every statement with such a token does nothing, and says so. Only then [`forward`] asks where the account
+//! is. What moves an account: `scripts/move.ts`.
 
 use crate::{
     http::error::{Code, Error},

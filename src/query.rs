@@ -35,8 +35,8 @@ use crate::{
     shard::Shard,
 };
 
-/// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, and 0
-/// when the account is held or has moved (moved.rs), so that it matches no row.
+/// A statement as the caller: `caller.account_id` is the caller's account, negated when the token lacks the scope, and
+/// 0 when the account is held or has moved (moved.rs), so that it matches no row.
 ///
 /// A statement that follows a write begins with `after` and an expression that tells whether that write is there. Then
 /// the token was valid, even if it has expired between the two statements (`clock.rs`).
