@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import test, { describe } from "node:test";
-import { account, grant } from "./support/accounts.ts";
+import { account, grant, newNumber } from "./support/accounts.ts";
 import { insert, type Row, sql } from "./support/database.ts";
 import { base62 } from "./support/tokens.ts";
 
@@ -72,7 +72,7 @@ test("every table is STRICT, and foreign keys are on", async () => {
 test("a row of accounts that breaks a constraint is refused", async () => {
   await refuses(
     "accounts",
-    { name: "good", created_at: 0 },
+    { id: newNumber(), name: "good", created_at: 0 },
     {
       name: [null, "", "a".repeat(65)],
       created_at: [null, ...BAD_TIMES],
