@@ -58,6 +58,9 @@ const ONCE: [start: string, reason: string][] = [
   ["tests/d1_limits.test.ts", "it tests the tests"],
 ];
 
+/** No test takes so long: one that hangs fails. In milliseconds. */
+const MAX_TEST_MS = 1_200_000;
+
 /** How many steps the model takes in the further runs. */
 const MODEL_STEPS = "2000";
 
@@ -216,11 +219,15 @@ async function testProcess(files: string[], env: Record<string, string>): Promis
     `--test-reporter=${join(root, "scripts", "count-reporter.ts")}`,
     `--test-reporter-destination=${counts}`,
   ];
-  const result = await run("node", ["--test", "--test-isolation=none", ...reporters, ...files], {
-    reject: false,
-    // Most of what a process does first is to compile wrangler.
-    env: { ...env, NODE_COMPILE_CACHE: join(scratch, "compiled") },
-  });
+  const result = await run(
+    "node",
+    ["--test", "--test-isolation=none", `--test-timeout=${MAX_TEST_MS}`, ...reporters, ...files],
+    {
+      reject: false,
+      // Most of what a process does first is to compile wrangler.
+      env: { ...env, NODE_COMPILE_CACHE: join(scratch, "compiled") },
+    },
+  );
   add(nodeCounts(!result.failed, counts));
   return String(result.all);
 }

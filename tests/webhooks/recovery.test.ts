@@ -40,7 +40,7 @@ for (const when of ["failure", "lost"])
     await sweep();
     await hook.take(2);
     let lines: { line: string }[] = [];
-    while (lines.length === 0) lines = await loggedByObjects();
+    for (let n = 0; n < 5000 && lines.length === 0; n += 1) lines = await loggedByObjects();
     const { route, cause } = JSON.parse(lines[0]!.line);
     assert.deepEqual([route, cause], ["deliveries", "D1_ERROR: Network connection lost."]);
     await sweep();

@@ -49,6 +49,7 @@ for (const name of ["log", "error"]) {
 
 /** What happens to the calls to D1 of all Durable Objects. */
 let headersForObjects = new Headers();
+let faultsOfObjects = faults(headersForObjects, {});
 
 /** What a request, or an object, has taken of D1. */
 const nothingSeen = () => ({ calls: 0, databases: [], rowsRead: 0, rowsWritten: 0, statements: [], excess: [] });
@@ -63,7 +64,7 @@ class ObservedAccount extends Account {
     const failure = (name) => {
       if (name !== ofAccount) throw new Error(`the object ${context.id.name} asks ${name}`);
       if (seen.excess.length > 0) throw new Error(`beyond the limits of D1: ${seen.excess}`);
-      return faults(headersForObjects, env)(name);
+      return faultsOfObjects(name);
     };
     const bound = withReplicas(env, ofAccount, headersForObjects);
     super(context, {
@@ -93,6 +94,7 @@ export default {
     if (request.headers.has("x-test-open")) return new Response(happen(`opened ${request.headers.get("x-test-open")}`));
     if (request.headers.has("x-test-objects")) {
       headersForObjects = new Headers(request.headers);
+      faultsOfObjects = faults(headersForObjects, env);
       return new Response();
     }
     if (request.headers.has("x-test-objects-log")) {
