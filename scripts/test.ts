@@ -179,38 +179,43 @@ function taskOf({ title, program, args, count = one, needs = [] }: Check): Listr
   };
 }
 
+/** The tests of some files, which share a process. */
+type Job = { title: string; files: string[]; env: Record<string, string> };
+
 /** Runs the tests in workerd. Those of the commands run beside the others, one file at a time: they start servers and
  * tools, which need the machine. */
 async function apiTests(files: string) {
   const all = globSync(files, { cwd: root }).sort();
   const commands = all.filter((file) => file.startsWith(COMMANDS));
   const others = all.filter((file) => !commands.includes(file));
-  await Promise.all([testFiles("Commands", commands, 1), inConfigurations(others)]);
+  const again = others.filter((file) => !ONCE.some(([start]) => file.startsWith(start)));
+  const further = Object.entries(CONFIGURATIONS).flatMap(([configuration, title]) =>
+    jobs(`API ${title}`, again, { TEST_CONFIGURATION: configuration, MODEL_STEPS }),
+  );
+  await Promise.all([
+    runJobs(jobs("Commands", commands), 1),
+    runJobs([...jobs("API", others), ...further], PROCESSES_AT_ONCE),
+  ]);
 }
 
-async function inConfigurations(files: string[]) {
-  await testFiles("API", files, PROCESSES_AT_ONCE);
-  const again = files.filter((file) => !ONCE.some(([start]) => file.startsWith(start)));
-  for (const [configuration, title] of Object.entries(CONFIGURATIONS)) {
-    const env = { TEST_CONFIGURATION: configuration, MODEL_STEPS };
-    await testFiles(`API ${title}`, again, PROCESSES_AT_ONCE, env);
-  }
-}
-
-/** Runs the tests of these files, in so many processes at once. What a process prints is shown when it ends. */
-async function testFiles(title: string, files: string[], atOnce: number, env: Record<string, string> = {}) {
+function jobs(title: string, files: string[], env: Record<string, string> = {}): Job[] {
   const groups = Object.values(Object.groupBy(files, (file) => TOGETHER.exec(file)?.[0] ?? file)) as string[][];
+  return groups.map((files) => ({ title, files, env }));
+}
+
+/** Runs so many jobs at once. What a process prints is shown when it ends. */
+async function runJobs(waiting: Job[], atOnce: number) {
   const lane = async () => {
-    for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
-      const output = await testProcess(group, env);
-      console.log(`${styleText("bold", `\n${title}: ${group.join(" ")}`)}\n${output}`);
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const output = await testProcess(job);
+      console.log(`${styleText("bold", `\n${job.title}: ${job.files.join(" ")}`)}\n${output}`);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, lane));
 }
 
-/** Runs the tests of these files in one process. Returns what it prints. */
-async function testProcess(files: string[], env: Record<string, string>): Promise<string> {
+/** Runs a job. Returns what it prints. */
+async function testProcess({ files, env }: Job): Promise<string> {
   processes += 1;
   const counts = join(scratch, `counts-${processes}`);
   const reporters = [
