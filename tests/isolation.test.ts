@@ -22,8 +22,8 @@ import {
 } from "./support/requests.ts";
 import { randomId } from "./support/tokens.ts";
 
-/** A response without what differs between any two: request id, date, duration and log. The rows stay: the rows read
- * must not tell another account's id from a missing one either. */
+/** A response without what differs between any two: request id, date, duration, log, the database's state, and which
+ * copy of it answered. The rows stay: the rows read must not tell another account's id from a missing one either. */
 function bare({ status, headers, text }: Answer): unknown {
   const {
     date,
@@ -31,9 +31,18 @@ function bare({ status, headers, text }: Answer): unknown {
     "server-timing": timing,
     "x-test-log": _log,
     "x-test-limited": _limited,
+    "x-test-d1-copies": _copies,
+    "x-d1-bookmark": bookmark,
     ...rest
   } = headers;
-  return { status, rest, timing: String(timing).replace(/dur=[\d.]+/, ""), text: text.replaceAll(String(id), "") };
+  const hasBookmark = bookmark !== undefined;
+  return {
+    status,
+    rest,
+    hasBookmark,
+    timing: String(timing).replace(/dur=[\d.]+/, ""),
+    text: text.replaceAll(String(id), ""),
+  };
 }
 
 /** Alice with an object of every kind, and a conversation that every filter finds; and Mallory. */

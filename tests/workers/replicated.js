@@ -26,6 +26,9 @@ const LAGS_UNTIL_CAUGHT_UP = 4;
 const MAX_ROWS_TO_CATCH_UP = 3000;
 let isTooLarge = false;
 
+/** The state of a replica that is brought to another one. */
+const ON_ITS_WAY = -1;
+
 const FIRST_PRIMARY = "first-primary";
 const LOST = "D1_ERROR: Network connection lost.";
 
@@ -100,10 +103,15 @@ class Replicated {
   }
 
   async #catchUp(copy) {
-    if (isTooLarge) return;
+    // Another request brings it to a state.
+    if (isTooLarge || replicas.get(copy)?.state === ON_ITS_WAY) return;
+    const before = replicas.get(copy);
+    begin(copy);
     const { state, tables } = await stateOf(this.#primary);
     isTooLarge = tables.reduce((rows, table) => rows + table.rows.length, 0) > MAX_ROWS_TO_CATCH_UP;
     if (!isTooLarge) await bringTo(this.#env, copy, { state, tables });
+    else if (before === undefined) replicas.delete(copy);
+    else replicas.set(copy, before);
   }
 
   /** Asks a copy. Gives what it answers, and the state that it has seen. */
@@ -150,12 +158,15 @@ async function stateOf(primary) {
   }
 }
 
+/** Until a replica is in its new state it answers nothing. */
+function begin(copy) {
+  replicas.set(copy, { state: ON_ITS_WAY, version: (replicas.get(copy)?.version ?? 0) + 1 });
+}
+
 /** Brings a replica to a state. */
 async function bringTo(env, copy, { state, tables }) {
   const replica = env[copy];
-  const version = (replicas.get(copy)?.version ?? 0) + 1;
-  // Until it is there it answers nothing.
-  replicas.set(copy, { state: -1, version });
+  begin(copy);
   // A replica writes nothing by itself.
   const triggers = await run(replica, "SELECT name FROM sqlite_schema WHERE type = 'trigger'");
   const all = await Promise.all(
@@ -176,7 +187,7 @@ async function bringTo(env, copy, { state, tables }) {
       return pagesOf(rows).map((page) => replica.prepare(sql).bind(`[${page}]`));
     }),
   ]);
-  replicas.set(copy, { state, version: version + 1 });
+  replicas.set(copy, { state, version: replicas.get(copy).version + 1 });
 }
 
 const PAGE_BYTES = 500_000;
