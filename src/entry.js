@@ -81,7 +81,7 @@ export class Account {
    * platform gives up an alarm that failed some times. What it was for, the sweep finds. */
   async alarm() {
     const account = await this.#context.storage.get("account");
-    await this.fetch(new Request("https://bell", { headers: { account } }));
+    await this.fetch(new Request("https://bell", { headers: { account, alarm: "true" } }));
   }
 
   #current() {

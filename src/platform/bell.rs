@@ -34,7 +34,7 @@ extern "C" {
 
     /// Of a request to the object: the account that a write rings for. None where a listener comes.
     #[wasm_bindgen(js_name = accountRung)]
-    fn account_rung(request: &web_sys::Request) -> Option<String>;
+    fn account_rung(context: &DurableObjectState, request: &web_sys::Request) -> Option<String>;
     #[wasm_bindgen(js_name = isForWebhooks)]
     fn is_for_webhooks(request: &web_sys::Request) -> bool;
     fn admit(
@@ -89,7 +89,7 @@ impl Account {
 
     /// A listener comes, or a write, the alarm or the sweep rings.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
-        let Some(account) = account_rung(&request).as_deref().and_then(AccountKey::parse) else {
+        let Some(account) = account_rung(&self.context, &request).as_deref().and_then(AccountKey::parse) else {
             let response = admit(&self.context, &request, MAX_OF_TOKEN, MAX_OF_ACCOUNT);
             return Promise::resolve(&JsValue::from(response));
         };

@@ -231,24 +231,38 @@ export const respondWithStream = (status, headers, { readable }) => respond(stat
 export const ring = (bells, account, webhooks) =>
   bells.getByName(account).fetch("https://bell", { headers: { account, webhooks } });
 
-/** Of a request to an account's Durable Object: the account that is rung for, or undefined. */
-export const accountRung = ({ headers }) => headers.get("account") ?? undefined;
-
 /** Whether the account may have endpoints that the object does not know of. */
 export const isForWebhooks = ({ headers }) => headers.get("webhooks") === "true";
 
-/** When the alarms of the objects in this isolate ring, by the objects' storage. */
+/** When the alarms of the objects in this isolate ring, by the objects' storage: until they have rung, since one whose
+ * time has come may still be under way. */
 const alarms = new WeakMap();
+/** The storages that know whose they are. */
+const named = new WeakSet();
+
+/** An alarm that is so many milliseconds late is lost. */
+const MAX_ALARM_DELAY = 60_000;
 
 /** Sets the alarm of an account's Durable Object, unless it rings before that time anyway. The object stores whose it
  * is: an alarm does not tell. If this fails, the sweep rings. */
 export function setAlarm({ storage }, account, milliseconds) {
   const at = Date.now() + milliseconds;
   const set = alarms.get(storage);
-  if (set > Date.now() && set <= at) return;
+  if (set <= at && set > Date.now() - MAX_ALARM_DELAY) return;
   alarms.set(storage, at);
-  const stored = set === undefined ? storage.put("account", account) : undefined;
-  Promise.all([stored, storage.setAlarm(at)]).catch(() => {});
+  const stored = named.has(storage) ? undefined : storage.put("account", account);
+  named.add(storage);
+  Promise.all([stored, storage.setAlarm(at)]).catch(() => {
+    alarms.delete(storage);
+    named.delete(storage);
+  });
+}
+
+/** Of a request to an account's Durable Object: the account that is rung for, or undefined. An alarm that rings is not
+ * set any more. */
+export function accountRung({ storage }, { headers }) {
+  if (headers.has("alarm")) alarms.delete(storage);
+  return headers.get("account") ?? undefined;
 }
 
 /** Sends a delivery. Gives the response's status, or why there is no whole one, and how many milliseconds it took. */

@@ -159,6 +159,20 @@ test("endpoints do not wait for each other: one that hangs and one that fails de
   for (const hook of stuck) assert.deepEqual((await hook.show()).behind, 20);
 });
 
+test("an endpoint that is tried again in an hour delays no other, however many have something due at once", async () => {
+  const alice = await account();
+  const stuck = await endpoint(alice, { reply: status(503, { "Retry-After": "3600" }) });
+  const healthy = await Promise.all(Array.from({ length: 49 }, () => endpoint(alice)));
+  const ids: string[] = [];
+  for (let n = 0; n < 10; n += 1) {
+    await alice.client.conversations.create({ contact_id: "bob" });
+    ids.push(...(await logged(alice)).slice(ids.length));
+    // All but the first wait for what comes next.
+    for (const hook of healthy) assert.deepEqual(eventsOf(await hook.take(1)), ids.slice(-1));
+  }
+  assert.equal((await stuck.show()).behind, 10);
+});
+
 test("accounts do not wait for each other, and none gets another's events", async () => {
   const [alice, bob] = [await account(), await account()];
   const stuck = await endpoint(alice, { reply: never });
