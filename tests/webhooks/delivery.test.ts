@@ -159,7 +159,7 @@ test("endpoints do not wait for each other: one that hangs and one that fails de
   for (const hook of stuck) assert.deepEqual((await hook.show()).behind, 20);
 });
 
-test("an endpoint that is tried again in an hour delays no other, however many have something due at once", async () => {
+test("an endpoint that is tried again in an hour delays no other, however many have something due", async () => {
   const alice = await account();
   const stuck = await endpoint(alice, { reply: status(503, { "Retry-After": "3600" }) });
   const healthy = await Promise.all(Array.from({ length: 49 }, () => endpoint(alice)));
