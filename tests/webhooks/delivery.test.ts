@@ -167,7 +167,6 @@ test("an endpoint that is tried again in an hour delays no other, however many h
   for (let n = 0; n < 10; n += 1) {
     await alice.client.conversations.create({ contact_id: "bob" });
     ids.push(...(await logged(alice)).slice(ids.length));
-    // All but the first wait for what comes next.
     for (const hook of healthy) assert.deepEqual(eventsOf(await hook.take(1)), ids.slice(-1));
   }
   assert.equal((await stuck.show()).behind, 10);
