@@ -17,6 +17,8 @@ export const SCOPES: Record<string, number> = {
   "webhooks:write": 64,
 };
 
+const bitsOf = (scopes: string[]) => scopes.reduce((all, scope) => all | SCOPES[scope], 0);
+
 /** A token as the operator sees it: everything except the secret. */
 export type Token = {
   id: string;
@@ -84,12 +86,11 @@ export async function createToken(
   { account, name, scopes, expiresAt }: { account: string; name: string; scopes: string[]; expiresAt: number | null },
 ): Promise<string> {
   const secret = newSecret(database);
-  const bits = scopes.reduce((all, scope) => all | SCOPES[scope], 0);
   const results = await query(
     database,
     `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, unixepoch()) ON CONFLICT (name) DO NOTHING`,
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
-     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bits}, unixepoch(), ${expiresAt ?? "NULL"},
+     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bitsOf(scopes)}, unixepoch(), ${expiresAt ?? "NULL"},
        accounts.is_full
      FROM accounts WHERE name = ${text(account)} AND ${PRESENT} AND held_at IS NULL
      RETURNING id`,
@@ -126,6 +127,22 @@ async function tokensOf(database: Database, account: string | undefined): Promis
     ...(row as Omit<Token, "scopes">),
     scopes: Object.keys(SCOPES).filter((scope) => Number(scopes) & SCOPES[scope]),
   }));
+}
+
+/** Whether a token is valid, in the database that has its account now, and has all these scopes. */
+export async function hasToken(databases: Database[], secret: string, scopes: string[]): Promise<boolean> {
+  const bits = bitsOf(scopes);
+  const found = await Promise.all(
+    databases.map((database) =>
+      query(
+        database,
+        `SELECT 1 FROM tokens JOIN accounts ON accounts.id = tokens.account_id
+         WHERE hash = '${hashOf(secret)}' AND ${PRESENT} AND valid_until > unixepoch()
+           AND coalesce(held_scopes, scopes) & ${bits} = ${bits}`,
+      ),
+    ),
+  );
+  return found.some(([rows]) => rows!.length > 0);
 }
 
 /** Revokes a token, at once and also in its grace period, as the API does. Returns false if there is no such token.
