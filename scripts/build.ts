@@ -5,6 +5,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writ
 import { join } from "node:path";
 import { check, lock } from "proper-lockfile";
 import { command, options } from "./cli.ts";
+import "./rust.ts";
 import { Failure, reporting, root, run, step } from "./shared.ts";
 
 const TARGET = "wasm32-unknown-unknown";

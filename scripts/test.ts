@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { styleText } from "node:util";
 import type { ListrTask } from "listr2";
 import { command, options } from "./cli.ts";
+import "./rust.ts";
 import { root, run, tasks } from "./shared.ts";
 
 const USAGE = `Usage: npm test [-- --only tests/FILE.test.ts]

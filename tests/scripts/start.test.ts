@@ -7,7 +7,7 @@ import { parseEnv } from "node:util";
 import { localDatabase, query } from "../../scripts/d1.ts";
 import { hashOf } from "../../scripts/tokens.ts";
 import { ensureWebhookKey } from "../../scripts/webhook-key.ts";
-import { curl, freePort, Server, stateFolder, tokenIn } from "./processes.ts";
+import { curl, freePort, run, Server, stateFolder, tokenIn } from "./processes.ts";
 
 const commands = (greeting: string) => greeting.match(/^curl (.*\\\n)*.*$/gm)!;
 async function answer(command: string) {
@@ -108,6 +108,9 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
     const greeting = await server.greeting();
     assert.equal(tokenIn(greeting), token);
     assert.deepEqual((await answer(commands(greeting)[0])).body, { has_more: false, data: [created] });
+    const [seed] = /^npm run seed.*$/m.exec(greeting)!;
+    assert.equal((await run("sh", ["-c", seed!])).code, 0);
+    assert.equal((await answer(commands(greeting)[0])).body.data.length, 10, "the printed command adds conversations");
     await server.signal("SIGTERM");
     await assertStopped(server);
   });
