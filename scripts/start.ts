@@ -7,8 +7,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { command, misuse, options, stopSignal } from "./cli.ts";
 import { type Database, type LocalDatabase, localDatabase, localDatabases, migrate, query, text } from "./d1.ts";
 import { Log } from "./log.ts";
-import { ringSweep } from "./ring.ts";
 import { Failure, run, step } from "./shared.ts";
+import { triggerSweep } from "./sweep.ts";
 import { createToken, databaseOf, hasToken, SCOPES, storedToken, storeToken } from "./tokens.ts";
 import { DEV_VARS, ensureWebhookKey } from "./webhook-key.ts";
 
@@ -52,7 +52,7 @@ await command(USAGE, async (args) => {
     await ready(address, log, ended.signal);
     if (!ended.signal.aborted) greet(address, token, id, values["persist-to"]);
     log.begin();
-    void ringSweep(address, ended.signal);
+    void triggerSweep(address, ended.signal);
     const { failed, exitCode } = await server;
     if (failed && !stop.aborted) throw new Failure(`The server ended with exit code ${exitCode}, see above.`);
   } finally {
