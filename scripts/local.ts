@@ -47,7 +47,7 @@ export function runLocally(file: string, statements: Statement[]): Promise<Resul
   );
 }
 
-/** Applies the migrations that the database does not have yet, and notes them as `wrangler d1 migrations apply` does. */
+/** Applies the migrations that the database does not have yet, and notes them as wrangler does. */
 export async function migrateLocally(file: string): Promise<void> {
   const [, applied] = await runLocally(file, [
     `CREATE TABLE IF NOT EXISTS d1_migrations (

@@ -1,4 +1,4 @@
-// The log of `npm start`, on stdout: the Worker's lines, one of JSON for each request. wrangler mixes them with its own.
+// The log of `npm start`, on stdout: the Worker's lines, one of JSON for each request. wrangler mixes them with others.
 
 import { stripVTControlCharacters } from "node:util";
 

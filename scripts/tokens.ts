@@ -90,8 +90,8 @@ export async function createToken(
     database,
     `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, unixepoch()) ON CONFLICT (name) DO NOTHING`,
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
-     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bitsOf(scopes)}, unixepoch(), ${expiresAt ?? "NULL"},
-       accounts.is_full
+     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bitsOf(scopes)}, unixepoch(),
+       ${expiresAt ?? "NULL"}, accounts.is_full
      FROM accounts WHERE name = ${text(account)} AND ${PRESENT} AND held_at IS NULL
      RETURNING id`,
   );

@@ -1,5 +1,6 @@
-//! `bindgen WASM FOLDER`: writes the Worker's module `index_bg.wasm` and its glue `index.js` to a folder. wasm-bindgen's
-//! own command line does the same, but it has a server and an HTTP client for tests, which take minutes to compile.
+//! `bindgen WASM FOLDER`: writes the Worker's module `index_bg.wasm` and its glue `index.js` to a folder.
+//! wasm-bindgen's own command line does the same, but it has a server and an HTTP client for tests, which take minutes
+//! to compile.
 
 use std::{env, error::Error};
 

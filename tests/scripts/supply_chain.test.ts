@@ -99,8 +99,8 @@ test("a build fails if the generator of the glue has another version than wasm-b
     writeFileSync(join(folder, "Cargo.lock"), '[[package]]\nname = "wasm-bindgen"\nversion = "0.0.1"\n');
     const { code, stderr } = await run(process.execPath, ["scripts/build.ts"], { cwd: folder });
     assert.equal(code, 1, stderr);
-    const pattern = `wasm-bindgen 0\\.0\\.1, but scripts/bindgen/Cargo\\.lock has wasm-bindgen-cli-support ${version}\\.`;
-    assert.match(stderr, new RegExp(pattern));
+    const expected = `wasm-bindgen 0.0.1, but scripts/bindgen/Cargo.lock has wasm-bindgen-cli-support ${version}.`;
+    assert.ok(stderr.includes(expected), stderr);
   } finally {
     rmSync(folder, { recursive: true });
   }
