@@ -56,6 +56,7 @@ await command(USAGE, async (args) => {
     const { failed, exitCode } = await server;
     if (failed && !stop.aborted) throw new Failure(`The server ended with exit code ${exitCode}, see above.`);
   } finally {
+    log.begin();
     server.kill();
     await server;
   }
@@ -116,8 +117,7 @@ async function ready(address: string, log: Log, ended: AbortSignal) {
     const id = response?.headers.get("X-Request-Id");
     if (response === undefined || !id) await delay(50);
     else {
-      log.leaveOut(id);
-      if (response.ok) return;
+      if (response.ok) return log.leaveOut(id);
       throw new Failure(`The server responds with status ${response.status}, see above.`);
     }
   }
