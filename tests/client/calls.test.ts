@@ -1,6 +1,7 @@
 // The calls of the client, with scripted responses: what they return, their options, their errors and the debug log.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 import * as library from "../../clients/typescript/src/index.ts";
 import {
@@ -236,7 +237,7 @@ const statuses = [
   ),
 ].filter((status) => status >= 400);
 
-test("every status in openapi.yaml has an error class of its own, and those from 500 on have one", async () => {
+test("every status in openapi.yaml has an error class, which the README lists; those from 500 on share one", async () => {
   assert.ok(statuses.includes(429) && statuses.includes(503) && statuses.length > 10, String(statuses));
   const names = new Map<number, string>();
   for (const status of statuses) {
@@ -249,6 +250,12 @@ test("every status in openapi.yaml has an error class of its own, and those from
     names.set(Math.min(status, 500), error.name);
   }
   assert.equal(new Set(names.values()).size, names.size);
+  const readme = readFileSync(new URL("../../clients/typescript/README.md", import.meta.url), "utf8");
+  const rows = [...readme.matchAll(/^\| (\d{3}).* \| `(\w+)` \|$/gm)];
+  assert.deepEqual(
+    rows.map(([, status, name]) => [Number(status), name]),
+    [...names].sort(([one], [other]) => one - other),
+  );
   assert.deepEqual(
     [names.get(404), names.get(429), names.get(500)],
     ["NotFoundError", "RateLimitError", "ServerError"],
