@@ -308,10 +308,19 @@ test("the console is a logger, and the query of a request is in its line", async
   );
 });
 
-test("a stream is in the debug log too", async () => {
+test("a stream is in the debug log, with why it is opened again", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"] });
+  t.mock.method(Math, "random", () => 0);
   const lines: string[] = [];
   const logger = { debug: (line: string) => void lines.push(line) };
-  const { client } = connect([refuse(401, "token_invalid")], { logger });
+  const empty = () => new Response("", { headers: { "Content-Type": "text/event-stream" } });
+  const { client } = connect([empty, UNREACHED, refuse(401, "token_invalid")], { logger });
   await errorOf(client.events.stream({ after: "9" }).next());
-  assert.match(lines.join("\n"), /^GET \/v1\/events: 401 after \d+ ms, request id request401$/);
+  assert.deepEqual(lines, [
+    "GET /v1/events: 200 after 0 ms, request id none",
+    "The stream ended: next attempt in 1000 ms",
+    "GET /v1/events: no response after 0 ms, no such host",
+    "Can't reach the server: no such host: next attempt in 1000 ms",
+    "GET /v1/events: 401 after 0 ms, request id request401",
+  ]);
 });
