@@ -7,6 +7,7 @@ import { check, lock } from "proper-lockfile";
 import { command, options } from "./cli.ts";
 import "./rust.ts";
 import { Failure, reporting, root, run, step } from "./shared.ts";
+import { securityExpiry } from "./site/texts.ts";
 
 const TARGET = "wasm32-unknown-unknown";
 /** Classes that the `worker` crate exports for features that this project does not use: they would stay in the wasm. */
@@ -32,6 +33,7 @@ const INPUTS = [
   "package-lock.json",
   "scripts/{build,site}.ts",
   `${BINDGEN}/*`,
+  "scripts/site/*",
   "{site,clients/typescript/src}/**/*",
 ];
 
@@ -76,7 +78,7 @@ async function build(tools: string) {
     Promise.all([worker, bindgen].map((args) => run("cargo", [...args, "--locked"], reporting(onLine)))),
   );
 
-  const hash = hashOf(INPUTS);
+  const hash = `${hashOf(INPUTS)} ${securityExpiry()}`;
   const stamp = join(root, "build", ".hash");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
   const [fresh, old] = [join(tools, "build-new"), join(tools, "build-old")];

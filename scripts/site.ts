@@ -5,6 +5,7 @@ import scalar from "@scalar/fastify-api-reference";
 import { build } from "esbuild";
 import { parse } from "yaml";
 import { root } from "./shared.ts";
+import { makeTexts } from "./site/texts.ts";
 
 /** Writes the files to a folder. */
 export async function makePages(folder: string) {
@@ -12,10 +13,9 @@ export async function makePages(folder: string) {
   const sources = [join(site, "scripts"), join(site, "tsconfig.json")];
   cpSync(site, folder, { recursive: true, filter: (path) => !sources.includes(path) });
 
-  // The parser takes many aliases for an attack.
   const source = readFileSync(join(root, "openapi.yaml"), "utf8");
-  const description = parse(source, { merge: true, maxAliasCount: -1 });
-  description.info.version = /^version = "(.+)"/m.exec(readFileSync(join(root, "Cargo.toml"), "utf8"))![1];
+  const description = parse(source);
+  makeTexts(folder, source, description);
   writeFileSync(join(folder, "openapi.json"), JSON.stringify(description));
 
   await build({
