@@ -41,6 +41,32 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
+/// The caller's own token, and the name of its account. Nothing of it can change, so its id is its tag.
+const RETRIEVE_OWN: &str = answer!(
+    "found.id AS position, found.id AS tag,
+  iif(
+    found.id IS NULL,
+    NULL,
+    json_object(
+      'id', found.id,
+      'name', found.name,
+      'account', accounts.name,
+      'scopes', found.object ->> 'scopes',
+      'created_at', found.created_at,
+      'expires_at', found.expires_at
+    )
+  ) AS object",
+    "LEFT JOIN accounts -- PRIMARY KEY (id)
+  ON accounts.id = caller.account_id
+LEFT JOIN tokens AS found -- PRIMARY KEY (hash)
+  ON found.hash = +?1 AND found.account_id = accounts.id"
+);
+
+/// The statement that retrieves it.
+pub fn retrieve_own() -> Statement {
+    Statement::new(RETRIEVE_OWN, [])
+}
+
 /// Whether a token may do more than the caller, or for longer. Then the caller may neither rotate nor revoke it. No
 /// token is stronger than itself.
 macro_rules! is_stronger {
