@@ -8,6 +8,7 @@ use crate::{
     id::Id,
     idempotency::{Identity, unless_replayed},
     input::values::{Name, Timestamp},
+    last_use::token,
     paging::Paging,
     query::{Parameter, Statement, answer, as_caller},
 };
@@ -293,10 +294,19 @@ pub fn rotate(identity: &Identity, id: &Id, hash: &TokenHash, grace: i64) -> (St
     (identity.statement(INSERT_LIKE, both()), identity.statement(ROTATED, both()), replace)
 }
 
-/// Whether `If-Match` allows. `?4` its tags, or null.
+/// Whether `If-Match` allows. `?4` its tags, or null. The part of a tag behind the dot is the day of the last use.
+/// It does not count.
 macro_rules! if_match {
     ($token:literal) => {
-        concat!("(?4 IS NULL OR instr(?4, '\"' || ", $token, ".tag || '\"'))")
+        concat!(
+            "(?4 IS NULL OR instr(?4, '\"' || coalesce(",
+            $token,
+            ".id || '-' || ",
+            $token,
+            ".revoked_at, ",
+            $token,
+            ".id) || '.'))"
+        )
     };
 }
 
@@ -318,7 +328,9 @@ SET ",
     " FROM caller)
 RETURNING
   account_id AS account,
-  (SELECT tokens.id FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
+  (SELECT ",
+    token!(),
+    " FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
   'deleted' AS outcome, tag"
 ));
 
