@@ -10,7 +10,7 @@ use crate::{
     id::Id,
     idempotency::{Identity, Key},
     input::{
-        attributes::{Attributes, Input, Nothing},
+        attributes::{Attributes, Input, Names, Nothing, Place},
         body,
     },
     paging::{self, Paging, Plain},
@@ -96,10 +96,14 @@ impl Request {
         Paging::new(limit, starting_after, ending_before, &paging::IDS)
     }
 
-    /// What the query and the body say, as the endpoint takes them.
+    /// What the query and the body say, as the endpoint takes them. Errors when an attribute is unknown, missing or
+    /// wrong. An unknown one comes first: it may be a required one that is misspelt, or in the wrong place.
     pub fn inputs<Query: Input, Body: Input>(&mut self) -> Result<(Query, Body), Error> {
-        let body = std::mem::take(&mut self.body).parse()?;
-        let query = std::mem::take(&mut self.query).parse()?;
+        let names = Names::of::<Query, Body>();
+        self.body.reject_unknown(Place::Body, &names)?;
+        self.query.reject_unknown(Place::Query, &names)?;
+        let body = Body::take(&mut self.body)?;
+        let query = Query::take(&mut self.query)?;
         Ok((query, body))
     }
 }

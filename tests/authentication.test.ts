@@ -260,7 +260,11 @@ test("each operation needs one scope or none: without it a 403 names it, with it
   for (const { method, target, scope, name } of TARGETS) {
     for (const [scopes, caller] of narrow) {
       const answer = await caller.send(method, target);
-      assert.equal(answer.status === 403, scope !== undefined && (scopes & bitOf(scope)) === 0, `${name} with scopes ${scopes}`);
+      assert.equal(
+        answer.status === 403,
+        scope !== undefined && (scopes & bitOf(scope)) === 0,
+        `${name} with scopes ${scopes}`,
+      );
       if (answer.status === 403) assert.ok(challenge(answer).includes(`scope="${scope}"`), `${name}: ${scopes}`);
     }
   }

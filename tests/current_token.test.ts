@@ -99,6 +99,5 @@ test("it has no other methods and no path below it", async () => {
     assertError(answer, 405, "method_not_allowed");
     assert.equal(answer.headers.allow, "GET, HEAD, OPTIONS");
   }
-  for (const path of [`${OWN_TOKEN}/`, `${OWN_TOKEN}/rotate`])
-    assertError(await alice.get(path), 404, "path_unknown");
+  for (const path of [`${OWN_TOKEN}/`, `${OWN_TOKEN}/rotate`]) assertError(await alice.get(path), 404, "path_unknown");
 });

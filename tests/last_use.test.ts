@@ -78,7 +78,10 @@ test("requests that come at the same time write the day once", async () =>
   withinOneDay(async (today) => {
     const caller = await used(await account());
     const answers = await Promise.all(Array.from({ length: 20 }, () => caller.get(COLLECTION, undefined, SETTLED)));
-    assert.equal(answers.map(lastUse).reduce((calls, each) => calls + each.calls, 0), 1);
+    assert.equal(
+      answers.map(lastUse).reduce((calls, each) => calls + each.calls, 0),
+      1,
+    );
     assert.equal(await stored(caller.token), today);
   }));
 
@@ -125,7 +128,8 @@ test("a token that is not valid is not used", async () => {
 
 test("the day never goes back, also when the clock does", async () => {
   const caller = await used(await account(), LAST_DAY);
-  for (const days of [0, 1, 1000]) assert.deepEqual(lastUse(await caller.get(COLLECTION, undefined, later(days))), NOTHING);
+  for (const days of [0, 1, 1000])
+    assert.deepEqual(lastUse(await caller.get(COLLECTION, undefined, later(days))), NOTHING);
   assert.equal(await stored(caller.token), LAST_DAY);
 });
 
@@ -148,7 +152,12 @@ test("a use changes the tag of a token, and If-Match does not ask for it", async
   const after = await alice.get(tokenItem(id), undefined, ifNoneMatch(before));
   assert.equal(after.status, 200);
   assert.notEqual(after.headers.etag, before.headers.etag);
-  assertError(await alice.delete(tokenItem(id), undefined, { "If-Match": '"x"' }), 412, "precondition_failed", "If-Match");
+  assertError(
+    await alice.delete(tokenItem(id), undefined, { "If-Match": '"x"' }),
+    412,
+    "precondition_failed",
+    "If-Match",
+  );
   assert.equal((await alice.delete(tokenItem(id), undefined, ifMatch(before))).status, 204);
 });
 

@@ -364,7 +364,10 @@ test("a row's tag is the id of the request that changed it last, or the row's ow
   const used = await token();
   await sql("UPDATE tokens SET revoked_at = ? WHERE account_id = ?", change.revoked_at, alice.id);
   const after = await token();
-  assert.deepEqual([unused, used, after].map(({ tag }) => tag), [`${before.id}.0`, `${before.id}.3`, `${before.id}-7.3`]);
+  assert.deepEqual(
+    [unused, used, after].map(({ tag }) => tag),
+    [`${before.id}.0`, `${before.id}.3`, `${before.id}-7.3`],
+  );
   assert.deepEqual(JSON.parse(String(after.object)), { ...JSON.parse(String(before.object)), ...change });
 });
 

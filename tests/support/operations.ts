@@ -3,7 +3,16 @@
 
 import assert from "node:assert/strict";
 import { FORM, JSON_TYPE } from "./http.ts";
-import { complaint, description, methodsOf, needsToken, operationOf, resolved, type Schema, scopeOf } from "./openapi.ts";
+import {
+  complaint,
+  description,
+  methodsOf,
+  needsToken,
+  operationOf,
+  resolved,
+  type Schema,
+  scopeOf,
+} from "./openapi.ts";
 
 const KIB = 1024;
 

@@ -24,7 +24,9 @@ test("a token has its seven fields in order, set or null", async () => {
     last_used_at: LAST_DAY,
     revoked_at: null,
   });
-  const full = await idOf(await grant(alice.id, { scopes: 4, expires_at: 253402300799, revoked_at: 2147483648, last_used_at: null }));
+  const full = await idOf(
+    await grant(alice.id, { scopes: 4, expires_at: 253402300799, revoked_at: 2147483648, last_used_at: null }),
+  );
   const { status, json, text } = await alice.get(tokenItem(full));
   assert.equal(status, 200);
   assertToken(json, { id: full, scopes: "messages:read", expires_at: 253402300799, revoked_at: 2147483648 });
