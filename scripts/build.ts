@@ -38,6 +38,7 @@ const INPUTS = [
   "openapi.yaml",
   "package-lock.json",
   "scripts/{build,site}.ts",
+  "scripts/site/*",
   "{site,clients/typescript/src}/**/*",
 ];
 
