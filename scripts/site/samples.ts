@@ -49,13 +49,21 @@ interface Arguments {
   id: string;
   query: string;
   body: string;
+  /** The attributes of the body apart: which objects, and what changes in them. */
+  ids: string;
+  changes: string;
 }
 
-const argumentsOf = (operation: Operation, { query, json }: Example): Arguments => ({
-  id: JSON.stringify(operation.exampleId),
-  query: `{ ${Object.entries(query).map(([name, value]) => `${name}: ${value}`)} }`,
-  body: literal(json ?? {}),
-});
+function argumentsOf({ exampleId }: Operation, { query, json }: Example): Arguments {
+  const { ids, ...changes } = (json ?? {}) as Record<string, unknown>;
+  return {
+    id: JSON.stringify(exampleId),
+    query: `{ ${Object.entries(query).map(([name, value]) => `${name}: ${value}`)} }`,
+    body: literal(json ?? {}),
+    ids: literal(ids ?? []),
+    changes: literal(changes),
+  };
+}
 
 const each = (variable: string, list: string) =>
   `for await (const ${variable} of ${list}) {\n  console.log(${variable});\n}`;
@@ -66,6 +74,8 @@ const CLIENT: Record<string, (given: Arguments) => string> = {
   createConversation: ({ body }) => `const conversation = await client.conversations.create(${body});`,
   retrieveConversation: ({ id }) => `const conversation = await client.conversations.retrieve(${id});`,
   updateConversation: ({ id, body }) => `const conversation = await client.conversations.update(${id}, ${body});`,
+  updateConversations: ({ ids, changes }) =>
+    `const { data, missing } = await client.conversations.updateMany(${ids}, ${changes});`,
   deleteConversation: ({ id }) => `await client.conversations.delete(${id});`,
   listMessages: ({ query }) => each("message", `client.messages.list(${query})`),
   createMessage: ({ body }) => `const message = await client.messages.create(${body});`,
@@ -82,6 +92,7 @@ const CLIENT: Record<string, (given: Arguments) => string> = {
   rotateWebhook: ({ id, body }) => `const { secret } = await client.webhooks.rotate(${id}, ${body});`,
   pingWebhook: ({ id }) => `const ping = await client.webhooks.ping(${id});`,
   listAttempts: ({ id, query }) => each("attempt", `client.webhooks.attempts(${id}, ${query})`),
+  retrieveCurrentToken: () => "const token = await client.token.retrieve();",
   listTokens: ({ query }) => each("token", `client.tokens.list(${query})`),
   createToken: ({ body }) => `const { id, token } = await client.tokens.create(${body});`,
   retrieveToken: ({ id }) => `const token = await client.tokens.retrieve(${id});`,

@@ -19,7 +19,7 @@ export function createDisplay(): Display {
   const status = h("p", { class: "status", role: "status" });
   const headers = h("pre");
   const code = h("code");
-  const body = h("pre", { class: "body" }, code);
+  const body = h("pre", { class: "body", tabindex: "0", role: "region", "aria-label": "Response body" }, code);
   const headerDetails = h("details", {}, h("summary", {}, "Response headers"), headers);
   const element = h("div", { class: "reply" }, status, headerDetails, body);
 
