@@ -39,8 +39,9 @@ export function objectSection([name, fields]: [string, Field[]], names: Readonly
 /** A list of fields: attributes, parameters or headers. */
 export function list(fields: Field[], objects: ReadonlySet<string> = new Set()): string {
   const entries = fields.map(({ name, description, isRequired, schema }) => {
-    const required = isRequired && objects.size === 0 ? " <b>required</b>" : "";
-    return `<dt><code>${name}</code> <span>${typeOf(schema, objects)}</span>${required}</dt><dd>${markdown(description)}</dd>\n`;
+    // In an object almost all attributes are always present, so the others are marked.
+    const mark = objects.size === 0 ? (isRequired ? " <b>required</b>" : "") : isRequired ? "" : " <b>optional</b>";
+    return `<dt><code>${name}</code> <span>${typeOf(schema, objects)}</span>${mark}</dt><dd>${markdown(description)}</dd>\n`;
   });
   return `<dl>\n${entries.join("")}</dl>\n`;
 }
@@ -71,7 +72,8 @@ function bodyDetails({ type, description, fields }: Body, index: number): string
 function replies({ replies }: Operation, common: CommonHeaders): string {
   const succeed = replies.filter(({ status }) => status < "400");
   const fail = replies.filter(({ status }) => status >= "400");
-  const errors = `<dl>\n${fail.map((reply) => replyEntry(reply, common)).join("")}</dl>\n`;
+  const body = `<p>The body is an ${objectLink("Error")}. Its <a href="#errors">code</a> says what is wrong.</p>\n`;
+  const errors = `${body}<dl>\n${fail.map((reply) => replyEntry(reply, common)).join("")}</dl>\n`;
   const title = `Errors ${fail.map(({ status }) => `<code>${status}</code>`).join(" ")}`;
   return `<h4>Responses</h4>
 <dl>

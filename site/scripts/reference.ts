@@ -8,8 +8,12 @@ for (const place of document.querySelectorAll(".origin")) place.textContent = lo
 document.addEventListener("click", async ({ target }) => {
   const button = target instanceof Element ? target.closest("button") : null;
   if (button?.dataset.try !== undefined) {
-    const { toggleForm } = await import("./reference/form.ts");
-    toggleForm(button);
+    try {
+      const { toggleForm } = await import("./reference/form.ts");
+      toggleForm(button);
+    } catch {
+      button.textContent = "Can't load the form. Try again";
+    }
   } else if (button?.dataset.copy !== undefined) {
     const samples = button.closest(".examples")!.querySelectorAll<HTMLElement>(".sample");
     const shown = [...samples].find((sample) => sample.checkVisibility())!;

@@ -328,6 +328,37 @@ inBrowser("it fits a phone", { viewport: PHONE, isMobile: true, hasTouch: true }
   assert.ok(button!.height >= 44);
 });
 
+test("each operation shows all its parameters, attributes in each content type, and statuses", async () => {
+  const page = await (await fetch(`${origin}/`)).text();
+  const resolve = (node: any): any =>
+    node.$ref === undefined
+      ? node
+      : node.$ref
+          .slice(2)
+          .split("/")
+          .reduce((at: any, key: string) => at[key], description);
+  for (const item of Object.values<any>(description.paths))
+    for (const [method, operation] of Object.entries<any>(item)) {
+      if (operation.summary === undefined || (method === "patch" && item.put !== undefined)) continue;
+      const section = page
+        .split('<section class="operation">')
+        .find((each) => each.includes(`id="${operation.operationId}"`))!;
+      const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map(resolve);
+      for (const { name } of parameters)
+        assert.ok(section.includes(`<dt><code>${name}</code>`), `${operation.operationId} ${name}`);
+      for (const [type, { schema }] of Object.entries<any>(resolve(operation.requestBody ?? {}).content ?? {})) {
+        const [, body] = section.split(`<code>${type}</code></summary>`);
+        for (const name of Object.keys(resolve(schema).properties))
+          assert.ok(
+            body!.split("</details>")[0]!.includes(`<dt><code>${name}</code>`),
+            `${operation.operationId} ${type} ${name}`,
+          );
+      }
+      for (const status of Object.keys(operation.responses))
+        assert.ok(section.includes(`<dt><code>${status}</code></dt>`), `${operation.operationId} ${status}`);
+    }
+});
+
 test("the page shows the version of the description", async () => {
   const page = await (await fetch(`${origin}/`)).text();
   assert.ok(page.includes(`Version ${description.info.version}`));

@@ -81,7 +81,7 @@ function createForm(id: string, operation: TryOperation): HTMLFormElement {
     group("Query", fields.query),
     ...(bodies.length > 1 ? [bodyType.element] : []),
     ...bodyGroups,
-    group("Headers", fields.headers),
+    headerGroup(fields.headers, operation.headers),
     h("p", { class: "caption" }, "Request"),
     h("pre", { class: "command" }, command),
     ...(needsToken ? [h("p", { class: "hint" }, "$TOKEN is the token in the field above.")] : []),
@@ -152,6 +152,13 @@ function group(title: string, fields: FieldControl[]): HTMLElement {
   );
 }
 
+/** Few requests need headers, so they are folded, unless the reader chooses the kind of response with one. */
+function headerGroup(fields: FieldControl[], inputs: Input[]): HTMLElement {
+  const open = inputs.some(({ name }) => name === "Accept");
+  const elements = fields.map(({ element }) => element);
+  return h("details", { hidden: fields.length === 0, open }, h("summary", {}, "Headers"), ...elements);
+}
+
 /** A field with its name. An optional one is sent only if its box is checked, which typing does. */
 function createField(input: Input, id: string): FieldControl {
   const { name, isRequired, isSent, values, isLong, resource } = input;
@@ -174,6 +181,7 @@ function createField(input: Input, id: string): FieldControl {
             list: resource === null ? undefined : offeredIds(resource),
           });
   control.value = value;
+  control.required = isRequired;
   const box = h("input", { type: "checkbox", "aria-label": `Send ${name}` });
   box.checked = isSent;
   control.addEventListener("input", () => (box.checked = true));
