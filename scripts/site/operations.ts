@@ -13,18 +13,23 @@ import {
 import { code, escapeHtml, markdown } from "./markdown.ts";
 import { LANGUAGES, samplesOf } from "./samples.ts";
 
-/** Headers that most responses have. They have a section of their own. */
-export type CommonHeaders = ReadonlyMap<string, Field>;
+/** What has a section of its own on the page. */
+export interface Sections {
+  /** The names of objects. */
+  objects: ReadonlySet<string>;
+  /** Headers that most responses have. */
+  headers: ReadonlyMap<string, Field>;
+}
 
 /** The section of an operation. */
-export function operationSection(operation: Operation, common: CommonHeaders): string {
+export function operationSection(operation: Operation, sections: Sections): string {
   const { id, summary, description, sameAs } = operation;
   const heading = `<h3 id="${id}" data-route="${operation.method} ${escapeHtml(operation.path)}"><a href="#${id}">${escapeHtml(summary)}</a></h3>\n${route(operation)}`;
   if (sameAs !== null)
     return `<section class="operation">\n${heading}<p>Does the same as <a href="#${sameAs}">the operation above</a>.</p>\n</section>\n`;
   return `<section class="operation">
 <div class="text">
-${heading}${markdown(description)}${inputs(operation)}${replies(operation, common)}</div>
+${heading}${markdown(description)}${inputs(operation, sections)}${replies(operation, sections)}</div>
 <div class="examples">
 ${operation.isIncoming ? "" : samples(operation)}${exampleReply(operation)}</div>
 </section>
@@ -32,16 +37,28 @@ ${operation.isIncoming ? "" : samples(operation)}${exampleReply(operation)}</div
 }
 
 /** The section of an object. */
-export function objectSection([name, fields]: [string, Field[]], names: ReadonlySet<string>): string {
-  return `<section class="object">\n<h3 id="${name}"><a href="#${name}">${name}</a></h3>\n${list(fields, names)}</section>\n`;
+export function objectSection([name, fields]: [string, Field[]], { objects }: Sections): string {
+  const entries = list(fields, objects, markOptional);
+  return `<section class="object">
+<h3 id="${name}"><a href="#${name}">${name}</a></h3>
+${entries}</section>
+`;
 }
 
+type Mark = (field: Field) => string | null;
+
+const markRequired: Mark = ({ isRequired }) => (isRequired ? "required" : null);
+
+/** In responses almost all attributes are always present. */
+const markOptional: Mark = ({ isRequired }) => (isRequired ? null : "optional");
+
 /** A list of fields: attributes, parameters or headers. */
-export function list(fields: Field[], objects: ReadonlySet<string> = new Set()): string {
-  const entries = fields.map(({ name, description, isRequired, schema }) => {
-    // In an object almost all attributes are always present, so the others are marked.
-    const mark = objects.size === 0 ? (isRequired ? " <b>required</b>" : "") : isRequired ? "" : " <b>optional</b>";
-    return `<dt><code>${name}</code> <span>${typeOf(schema, objects)}</span>${mark}</dt><dd>${markdown(description)}</dd>\n`;
+export function list(fields: Field[], objects: Sections["objects"], markOf: Mark = () => null): string {
+  const entries = fields.map((field) => {
+    const { name, description, schema } = field;
+    const mark = markOf(field);
+    const head = `<code>${name}</code> <span>${typeOf(schema, objects)}</span>${mark === null ? "" : ` <b>${mark}</b>`}`;
+    return `<dt>${head}</dt><dd>${markdown(description)}</dd>\n`;
   });
   return `<dl>\n${entries.join("")}</dl>\n`;
 }
@@ -52,50 +69,49 @@ export const route = ({ method, path, isIncoming }: Operation): string =>
 
 export const methodLabel = (method: string): string => `<b class="${method.toLowerCase()}">${method}</b>`;
 
-function inputs({ parameters, bodies }: Operation): string {
+function inputs({ parameters, bodies }: Operation, { objects }: Sections): string {
   const { path, query, header } = parameters;
+  const listed = (fields: Field[]) => list(fields, objects, markRequired);
+  const body = ({ type, description, fields }: Body, index: number) =>
+    details(`${BODY_TITLES[type]} <code>${type}</code>`, `${markdown(description)}${listed(fields)}`, index === 0);
   return [
-    path.length > 0 ? `<h4>Path</h4>\n${list(path)}` : "",
-    query.length > 0 ? `<h4>Query</h4>\n${list(query)}` : "",
-    bodies.map(bodyDetails).join(""),
-    header.length > 0 ? `${details(`Request headers ${names(header)}`, list(header))}` : "",
+    path.length > 0 ? `<h4>Path</h4>\n${listed(path)}` : "",
+    query.length > 0 ? `<h4>Query</h4>\n${listed(query)}` : "",
+    ...bodies.map(body),
+    header.length > 0 ? details(`Request headers ${names(header)}`, listed(header)) : "",
   ].join("");
 }
 
 const BODY_TITLES: Record<string, string> = { [JSON_TYPE]: "Body as JSON", [FORM_TYPE]: "Body as a form" };
 
-function bodyDetails({ type, description, fields }: Body, index: number): string {
-  const title = `${BODY_TITLES[type]} <code>${type}</code>`;
-  return details(title, `${markdown(description)}${list(fields)}`, index === 0);
-}
-
-function replies({ replies }: Operation, common: CommonHeaders): string {
-  const succeed = replies.filter(({ status }) => status < "400");
-  const fail = replies.filter(({ status }) => status >= "400");
+function replies({ replies, isIncoming }: Operation, sections: Sections): string {
+  const isError = ({ status }: Reply) => status >= "400" && !isIncoming;
+  const entries = (some: Reply[]) =>
+    `<dl class="replies">\n${some.map((reply) => replyEntry(reply, sections)).join("")}</dl>\n`;
+  const errors = replies.filter(isError);
   const body = `<p>The body is an ${objectLink("Error")}. Its <a href="#errors">code</a> says what is wrong.</p>\n`;
-  const errors = `${body}<dl>\n${fail.map((reply) => replyEntry(reply, common)).join("")}</dl>\n`;
-  const title = `Errors ${fail.map(({ status }) => `<code>${status}</code>`).join(" ")}`;
+  const title = `Errors ${errors.map(({ status }) => `<code>${status}</code>`).join(" ")}`;
   return `<h4>Responses</h4>
-<dl>
-${succeed.map((reply) => replyEntry(reply, common)).join("")}</dl>
-${fail.length === 0 ? "" : details(title, errors)}`;
+${entries(replies.filter((reply) => !isError(reply)))}${errors.length === 0 ? "" : details(title, body + entries(errors))}`;
 }
 
-function replyEntry({ status, description, headers, contents }: Reply, common: CommonHeaders): string {
-  const body = status < "400" ? contents.map(({ type, schema }) => returns(type, schema)).join("") : "";
+function replyEntry({ status, description, headers, contents }: Reply, { headers: common, objects }: Sections): string {
+  const body = status < "400" ? contents.map(({ type, schema }) => returns(type, schema, objects)).join("") : "";
   const own = headers.filter((header) => common.get(header.name)?.description !== header.description);
-  const described = own.length === 0 ? "" : details(`Headers ${names(own)}`, list(own));
+  const described = own.length === 0 ? "" : details(`Headers ${names(own)}`, list(own, objects));
   return `<dt><code>${status}</code></dt><dd>${markdown(description)}${body}${described}</dd>\n`;
 }
 
-function returns(type: string, schema: Schema): string {
+function returns(type: string, schema: Schema, objects: Sections["objects"]): string {
   const element = elementOf(schema);
-  if (element !== null)
-    return `<p>Returns <code>has_more</code> and <code>data</code>, a list of ${objectLink(element.name!)}.</p>\n`;
+  if (element !== null) {
+    const others = schema.fields.filter(({ name }) => !["has_more", "data"].includes(name));
+    const further = others.length === 0 ? "" : list(others, objects, markOptional);
+    return `<p>Returns <code>has_more</code> and <code>data</code>, a list of ${objectLink(element.name!)}.</p>\n${further}`;
+  }
   if (type !== JSON_TYPE)
     return `<p>As <code>${type}</code>: ${escapeHtml(schema.name ?? schema.types.join(", "))}.</p>\n`;
-  if (schema.name !== null) return `<p>Returns ${objectLink(schema.name)}.</p>\n`;
-  return list(schema.fields);
+  return schema.name === null ? list(schema.fields, objects) : `<p>Returns ${objectLink(schema.name)}.</p>\n`;
 }
 
 const objectLink = (name: string): string => `<a href="#${name}"><code>${name}</code></a>`;
@@ -131,7 +147,7 @@ function details(summary: string, content: string, isOpen = false): string {
 const names = (fields: Field[]): string => fields.map(({ name }) => `<code>${name}</code>`).join(" ");
 
 /** A schema in words. Objects of the page are links. */
-function typeOf(schema: Schema, objects: ReadonlySet<string>): string {
+function typeOf(schema: Schema, objects: Sections["objects"]): string {
   const { name, types, values, minimum, maximum, maxLength, isNullable, canBeEmpty, items } = schema;
   const kinds =
     name !== null && objects.has(name)
@@ -145,9 +161,11 @@ function typeOf(schema: Schema, objects: ReadonlySet<string>): string {
   const isBounded = minimum !== undefined && maximum !== undefined && schema.name !== "Timestamp";
   const notes = [
     [...kinds, ...(isNullable ? ["null"] : []), ...(canBeEmpty ? ["empty"] : [])].join(" or "),
-    ...(isBounded ? [`${minimum} to ${maximum}`] : []),
-    ...(maxLength === undefined ? [] : [`at most ${maxLength} characters`]),
+    ...(isBounded ? [`${number(minimum)} to ${number(maximum)}`] : []),
+    ...(maxLength === undefined ? [] : [`at most ${number(maxLength)} characters`]),
     ...(schema.default === undefined ? [] : [`default <code>${escapeHtml(String(schema.default))}</code>`]),
   ];
   return notes.join(", ");
 }
+
+const number = (value: number): string => value.toLocaleString("en");

@@ -2,7 +2,7 @@
 
 import type { Description, Field, Operation } from "./description.ts";
 import { anchor, escapeHtml, guides, type Heading, markdown } from "./markdown.ts";
-import { type CommonHeaders, list, methodLabel, objectSection, operationSection } from "./operations.ts";
+import { list, methodLabel, objectSection, operationSection, type Sections } from "./operations.ts";
 import { LANGUAGES } from "./samples.ts";
 
 /** Puts the contents of the page into its frame. */
@@ -10,23 +10,23 @@ export function referencePage(frame: string, description: Description): string {
   const operations = description.operations();
   const objects = description.objects(operations);
   const { html, headings } = guides(description.guides);
-  const common = commonHeaders(operations);
-  const names = new Set(objects.map(([name]) => name));
+  const names = objects.map(([name]) => name);
+  const sections: Sections = { objects: new Set(names), headers: commonHeaders(operations) };
   const tagSections = description.tags.map((tag) => {
     const own = operations.filter((operation) => operation.tag === tag.name);
     const id = `tag/${anchor(tag.name)}`;
     const title = `<h2 id="${id}"><a href="#${id}">${tag.name}</a></h2>`;
-    return `${title}\n${markdown(tag.description)}${own.map((each) => operationSection(each, common)).join("")}`;
+    return `${title}\n${markdown(tag.description)}${own.map((each) => operationSection(each, sections)).join("")}`;
   });
   const parts: Record<string, string> = {
     title: escapeHtml(description.title),
     version: escapeHtml(description.version),
-    navigation: navigation(headings, description, operations, [...names]),
+    navigation: navigation(headings, description, operations, names),
     languages: languages(),
     guides: `<div class="guides">\n${html}</div>`,
     operations: tagSections.join(""),
-    objects: objects.map((object) => objectSection(object, names)).join(""),
-    headers: list([...common.values()]),
+    objects: objects.map((object) => objectSection(object, sections)).join(""),
+    headers: list([...sections.headers.values()], sections.objects),
   };
   const page = frame.replaceAll(/<!--(\w+)-->/g, (_, name: string) => {
     if (parts[name] === undefined) throw new Error(`site/index.html has an unknown part: ${name}`);
@@ -70,7 +70,7 @@ function languages(): string {
 }
 
 /** The headers that more than half of all responses have, as most of them describe them. */
-function commonHeaders(operations: Operation[]): CommonHeaders {
+function commonHeaders(operations: Operation[]): Sections["headers"] {
   const replies = operations.filter(({ isIncoming }) => !isIncoming).flatMap(({ replies }) => replies);
   const all = replies.flatMap(({ headers }) => headers);
   const common = new Map<string, Field>();
