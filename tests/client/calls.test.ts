@@ -1,6 +1,7 @@
 // The calls of the client, with scripted responses: what they return, their options, their errors and the debug log.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 import * as library from "../../clients/typescript/src/index.ts";
 import {
@@ -236,7 +237,7 @@ const statuses = [
   ),
 ].filter((status) => status >= 400);
 
-test("every status in openapi.yaml has an error class of its own, and those from 500 on have one", async () => {
+test("every status of an error in openapi.yaml has a class, which the README lists", async () => {
   assert.ok(statuses.includes(429) && statuses.includes(503) && statuses.length > 10, String(statuses));
   const names = new Map<number, string>();
   for (const status of statuses) {
@@ -249,6 +250,12 @@ test("every status in openapi.yaml has an error class of its own, and those from
     names.set(Math.min(status, 500), error.name);
   }
   assert.equal(new Set(names.values()).size, names.size);
+  const readme = readFileSync(new URL("../../clients/typescript/README.md", import.meta.url), "utf8");
+  const rows = [...readme.matchAll(/^\| (\d{3}).* \| `(\w+)` \|$/gm)];
+  assert.deepEqual(
+    rows.map(([, status, name]) => [Number(status), name]),
+    [...names].sort(([one], [other]) => one - other),
+  );
   assert.deepEqual(
     [names.get(404), names.get(429), names.get(500)],
     ["NotFoundError", "RateLimitError", "ServerError"],
@@ -301,10 +308,19 @@ test("the console is a logger, and the query of a request is in its line", async
   );
 });
 
-test("a stream is in the debug log too", async () => {
+test("a stream is in the debug log, with why it is opened again", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"] });
+  t.mock.method(Math, "random", () => 0);
   const lines: string[] = [];
   const logger = { debug: (line: string) => void lines.push(line) };
-  const { client } = connect([refuse(401, "token_invalid")], { logger });
+  const empty = () => new Response("", { headers: { "Content-Type": "text/event-stream" } });
+  const { client } = connect([empty, UNREACHED, refuse(401, "token_invalid")], { logger });
   await errorOf(client.events.stream({ after: "9" }).next());
-  assert.match(lines.join("\n"), /^GET \/v1\/events: 401 after \d+ ms, request id request401$/);
+  assert.deepEqual(lines, [
+    "GET /v1/events: 200 after 0 ms, request id none",
+    "The stream ended: next attempt in 1000 ms",
+    "GET /v1/events: no response after 0 ms, no such host",
+    "Can't reach the server: no such host: next attempt in 1000 ms",
+    "GET /v1/events: 401 after 0 ms, request id request401",
+  ]);
 });

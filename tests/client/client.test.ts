@@ -196,6 +196,42 @@ test("a list sends nothing until it is used, and gets its first page once", asyn
   assert.equal(sent.length, 3);
 });
 
+test("include: each page has the number of all objects, and each conversation its last message", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
+  for (const message of ["Hello", "Goodbye"]) await client.messages.create({ conversation_id: at(25), message });
+  const before = sent.length;
+  const list = client.conversations.list({ include: ["last_message", "total_count"], muted: false, limit: 7 });
+  const first = await list;
+  const second = await first.next!();
+  for (const page of [first, second]) assert.deepEqual(page.total_count, { value: 13, relation: "eq" });
+  assert.deepEqual(
+    (await all(list)).map(({ last_message }) => last_message?.message ?? null),
+    ["Goodbye", ...Array(12).fill(null)],
+  );
+  assert.equal(sent.length, before + 3);
+  const one = await client.conversations.retrieve(at(25), { include: ["last_message"] });
+  assert.equal(one.last_message?.message, "Goodbye");
+  assert.equal(await client.conversations.retrieve(at(25), { include: ["last_message"], ifNoneMatch: one }), null);
+  assert.deepEqual((await client.messages.list({ include: ["total_count"] })).total_count, {
+    value: 2,
+    relation: "eq",
+  });
+});
+
+test("order turns a list round, also before a cursor, and since and until limit it", async () => {
+  const alice = await account();
+  for (let n = 1; n <= 9; n += 1) await alice.insert({ id: at(n), created_at: 1000 + n });
+  const { client } = connect(alice.token);
+  const ids = async (list: AsyncIterable<{ id: string }>) => (await all(list)).map(({ id }) => id);
+  const range = { since: 1002, until: 1008, limit: 2 };
+  assert.deepEqual(await ids(client.conversations.list(range)), idsDown(7, 2));
+  assert.deepEqual(await ids(client.conversations.list({ ...range, order: "asc" })), idsDown(7, 2).reverse());
+  assert.deepEqual(
+    await ids(client.conversations.list({ ...range, order: "asc", ending_before: at(5) })),
+    idsDown(4, 2),
+  );
+});
+
 test("links are followed only at the base URL, also behind a proxy", async () => {
   const urls: string[] = [];
   const proxy = "https://proxy.example/api/";
@@ -227,6 +263,43 @@ test("conversations: create, retrieve, update, clear and delete; objects are as 
   assert.equal((await client.conversations.create({ contact_id: "bob", group_id: "team", distinct: true })).id, id);
   assert.equal(await client.conversations.delete(id), undefined);
   assert.equal((await alice.get(item(id))).status, 404);
+});
+
+test("updateMany changes conversations at once, and tells which are missing", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
+  const { data, missing } = await client.conversations.updateMany([at(2), NO_ID, at(9)], { is_pinned: true });
+  assert.deepEqual(
+    [data.map(({ id, is_pinned }) => [id, is_pinned]), missing],
+    [
+      [
+        [at(2), true],
+        [at(9), true],
+      ],
+      [NO_ID],
+    ],
+  );
+  assert.equal(sent.length, 1);
+  assert.deepEqual(await all(client.conversations.list({ pinned: true })), data.toReversed());
+  assert.equal((await failure(client.conversations.updateMany([], { is_pinned: true }), BadRequestError)).param, "ids");
+});
+
+test("withResponse has the request id that the events of the call have", async () => {
+  const { client } = connect((await account()).token);
+  const { data, status, requestId, headers } = await client.conversations.create({ contact_id: "bob" }).withResponse();
+  assert.deepEqual([status, headers.get("location")], [201, item(data.id)]);
+  const events = await client.events.list().withResponse();
+  assert.deepEqual(
+    events.data.data.map(({ request_id }) => request_id),
+    [requestId],
+  );
+});
+
+test("token: the client's own token, whatever its scopes are", async () => {
+  const { client } = connect((await account()).token);
+  const { token, id } = await client.tokens.create({ name: "Web shop", scopes: "events:read" });
+  const own = await connect(token!).client.token.retrieve();
+  assert.deepEqual([own.id, own.name, own.scopes, own.expires_at], [id, "Web shop", "events:read", null]);
+  assert.equal(own.account, (await client.token.retrieve()).account);
 });
 
 test("messages: send, retrieve, update, list and delete", async () => {

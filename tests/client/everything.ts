@@ -17,6 +17,8 @@ export const EXPECTED: Record<string, unknown> = {
   sent: ["1", "2", "3"],
   walked: ["3", "2", "1"],
   pages: [2, 1],
+  response: { status: 200, request: true, count: 3, last: "3" },
+  many: { muted: [true], missing: ["0000000000000000"] },
   notModified: null,
   changed: true,
   tagged: true,
@@ -29,6 +31,7 @@ export const EXPECTED: Record<string, unknown> = {
   copied: { conversations: 1, messages: 4, changed: ["live"], ended: "AbortError" },
   cancelled: "AbortError",
   opened: true,
+  own: true,
   webhook: {
     isSecret: true,
     description: "CRM",
@@ -55,6 +58,12 @@ export async function everything(options: ClientOptions): Promise<Record<string,
   for await (const { message } of messages) walked.push(message);
   const first = await messages;
   const second = await first.next!();
+
+  const { data, ...response } = await client.messages
+    .list({ conversation_id: created.id, include: ["total_count"] })
+    .withResponse();
+  const { last_message } = await client.conversations.retrieve(created.id, { include: ["last_message"] });
+  const { id: ownId } = await client.token.retrieve();
 
   const listed = [];
   for await (const { type, conversation_id } of client.events.list({ limit: 2 }))
@@ -90,6 +99,8 @@ export async function everything(options: ClientOptions): Promise<Record<string,
     (error: Error) => error.name,
   );
 
+  const many = await client.conversations.updateMany([created.id, "0".repeat(16)], { is_muted: true });
+
   await client.conversations.delete(created.id, { ifMatch: changed });
   const gone = await failure(client.conversations.retrieve(created.id));
 
@@ -98,6 +109,7 @@ export async function everything(options: ClientOptions): Promise<Record<string,
   const { id: tokenId, token } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
   const reader = new ConversationsClient({ ...options, token: token! });
   const opened = (await reader.conversations.list()).data.length === 0;
+  const own = (await reader.token.retrieve()).id === tokenId && ownId !== tokenId;
   await client.tokens.delete(tokenId);
   const revoked = await failure(reader.conversations.list());
 
@@ -106,6 +118,13 @@ export async function everything(options: ClientOptions): Promise<Record<string,
     sent,
     walked,
     pages: [first.data.length, second.data.length],
+    response: {
+      status: response.status,
+      request: response.requestId !== null,
+      count: data.total_count.value,
+      last: last_message?.message,
+    },
+    many: { muted: many.data.map(({ is_muted }) => is_muted), missing: many.missing },
     notModified,
     changed: changed.is_muted,
     tagged: etagOf(changed) !== etagOf(seen),
@@ -118,6 +137,7 @@ export async function everything(options: ClientOptions): Promise<Record<string,
     copied,
     cancelled,
     opened,
+    own,
     webhook,
     revoked,
   };

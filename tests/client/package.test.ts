@@ -34,6 +34,15 @@ const runTool = (script: string, args: string[], cwd: string) =>
 const check = (files: string[], ...options: string[]) =>
   runTool("typescript/bin/tsc", ["--strict", "--noEmit", "--target", "es2022", ...options, ...files], app);
 
+/** The examples of a language in the README, joined to one program. */
+function examples(language: string): string {
+  const readme = readFileSync(join(client, "README.md"), "utf8");
+  return [...readme.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+    .filter((block) => block[1] === language)
+    .map(([, , code]) => code!)
+    .join("\n");
+}
+
 /** Packs a copy of the client: a build in its own folder could be in the way of another one. */
 function pack(): string {
   const copy = join(scratch, "copy");
@@ -118,7 +127,7 @@ for (const [resolution, module, extensions] of [
 
 for (const [kind, extension, load] of [
   ["ES modules", "mjs", `import { ConversationsClient, NotFoundError } from "${manifest.name}";`],
-  ["CommonJS", "cjs", `const { ConversationsClient, NotFoundError } = require("${manifest.name}");`],
+  ["CommonJS, as the README says", "cjs", examples("js")],
 ] as const) {
   test(`a program in ${kind} uses the package`, async () => {
     const { token } = await account();
@@ -146,10 +155,7 @@ test("a bundle of the whole client is at most 7 KB, compressed", async () => {
 
 test("the README's examples compile against the built package, and print what they say", async (t) => {
   const alice = await account();
-  const readme = readFileSync(join(client, "README.md"), "utf8");
-  const examples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
-  const program = examples
-    .join("\n")
+  const program = examples("ts")
     .replaceAll("https://conversations.example.com", origin)
     .replaceAll(/self_\w{36}/g, alice.token);
   const file = join(app, "readme.mts");
@@ -157,12 +163,21 @@ test("the README's examples compile against the built package, and print what th
   check(["readme.mts"], "--module", "nodenext");
 
   const printed: string[] = [];
-  t.mock.method(console, "log", (...values: unknown[]) => void printed.push(values.map(String).join(" ")));
+  const log = (...values: unknown[]) => void printed.push(values.map(String).join(" "));
+  t.mock.method(console, "log", log);
+  const debug = t.mock.method(console, "debug", () => {});
   const worker = (await import(pathToFileURL(file).href)).default;
   t.mock.restoreAll();
   const expected = [...program.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
   assert.ok(expected.length >= 8);
   assert.deepEqual(printed, expected);
+  assert.equal(debug.mock.callCount(), 1);
+  // The time and the request id are others each time.
+  const shape = (line: string) => line.replace(/\d+ ms/, "12 ms").replace(/\w{16}$/, "VblPx28fUJxQZqx1");
+  assert.deepEqual(
+    debug.mock.calls.map(({ arguments: [line] }: { arguments: unknown[] }) => shape(String(line))),
+    [...program.matchAll(/^\/\/ (GET .*)$/gm)].map(([, line]) => line),
+  );
 
   const env = { TOKEN: alice.token, API: { fetch: (url: string, init: RequestInit) => fetch(url, init) } };
   const response: Response = await worker.fetch(new Request("https://worker.example"), env);

@@ -204,7 +204,11 @@ export class Http {
     const { maxWait, wait } = this.#options;
     const retryAfter = failure instanceof ConversationsError ? failure.retryAfter : null;
     const shortest = retryAfter === null ? Math.min(firstWait * 2 ** (failures - 1), maxWait) : retryAfter * 1000;
-    await wait(Math.min(Math.max(shortest, firstWait) + (firstWait / 2) * Math.random(), MAX_TIMER), signal);
+    const delay = Math.min(Math.max(shortest, firstWait) + (firstWait / 2) * Math.random(), MAX_TIMER);
+    this.#logger?.debug(
+      `${failure === null ? "The stream ended" : failure.message}: next attempt in ${Math.round(delay)} ms`,
+    );
+    await wait(delay, signal);
   }
 
   #prepare({ method, path, query = {}, body, headers, idempotencyKey, ifMatch, ifNoneMatch }: ApiRequest): {

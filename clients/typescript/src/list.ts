@@ -25,7 +25,8 @@ export interface CountedPage<T> extends Page<T> {
 
 /**
  * A list. It sends no request until it is used. `await` returns its first page. `for await` returns all objects, and
- * gets a page when it needs one. With `ending_before`, `for await` goes from that cursor to the newest object.
+ * gets a page when it needs one. With `ending_before`, `for await` goes from that cursor to the first object of the
+ * list.
  */
 export class List<T, P extends Page<T> = Page<T>> extends Call<P> implements AsyncIterable<T> {
   readonly #isBackwards: boolean;

@@ -12,7 +12,6 @@ import type {
   ConversationFilters,
   ConversationInclude,
   ConversationListInclude,
-  ConversationsUpdated,
   ConversationWith,
   CurrentToken,
   ManyConversationChanges,
@@ -31,6 +30,7 @@ import type {
   Token,
   TokenFilters,
   TokenWithSecret,
+  UpdatedConversations,
   Webhook,
   WebhookChanges,
   WebhookFilters,
@@ -173,7 +173,7 @@ export class ConversationsResource extends Resource<Conversation> {
     ids: readonly string[],
     changes: ManyConversationChanges,
     options: CallOptions = {},
-  ): Call<ConversationsUpdated> {
+  ): Call<UpdatedConversations> {
     return this.sendToAll({ ...options, method: "PATCH", body: { ids, ...changes } });
   }
 }

@@ -37,7 +37,7 @@ export type ConversationChanges = Schemas["ConversationChanges"];
 /** The attributes that an update of many conversations changes. Null clears an attribute. */
 export type ManyConversationChanges = Omit<Schemas["ManyConversationChanges"], "ids">;
 /** Conversations after an update of many: those that exist, and the ids of the others. */
-export type ConversationsUpdated = Schemas["ConversationsUpdated"];
+export type UpdatedConversations = Schemas["UpdatedConversations"];
 
 /** A message in a conversation. */
 export type Message = Schemas["Message"];
