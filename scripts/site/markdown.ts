@@ -23,6 +23,10 @@ export const withOrigin = (html: string): string =>
 /** A block of code. */
 export const code = (text: string): string => `<pre><code>${withOrigin(escapeHtml(text))}</code></pre>`;
 
+/** A heading that is a link to itself. Its content is HTML. */
+export const headingWithLink = (level: number, id: string, content: string, attributes = ""): string =>
+  `<h${level} id="${id}"${attributes}><a href="#${id}">${content}</a></h${level}>\n`;
+
 /** The anchor of a heading: `Follow changes` is `follow_changes`. The anchor of an error's section is its code. */
 export const anchor = (heading: string): string => heading.toLowerCase().replaceAll(/\W+/g, "_");
 
@@ -39,8 +43,7 @@ export function guides(text: string): { html: string; headings: Heading[] } {
       heading({ tokens, depth, text }) {
         const heading = { id: anchor(text), text, level: depth + 1 };
         headings.push(heading);
-        const { id, level } = heading;
-        return `<h${level} id="${id}"><a href="#${id}">${this.parser.parseInline(tokens)}</a></h${level}>\n`;
+        return headingWithLink(heading.level, heading.id, this.parser.parseInline(tokens));
       },
       code: ({ text }) => code(text),
     },

@@ -10,7 +10,7 @@ import {
   type Reply,
   type Schema,
 } from "./description.ts";
-import { code, escapeHtml, markdown } from "./markdown.ts";
+import { code, escapeHtml, headingWithLink, markdown } from "./markdown.ts";
 import { LANGUAGES, samplesOf } from "./samples.ts";
 
 /** What has a section of its own on the page. */
@@ -24,9 +24,12 @@ export interface Sections {
 /** The section of an operation. */
 export function operationSection(operation: Operation, sections: Sections): string {
   const { id, summary, description, sameAs } = operation;
-  const heading = `<h3 id="${id}" data-route="${operation.method} ${escapeHtml(operation.path)}"><a href="#${id}">${escapeHtml(summary)}</a></h3>\n${route(operation)}`;
-  if (sameAs !== null)
-    return `<section class="operation">\n${heading}<p>Does the same as <a href="#${sameAs}">the operation above</a>.</p>\n</section>\n`;
+  const attributes = ` data-route="${operation.method} ${escapeHtml(operation.path)}"`;
+  const heading = `${headingWithLink(3, id, escapeHtml(summary), attributes)}${route(operation)}`;
+  if (sameAs !== null) {
+    const same = `<p>Does the same as <a href="#${sameAs}">the operation above</a>.</p>\n`;
+    return `<section class="operation">\n${heading}${same}</section>\n`;
+  }
   return `<section class="operation">
 <div class="text">
 ${heading}${markdown(description)}${inputs(operation, sections)}${replies(operation, sections)}</div>
@@ -40,8 +43,7 @@ ${operation.isIncoming ? "" : samples(operation)}${exampleReply(operation)}</div
 export function objectSection([name, fields]: [string, Field[]], { objects }: Sections): string {
   const entries = list(fields, objects, markOptional);
   return `<section class="object">
-<h3 id="${name}"><a href="#${name}">${name}</a></h3>
-${entries}</section>
+${headingWithLink(3, name, name)}${entries}</section>
 `;
 }
 
@@ -57,15 +59,18 @@ export function list(fields: Field[], objects: Sections["objects"], markOf: Mark
   const entries = fields.map((field) => {
     const { name, description, schema } = field;
     const mark = markOf(field);
-    const head = `<code>${name}</code> <span>${typeOf(schema, objects)}</span>${mark === null ? "" : ` <b>${mark}</b>`}`;
+    const marked = mark === null ? "" : ` <b>${mark}</b>`;
+    const head = `<code>${name}</code> <span>${typeOf(schema, objects)}</span>${marked}`;
     return `<dt>${head}</dt><dd>${markdown(description)}</dd>\n`;
   });
   return `<dl>\n${entries.join("")}</dl>\n`;
 }
 
 /** A method and a path. */
-export const route = ({ method, path, isIncoming }: Operation): string =>
-  `<p class="route">${methodLabel(method)} <code>${isIncoming ? "the URL of your endpoint" : escapeHtml(path)}</code></p>\n`;
+function route({ method, path, isIncoming }: Operation): string {
+  const target = isIncoming ? "the URL of your endpoint" : `<code>${escapeHtml(path)}</code>`;
+  return `<p class="route">${methodLabel(method)} ${target}</p>\n`;
+}
 
 export const methodLabel = (method: string): string => `<b class="${method.toLowerCase()}">${method}</b>`;
 
@@ -90,9 +95,12 @@ function replies({ replies, isIncoming }: Operation, sections: Sections): string
     `<dl class="replies">\n${some.map((reply) => replyEntry(reply, sections)).join("")}</dl>\n`;
   const errors = replies.filter(isError);
   const body = `<p>The body is an ${objectLink("Error")}. Its <a href="#errors">code</a> says what is wrong.</p>\n`;
-  const title = `Errors ${errors.map(({ status }) => `<code>${status}</code>`).join(" ")}`;
-  return `<h4>Responses</h4>
-${entries(replies.filter((reply) => !isError(reply)))}${errors.length === 0 ? "" : details(title, body + entries(errors))}`;
+  const codes = errors.map(({ status }) => `<code>${status}</code>`).join(" ");
+  return [
+    "<h4>Responses</h4>\n",
+    entries(replies.filter((reply) => !isError(reply))),
+    errors.length === 0 ? "" : details(`Errors ${codes}`, body + entries(errors)),
+  ].join("");
 }
 
 function replyEntry({ status, description, headers, contents }: Reply, { headers: common, objects }: Sections): string {
@@ -107,7 +115,8 @@ function returns(type: string, schema: Schema, objects: Sections["objects"]): st
   if (element !== null) {
     const others = schema.fields.filter(({ name }) => !["has_more", "data"].includes(name));
     const further = others.length === 0 ? "" : list(others, objects, markOptional);
-    return `<p>Returns <code>has_more</code> and <code>data</code>, a list of ${objectLink(element.name!)}.</p>\n${further}`;
+    const data = `<code>data</code>, a list of ${objectLink(element.name!)}`;
+    return `<p>Returns <code>has_more</code> and ${data}.</p>\n${further}`;
   }
   if (type !== JSON_TYPE)
     return `<p>As <code>${type}</code>: ${escapeHtml(schema.name ?? schema.types.join(", "))}.</p>\n`;
@@ -121,8 +130,8 @@ function samples(operation: Operation): string {
   const blocks = Object.entries(LANGUAGES).map(([language, title]) => {
     const text = written[language as keyof typeof LANGUAGES];
     // The client has a method for each operation of an account. Other operations need no token and no client.
-    const shown = text ?? written.curl!;
-    return `<div class="sample ${language}"><p>${text === undefined ? LANGUAGES.curl : title}</p>${code(shown)}</div>\n`;
+    const [caption, shown] = text === undefined ? [LANGUAGES.curl, written.curl!] : [title, text];
+    return `<div class="sample ${language}"><p>${caption}</p>${code(shown)}</div>\n`;
   });
   return `<div class="samples">
 ${blocks.join("")}</div>
@@ -137,7 +146,8 @@ function exampleReply({ replies, isIncoming, bodies }: Operation): string {
   const shown = replies.find(({ status }) => status === "201") ?? replies[0];
   const content = shown?.contents.find(({ type }) => type === JSON_TYPE);
   if (content?.schema.example === undefined) return "";
-  return `<p class="caption">Response <code>${shown!.status}</code></p>\n${code(JSON.stringify(content.schema.example, null, 2))}\n`;
+  const body = code(JSON.stringify(content.schema.example, null, 2));
+  return `<p class="caption">Response <code>${shown!.status}</code></p>\n${body}\n`;
 }
 
 function details(summary: string, content: string, isOpen = false): string {

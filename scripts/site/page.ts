@@ -1,7 +1,7 @@
 // The reference page: the guides and the operations of openapi.yaml in the frame of site/index.html.
 
 import type { Description, Field, Operation } from "./description.ts";
-import { anchor, escapeHtml, guides, type Heading, markdown } from "./markdown.ts";
+import { anchor, escapeHtml, guides, type Heading, headingWithLink, markdown } from "./markdown.ts";
 import { list, methodLabel, objectSection, operationSection, type Sections } from "./operations.ts";
 import { LANGUAGES } from "./samples.ts";
 
@@ -15,8 +15,8 @@ export function referencePage(frame: string, description: Description): string {
   const tagSections = description.tags.map((tag) => {
     const own = operations.filter((operation) => operation.tag === tag.name);
     const id = `tag/${anchor(tag.name)}`;
-    const title = `<h2 id="${id}"><a href="#${id}">${tag.name}</a></h2>`;
-    return `${title}\n${markdown(tag.description)}${own.map((each) => operationSection(each, sections)).join("")}`;
+    const heading = headingWithLink(2, id, tag.name);
+    return heading + markdown(tag.description) + own.map((each) => operationSection(each, sections)).join("");
   });
   const parts: Record<string, string> = {
     title: escapeHtml(description.title),

@@ -82,8 +82,10 @@ const CLIENT: Record<string, (given: Arguments) => string> = {
   retrieveMessage: ({ id }) => `const message = await client.messages.retrieve(${id});`,
   updateMessage: ({ id, body }) => `const message = await client.messages.update(${id}, ${body});`,
   deleteMessage: ({ id }) => `await client.messages.delete(${id});`,
-  listEvents: ({ query }) =>
-    `${each("event", `client.events.list(${query})`)}\n\n// As they happen:\n${each("event", "client.events.stream()")}`,
+  listEvents: ({ query }) => {
+    const [page, stream] = [`client.events.list(${query})`, "client.events.stream()"];
+    return `${each("event", page)}\n\n// As they happen:\n${each("event", stream)}`;
+  },
   listWebhooks: ({ query }) => each("webhook", `client.webhooks.list(${query})`),
   createWebhook: ({ body }) => `const { id, secret } = await client.webhooks.create(${body});`,
   retrieveWebhook: ({ id }) => `const webhook = await client.webhooks.retrieve(${id});`,

@@ -1,5 +1,6 @@
-// The page at `/`: the API reference. All of its text is in the HTML. This script puts the origin of the deployment into
-// the commands, copies samples, marks the section in view in the contents, and loads the request form when it is wanted.
+// The page at `/`: the API reference. All of its text is in the HTML. This script puts the origin of the deployment
+// into the commands, copies samples, marks the section in view in the contents, and loads the request form when it is
+// wanted.
 
 const navigation = document.getElementById("navigation")!;
 

@@ -70,7 +70,7 @@ function assertIsOperation(made: Made, operation: any, language: string): void {
   assert.deepEqual(sent, type === FORM_TYPE ? expected : example, label);
 }
 
-test("every operation of an account has a sample with the client, and every operation one in the other languages", () => {
+test("every operation has samples, and with the client if it is one of an account", () => {
   for (const { operationId, security } of operations) {
     const expected = [...(security.length > 0 ? ["typescript"] : []), "curl", "fetch", "python"];
     assert.deepEqual(Object.keys(samplesOf(operationId)), expected, operationId);

@@ -1,5 +1,5 @@
-// The token of all forms on the page. It is in memory, and in the storage of the tab if the reader wants that. The inbox
-// and the page of webhooks read it from there too.
+// The token of all forms on the page. It is in memory, and in the storage of the tab if the reader wants that. The
+// inbox and the page of webhooks read it from there too.
 
 import { h } from "../shared/dom.ts";
 
