@@ -212,6 +212,7 @@ test("include: each page has the number of all objects, and each conversation it
   const one = await client.conversations.retrieve(at(25), { include: ["last_message"] });
   assert.equal(one.last_message?.message, "Goodbye");
   assert.equal(await client.conversations.retrieve(at(25), { include: ["last_message"], ifNoneMatch: one }), null);
+  assert.equal((await client.conversations.update(at(25), { is_muted: true }, { ifMatch: one })).is_muted, true);
   assert.deepEqual((await client.messages.list({ include: ["total_count"] })).total_count, {
     value: 2,
     relation: "eq",
