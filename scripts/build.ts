@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { check, lock } from "proper-lockfile";
 import { command, options } from "./cli.ts";
 import { reporting, root, run, step } from "./shared.ts";
+import { securityExpiry } from "./site/texts.ts";
 
 const TARGET = "wasm32-unknown-unknown";
 // The reset is for src/entry.js, which makes a new instance after a trap.
@@ -80,7 +81,7 @@ async function build(tools: string) {
   const compile = ["rustc", "--lib", "--crate-type", "cdylib", "--release", "--locked", "--target", TARGET];
   await step("Compile the Worker", (onLine) => run("cargo", [...compile, "--target-dir", "target"], reporting(onLine)));
 
-  const hash = hashOf(INPUTS);
+  const hash = `${hashOf(INPUTS)} ${securityExpiry()}`;
   const stamp = join(root, "build", ".hash");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
   const [fresh, old] = [join(tools, "build-new"), join(tools, "build-old")];

@@ -7,6 +7,7 @@ import { makeAssets, withHashedNames } from "./site/assets.ts";
 import { Description } from "./site/description.ts";
 import { referencePage } from "./site/page.ts";
 import { tryOperations } from "./site/requests.ts";
+import { makeTexts } from "./site/texts.ts";
 
 /** Writes the files to a folder. */
 export async function makePages(folder: string) {
@@ -14,7 +15,9 @@ export async function makePages(folder: string) {
   const sources = ["assets", "scripts", "tsconfig.json"].map((name) => join(site, name));
   cpSync(site, folder, { recursive: true, filter: (path) => !sources.includes(path) });
 
-  const document = parse(readFileSync(join(root, "openapi.yaml"), "utf8"));
+  const source = readFileSync(join(root, "openapi.yaml"), "utf8");
+  const document = parse(source);
+  makeTexts(folder, source, document);
   writeFileSync(join(folder, "openapi.json"), JSON.stringify(document));
 
   const description = new Description(document);

@@ -87,8 +87,17 @@ const TABLE: &[(&str, usize, &[Method])] = &[
     ]),
 ];
 
-/// The pages, which come from `site/`. What they need lies under `/assets/`.
-const FILES: &[&str] = &["/", "/inbox", "/webhooks", "/openapi.json"];
+/// The static files, which `scripts/site.ts` makes. What the pages need lies under `/assets/`.
+const FILES: &[&str] = &[
+    "/",
+    "/inbox",
+    "/webhooks",
+    "/openapi.json",
+    "/openapi.yaml",
+    "/llms.txt",
+    "/favicon.ico",
+    "/.well-known/security.txt",
+];
 
 /// One method of one path.
 #[derive(Debug)]
