@@ -1,6 +1,6 @@
 // The page at `/inbox`.
 
-import { type Conversation, type Conversations, ConversationsError } from "../../clients/typescript/src/index.ts";
+import { type Conversation, type ConversationsClient, ConversationsError } from "../../clients/typescript/src/index.ts";
 import { nameOf } from "./inbox/conversation.ts";
 import { createList, type List } from "./inbox/list.ts";
 import { createThread, type Thread } from "./inbox/thread.ts";
@@ -14,7 +14,7 @@ let list: List;
 let thread: Thread;
 
 const { start, onError } = createSession({
-  check: (client) => client.conversations.list({ limit: 1 }).page(),
+  check: (client) => client.conversations.list({ limit: 1 }),
   onSignIn: (client, signal) => {
     thread = createThread({ client, onChange: (conversation) => list.show(conversation), onDeleted, onError });
     list = createList({ client, onOpen, onChange, onError });
@@ -29,7 +29,7 @@ const { start, onError } = createSession({
 });
 
 /** Loads the page, and keeps it up to date. */
-async function follow(client: Conversations, signal: AbortSignal): Promise<void> {
+async function follow(client: ConversationsClient, signal: AbortSignal): Promise<void> {
   try {
     await client.events.copy({
       signal,

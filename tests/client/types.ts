@@ -3,7 +3,7 @@
 
 import {
   type Conversation,
-  Conversations,
+  ConversationsClient,
   type ConversationsError,
   type ErrorCode,
   type TokenWithSecret,
@@ -11,7 +11,7 @@ import {
 } from "../../clients/typescript/src/index.ts";
 
 /** Calls that must compile, and calls that must not. */
-export async function types(client: Conversations, error: ConversationsError): Promise<void> {
+export async function types(client: ConversationsClient, error: ConversationsError): Promise<void> {
   const conversation: Conversation = await client.conversations.create({ group_id: "team" });
   // @ts-expect-error: a contact or a group is required
   await client.conversations.create({ distinct: true });
@@ -22,7 +22,7 @@ export async function types(client: Conversations, error: ConversationsError): P
   await client.conversations.update(conversation.id, { archived_at: null, pinned_message_id: null });
 
   const bookmark: string | null = client.bookmark;
-  new Conversations({ token: "self_nothing", baseUrl: "https://api.example", bookmark });
+  new ConversationsClient({ token: "self_nothing", baseUrl: "https://api.example", bookmark });
   // @ts-expect-error: read-only
   client.bookmark = null;
 
@@ -37,12 +37,12 @@ export async function types(client: Conversations, error: ConversationsError): P
   }
 
   // @ts-expect-error: null if the object has not changed
-  const changed: Conversation = await client.conversations.get(conversation.id, { ifNoneMatch: conversation });
-  const some: Conversation = await client.conversations.get(conversation.id, { signal: AbortSignal.timeout(1) });
+  const changed: Conversation = await client.conversations.retrieve(conversation.id, { ifNoneMatch: conversation });
+  const some: Conversation = await client.conversations.retrieve(conversation.id, { signal: AbortSignal.timeout(1) });
   void [changed, some];
 
   // @ts-expect-error: only a new token has its secret
-  const listed: TokenWithSecret = await client.tokens.get(conversation.id);
+  const listed: TokenWithSecret = await client.tokens.retrieve(conversation.id);
   const made: string | null = (await client.tokens.create({ name: "t", scopes: "messages:read" })).token;
   void [listed, made];
   // @ts-expect-error: tokens are rotated, not updated
@@ -50,7 +50,7 @@ export async function types(client: Conversations, error: ConversationsError): P
 
   const { secret }: WebhookWithSecret = await client.webhooks.create({ url: "https://example.com/", types: null });
   // @ts-expect-error: only `create` and `rotate` return the secret
-  const shown: WebhookWithSecret = await client.webhooks.get(conversation.id);
+  const shown: WebhookWithSecret = await client.webhooks.retrieve(conversation.id);
   // @ts-expect-error: a URL is required
   await client.webhooks.create({ types: ["message.created"] });
   // @ts-expect-error: not a type of event

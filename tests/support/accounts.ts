@@ -1,6 +1,6 @@
 // Accounts: each test makes its own, so none has to clean up after itself.
 
-import { Conversations, type NewMessage } from "../../clients/typescript/src/index.ts";
+import { ConversationsClient, type NewMessage } from "../../clients/typescript/src/index.ts";
 import { home, others, type Shard } from "./configuration.ts";
 import { batch, batchIn, insert, type Row, type Statement, sql } from "./database.ts";
 import { api, audited } from "./http.ts";
@@ -48,7 +48,7 @@ export async function account(scopes = ALL, contents: (id: number, shard: Shard)
     );
   }
   const caller = api(token);
-  const client = new Conversations({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
+  const client = new ConversationsClient({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
   return {
     id,
     ...caller,

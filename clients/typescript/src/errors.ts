@@ -8,6 +8,8 @@ export class ConversationsError extends Error {
   override readonly name = "ConversationsError";
   /** The HTTP status. */
   readonly status: number;
+  /** The headers of the response. */
+  readonly headers: Headers;
   /** The error code. Null if the response is not from the API, but from a proxy for example. */
   readonly code: ErrorCode | null;
   /** The attribute or header at fault. Null if there is none. */
@@ -31,6 +33,7 @@ export class ConversationsError extends Error {
       body?.message ?? `Unexpected response: status ${status}, ${headers.get("content-type") ?? "no content type"}.`,
     );
     this.status = status;
+    this.headers = headers;
     this.code = body?.code ?? null;
     this.param = body?.param ?? null;
     this.requestId = body?.request_id ?? headers.get("x-request-id");

@@ -1,10 +1,12 @@
 // Sends the requests, and retries them. Every request is safe to retry, because every POST has an idempotency key.
 
 import { BOOKMARK_HEADER, Bookmark } from "./bookmark.ts";
+import { Call, type WithResponse } from "./call.ts";
 import { ConversationsError, NetworkError } from "./errors.ts";
+import { tagOf } from "./tags.ts";
 
 /** The options of the client. */
-export interface Options {
+export interface ClientOptions {
   /** The token of the account. It begins with `self_`. */
   token: string;
   /** The URL of the API, such as `https://api.example.com`. */
@@ -27,6 +29,12 @@ export interface Options {
 export interface CallOptions {
   /** Cancels the call, also while it waits for a retry. */
   signal?: AbortSignal | undefined;
+  /** The maximum number of retries of this call. Default: `retries` of the client. */
+  retries?: number | undefined;
+  /** The timeout of one attempt, in milliseconds. Default: `timeout` of the client. */
+  timeout?: number | undefined;
+  /** Further headers of the request. They replace the client's own. */
+  headers?: Record<string, string> | undefined;
 }
 
 /** A request to the API. */
@@ -36,16 +44,13 @@ export interface ApiRequest extends CallOptions {
   path: string;
   query?: Record<string, unknown> | URLSearchParams;
   body?: unknown;
-  headers?: Record<string, string | undefined>;
+  idempotencyKey?: string | undefined;
+  /** An object that the client returned, or an ETag. */
+  ifMatch?: object | string | undefined;
+  /** An object that the client returned, or an ETag. */
+  ifNoneMatch?: object | string | undefined;
   /** The seconds that the API may wait before it responds. They extend the timeout. */
   longPoll?: number | undefined;
-}
-
-/** A successful response. */
-export interface ApiResponse {
-  headers: Headers;
-  /** The body. Null if there is none. */
-  json: any;
 }
 
 /** What is sent: the headers get the bookmark of each attempt. */
@@ -64,7 +69,7 @@ const MAX_TIMER = 2 ** 31 - 1;
 export class Http {
   readonly #base: string;
   readonly #token: string;
-  readonly #options: Required<Omit<Options, "token" | "baseUrl" | "bookmark">>;
+  readonly #options: Required<Omit<ClientOptions, "token" | "baseUrl" | "bookmark">>;
   readonly bookmark: Bookmark;
 
   constructor({
@@ -76,33 +81,44 @@ export class Http {
     maxWait = 60_000,
     timeout = 30_000,
     wait = sleep,
-  }: Options) {
+  }: ClientOptions) {
     this.#base = String(new URL(baseUrl)).replace(/\/*$/, "/");
     this.#token = token;
     this.bookmark = new Bookmark(bookmark);
     this.#options = { fetch, retries, maxWait, timeout, wait };
   }
 
+  /** Sends a request now. `read` makes the result of the body, which is null if there is none, and the headers. */
+  call<T>(request: ApiRequest, read: (body: any, headers: Headers) => T): Call<T> {
+    const outcome = this.#send(request).then((response) => ({
+      ...response,
+      data: read(response.data, response.headers),
+    }));
+    return new Call(() => outcome);
+  }
+
   /** Sends a request. Throws a ConversationsError, a NetworkError, or the reason of the signal. */
-  async send({ longPoll = 0, signal, ...request }: ApiRequest): Promise<ApiResponse> {
-    const { retries, maxWait, wait } = this.#options;
-    const { method } = request;
+  async #send(request: ApiRequest): Promise<WithResponse<unknown>> {
+    const { method, signal, longPoll = 0 } = request;
+    const { maxWait, wait } = this.#options;
+    const retries = request.retries ?? this.#options.retries;
+    const timeout = (request.timeout ?? this.#options.timeout) + longPoll * 1000;
     const { url, init } = this.#prepare(request);
-    const timeout = this.#options.timeout + longPoll * 1000;
 
     let maybeExecuted = false;
     for (let attempt = 1; ; attempt += 1) {
       signal?.throwIfAborted();
       const outcome = await this.#attempt(url, init, attempt, timeout, signal);
       if (!(outcome instanceof Error)) return outcome;
-      const { status = 0, code = null, retryAfter = null } = outcome instanceof ConversationsError ? outcome : {};
+      const response = outcome instanceof ConversationsError ? outcome : null;
       // An earlier attempt deleted the object, and its response was lost.
-      if (method === "DELETE" && maybeExecuted && code === "resource_missing")
-        return { headers: new Headers(), json: null };
+      if (method === "DELETE" && maybeExecuted && response?.code === "resource_missing")
+        return { data: null, ...responseOf(response, attempt) };
+      const retryAfter = response?.retryAfter ?? null;
       const transient =
-        outcome instanceof NetworkError || (TRANSIENT_STATUSES.includes(status) && code !== "webhooks_unavailable");
+        response === null || (TRANSIENT_STATUSES.includes(response.status) && response.code !== "webhooks_unavailable");
       if (!transient || attempt > retries || (retryAfter ?? 0) * 1000 > maxWait) throw outcome;
-      maybeExecuted ||= status !== 429;
+      maybeExecuted ||= response?.status !== 429;
       await wait(retryDelay(attempt, retryAfter, maxWait), signal);
     }
   }
@@ -111,13 +127,10 @@ export class Http {
    * The text of a stream of events, as it arrives. It is one attempt. Throws a ConversationsError, a NetworkError, or
    * the reason of the signal.
    */
-  async *stream({ signal, headers, ...request }: Omit<ApiRequest, "method">): AsyncGenerator<string, void, void> {
-    const { timeout } = this.#options;
-    const { url, init } = this.#prepare({
-      ...request,
-      method: "GET",
-      headers: { ...headers, Accept: "text/event-stream" },
-    });
+  async *stream(request: Omit<ApiRequest, "method">): AsyncGenerator<string, void, void> {
+    const { signal, timeout = this.#options.timeout } = request;
+    const { url, init } = this.#prepare({ ...request, method: "GET" });
+    init.headers.set("Accept", "text/event-stream");
     const connection = new AbortController();
     let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
     const end = (reason?: unknown) => {
@@ -178,14 +191,22 @@ export class Http {
     await wait(Math.min(Math.max(shortest, firstWait) + (firstWait / 2) * Math.random(), MAX_TIMER), signal);
   }
 
-  #prepare({ method, path, query = {}, body, headers: extra = {} }: ApiRequest): { url: string; init: Init } {
+  #prepare({ method, path, query = {}, body, headers, idempotencyKey, ifMatch, ifNoneMatch }: ApiRequest): {
+    url: string;
+    init: Init;
+  } {
     const url = new URL(path, this.#base);
     url.search = (query instanceof URLSearchParams ? query : parameters(query)).toString();
     // Outside of the attempts: an invalid header is not a network error.
-    const headers = new Headers({ Authorization: `Bearer ${this.#token}` });
-    if (body !== undefined) headers.set("Content-Type", "application/json");
-    for (const [name, value] of Object.entries(extra)) if (value !== undefined) headers.set(name, value);
-    return { url: String(url), init: { method, headers, body: body === undefined ? null : JSON.stringify(body) } };
+    const all = new Headers({ Authorization: `Bearer ${this.#token}` });
+    const own = {
+      "Content-Type": body === undefined ? undefined : "application/json",
+      "Idempotency-Key": idempotencyKey,
+      "If-Match": tagOf(ifMatch),
+      "If-None-Match": tagOf(ifNoneMatch),
+    };
+    for (const [name, value] of Object.entries({ ...own, ...headers })) if (value !== undefined) all.set(name, value);
+    return { url: String(url), init: { method, headers: all, body: body === undefined ? null : JSON.stringify(body) } };
   }
 
   /** Sends a request with the bookmark. If the API rejects the bookmark, sends the request again without it. */
@@ -207,7 +228,7 @@ export class Http {
     attempt: number,
     timeout: number,
     signal?: AbortSignal,
-  ): Promise<ApiResponse | ConversationsError | NetworkError> {
+  ): Promise<WithResponse<unknown> | ConversationsError | NetworkError> {
     const controller = new AbortController();
     const abort = () => controller.abort(signal?.reason);
     signal?.addEventListener("abort", abort);
@@ -218,10 +239,10 @@ export class Http {
     try {
       const response = await this.#fetch(url, init, controller.signal);
       const text = await response.text();
-      const { status, headers } = response;
-      if (status === 204 || status === 304) return { headers, json: null };
-      const json = response.ok ? parse(text) : undefined;
-      return json === undefined ? new ConversationsError(response, text, attempt) : { headers, json };
+      const isEmpty = response.status === 204 || response.status === 304;
+      const data = isEmpty ? null : response.ok ? parse(text) : undefined;
+      if (data === undefined) return new ConversationsError(response, text, attempt);
+      return { data, ...responseOf(response, attempt) };
     } catch (cause) {
       signal?.throwIfAborted();
       return new NetworkError(cause, attempt);
@@ -230,6 +251,10 @@ export class Http {
       signal?.removeEventListener("abort", abort);
     }
   }
+}
+
+function responseOf({ status, headers }: Pick<Response, "status" | "headers">, attempts: number) {
+  return { status, headers, requestId: headers.get("x-request-id"), attempts };
 }
 
 /**

@@ -1,11 +1,11 @@
 // The client of the Conversations API. It uses only what browsers, Node and Workers all have.
 
 import { EventsResource } from "./events.ts";
-import { Http, type Options } from "./http.ts";
+import { type ClientOptions, Http } from "./http.ts";
 import { ConversationsResource, MessagesResource, TokensResource, WebhooksResource } from "./resources.ts";
 
 /** The client: one API, one token. */
-export class Conversations {
+export class ConversationsClient {
   /** Conversations with contacts and groups. */
   readonly conversations: ConversationsResource;
   /** The messages in conversations. */
@@ -18,7 +18,7 @@ export class Conversations {
   readonly webhooks: WebhooksResource;
   readonly #http: Http;
 
-  constructor(options: Options) {
+  constructor(options: ClientOptions) {
     const http = new Http(options);
     this.#http = http;
     this.conversations = new ConversationsResource(http, "v1/conversations");
@@ -37,6 +37,7 @@ export class Conversations {
   }
 }
 
+export { Call, type WithResponse } from "./call.ts";
 export { ConversationsError, NetworkError } from "./errors.ts";
 export {
   type Changes,
@@ -47,13 +48,13 @@ export {
   type Everything,
   type StreamOptions,
 } from "./events.ts";
-export type { CallOptions, Options } from "./http.ts";
+export type { CallOptions, ClientOptions } from "./http.ts";
 export { List, type Page } from "./list.ts";
 export {
   ConversationsResource,
   type CreateOptions,
-  type GetOptions,
   MessagesResource,
+  type RetrieveOptions,
   TokensResource,
   WebhooksResource,
   type WriteOptions,

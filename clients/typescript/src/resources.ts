@@ -1,8 +1,9 @@
 // The resources of the API, with a method for each endpoint.
 
+import type { Call } from "./call.ts";
 import type { ApiRequest, CallOptions, Http } from "./http.ts";
 import { List } from "./list.ts";
-import { storeTag, tagOf } from "./tags.ts";
+import { storeTag } from "./tags.ts";
 import type {
   Attempt,
   AttemptFilters,
@@ -46,8 +47,8 @@ export interface WriteOptions extends CallOptions {
   ifMatch?: object | string | undefined;
 }
 
-/** The options of a call that gets an object only if it changed. */
-export interface GetOptions extends CallOptions {
+/** The options of a call that retrieves an object only if it changed. */
+export interface RetrieveOptions extends CallOptions {
   /**
    * An object that the client returned, or an ETag. If the object has not changed since then, the call returns null.
    */
@@ -65,22 +66,36 @@ class Resource<T extends object, Filters extends object> {
     this.#path = path;
   }
 
-  /** Lists all matching objects, newest first. Use `for await` or `.page()` with the result. */
+  /** Lists all matching objects, newest first. `await` returns the first page, `for await` all objects. */
   list(filters: Filters = {} as Filters, options: CallOptions = {}): List<T> {
     return this.listOf(filters, options);
   }
 
-  /** Gets an object. With `ifNoneMatch`, returns null if the object has not changed. */
-  get(id: string, options?: CallOptions): Promise<T>;
-  get(id: string, options: GetOptions): Promise<T | null>;
-  async get(id: string, { signal, ifNoneMatch }: CallOptions & Partial<GetOptions> = {}): Promise<T | null> {
-    return this.send<T>({ method: "GET", headers: { "If-None-Match": tagOf(ifNoneMatch) }, signal }, id);
+  /** Retrieves an object. With `ifNoneMatch`, returns null if the object has not changed. */
+  retrieve(id: string, options?: CallOptions): Call<T>;
+  retrieve(id: string, options: RetrieveOptions): Call<T | null>;
+  retrieve(id: string, options: CallOptions & Partial<RetrieveOptions> = {}): Call<T | null> {
+    return this.send<T>({ ...options, method: "GET" }, id);
+  }
+
+  /** Deletes an object. Throws `resource_missing` if it does not exist. */
+  delete(id: string, options: WriteOptions = {}): Call<void> {
+    return this.#http.call({ ...options, method: "DELETE", path: this.#pathOf([id]) }, () => undefined);
   }
 
   /** Sends a request to the path of this resource, followed by the segments. */
-  protected async send<R extends object>(request: Omit<ApiRequest, "path">, ...segments: string[]): Promise<R> {
-    const { headers, json } = await this.#http.send({ path: this.#pathOf(segments), ...request });
-    return json && storeTag(json, headers);
+  protected send<R extends object>(request: Omit<ApiRequest, "path">, ...segments: string[]): Call<R> {
+    const path = this.#pathOf(segments);
+    return this.#http.call({ ...request, path }, (object, headers) => object && storeTag(object, headers));
+  }
+
+  protected post<R extends object>(body: object, options: CreateOptions, ...segments: string[]): Call<R> {
+    const { idempotencyKey = crypto.randomUUID() } = options;
+    return this.send({ ...options, method: "POST", body, idempotencyKey }, ...segments);
+  }
+
+  protected put(id: string, body: object, options: WriteOptions): Call<T> {
+    return this.send({ ...options, method: "PUT", body }, id);
   }
 
   /** The list at the path of this resource, followed by the segments. */
@@ -91,23 +106,6 @@ class Resource<T extends object, Filters extends object> {
   #pathOf(segments: string[]): string {
     return [this.#path, ...segments.map(encodeURIComponent)].join("/");
   }
-
-  protected async post<R extends object>(
-    body: object,
-    { signal, idempotencyKey = crypto.randomUUID() }: CreateOptions,
-    ...segments: string[]
-  ): Promise<R> {
-    return this.send({ method: "POST", body, headers: { "Idempotency-Key": idempotencyKey }, signal }, ...segments);
-  }
-
-  protected async put(id: string, body: object, { signal, ifMatch }: WriteOptions): Promise<T> {
-    return this.send({ method: "PUT", body, headers: { "If-Match": tagOf(ifMatch) }, signal }, id);
-  }
-
-  /** Deletes an object. Throws `resource_missing` if it does not exist. */
-  async delete(id: string, { signal, ifMatch }: WriteOptions = {}): Promise<void> {
-    await this.send({ method: "DELETE", headers: { "If-Match": tagOf(ifMatch) }, signal }, id);
-  }
 }
 
 /**
@@ -116,12 +114,12 @@ class Resource<T extends object, Filters extends object> {
  */
 export class ConversationsResource extends Resource<Conversation, ConversationFilters> {
   /** Creates a conversation. With `distinct`, returns an existing conversation with the same contact and group. */
-  create(attributes: NewConversation, options: CreateOptions = {}): Promise<Conversation> {
+  create(attributes: NewConversation, options: CreateOptions = {}): Call<Conversation> {
     return this.post(attributes, options);
   }
 
   /** Updates only the given attributes. Null clears an attribute. */
-  update(id: string, changes: ConversationChanges, options: WriteOptions = {}): Promise<Conversation> {
+  update(id: string, changes: ConversationChanges, options: WriteOptions = {}): Call<Conversation> {
     return this.put(id, changes, options);
   }
 }
@@ -132,12 +130,12 @@ export class ConversationsResource extends Resource<Conversation, ConversationFi
  */
 export class MessagesResource extends Resource<Message, MessageFilters> {
   /** Sends a message. */
-  create(attributes: NewMessage, options: CreateOptions = {}): Promise<Message> {
+  create(attributes: NewMessage, options: CreateOptions = {}): Call<Message> {
     return this.post(attributes, options);
   }
 
   /** Updates only the given attributes. Null clears an attribute. */
-  update(id: string, changes: MessageChanges, options: WriteOptions = {}): Promise<Message> {
+  update(id: string, changes: MessageChanges, options: WriteOptions = {}): Call<Message> {
     return this.put(id, changes, options);
   }
 }
@@ -148,7 +146,7 @@ export class TokensResource extends Resource<Token, TokenFilters> {
    * Creates a token. Its secret, `token`, is returned only in this response. It is null if that response was lost, and
    * a retry has got the token without it: then delete the token and create another one.
    */
-  create(attributes: NewToken, options: CreateOptions = {}): Promise<TokenWithSecret> {
+  create(attributes: NewToken, options: CreateOptions = {}): Call<TokenWithSecret> {
     return this.post(attributes, options);
   }
 
@@ -157,7 +155,7 @@ export class TokensResource extends Resource<Token, TokenFilters> {
    * and a retry has got the token without it: then delete the successor with another token, and rotate again. The old
    * token stays valid for the grace period. Throws `token_rotated` if it has a successor that is valid.
    */
-  rotate(id: string, rotation: Rotation = {}, options: CreateOptions = {}): Promise<TokenWithSecret> {
+  rotate(id: string, rotation: Rotation = {}, options: CreateOptions = {}): Call<TokenWithSecret> {
     return this.post(rotation, options, id, "rotate");
   }
 }
@@ -165,7 +163,7 @@ export class TokensResource extends Resource<Token, TokenFilters> {
 /** The webhook endpoints of the account. The client's token needs the scope `webhooks:write`. */
 export class WebhooksResource extends Resource<Webhook, WebhookFilters> {
   /** Creates an endpoint, which gets the events from now on. Its `secret` is returned only in this response. */
-  create(attributes: NewWebhook, options: CreateOptions = {}): Promise<WebhookWithSecret> {
+  create(attributes: NewWebhook, options: CreateOptions = {}): Call<WebhookWithSecret> {
     return this.post(attributes, options);
   }
 
@@ -173,7 +171,7 @@ export class WebhooksResource extends Resource<Webhook, WebhookFilters> {
    * Updates only the given attributes. Null clears an attribute. `last_event_id` moves the position: the next delivery
    * is the event after it. Throws `position_expired` if the log does not have the position.
    */
-  update(id: string, changes: WebhookChanges, options: WriteOptions = {}): Promise<Webhook> {
+  update(id: string, changes: WebhookChanges, options: WriteOptions = {}): Call<Webhook> {
     return this.put(id, changes, options);
   }
 
@@ -181,16 +179,16 @@ export class WebhooksResource extends Resource<Webhook, WebhookFilters> {
    * Replaces the secret. The new `secret` is returned only in this response. The old one also signs for the grace
    * period.
    */
-  rotate(id: string, rotation: SecretRotation = {}, options: CreateOptions = {}): Promise<WebhookWithSecret> {
+  rotate(id: string, rotation: SecretRotation = {}, options: CreateOptions = {}): Call<WebhookWithSecret> {
     return this.post(rotation, options, id, "rotate");
   }
 
   /** Sends a test event to the endpoint, also to a disabled one. The attempt with this `event_id` has the result. */
-  ping(id: string, options: CreateOptions = {}): Promise<Ping> {
+  ping(id: string, options: CreateOptions = {}): Call<Ping> {
     return this.post({}, options, id, "ping");
   }
 
-  /** Lists the last 100 attempts, newest first. Use `for await` or `.page()` with the result. */
+  /** Lists the last 100 attempts, newest first. `await` returns the first page, `for await` all attempts. */
   attempts(id: string, filters: AttemptFilters = {}, options: CallOptions = {}): List<Attempt> {
     return this.listOf(filters, options, id, "attempts");
   }

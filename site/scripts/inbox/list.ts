@@ -5,7 +5,7 @@ import type {
   Conversation,
   ConversationChanges,
   ConversationFilters,
-  Conversations,
+  ConversationsClient,
   Page,
 } from "../../../clients/typescript/src/index.ts";
 import { announce, byId, h, icon, iconButton, now, plural, setChildren, time } from "../shared/dom.ts";
@@ -14,7 +14,7 @@ import { toast } from "../shared/toast.ts";
 import { isUnread, nameOf } from "./conversation.ts";
 
 interface Hooks {
-  client: Conversations;
+  client: ConversationsClient;
   /** The user opens a conversation. */
   onOpen: (conversation: Conversation) => void;
   /** A conversation was changed, or deleted (null). */
@@ -91,7 +91,7 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
 
   async function load(): Promise<void> {
     const filters = Object.assign({ sort: "last_active_at" as const }, ...switches.map(({ filter }) => filter()));
-    await get((options) => client.conversations.list(filters, options).page());
+    await get((options) => client.conversations.list(filters, options));
   }
 
   async function turn(load: Page<Conversation>["next"], button: HTMLButtonElement): Promise<void> {

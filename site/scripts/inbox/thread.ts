@@ -3,7 +3,7 @@
 import {
   type AccountEvent,
   type Conversation,
-  type Conversations,
+  type ConversationsClient,
   ConversationsError,
   type Message,
   type Page,
@@ -13,7 +13,7 @@ import { pauseLive } from "../shared/pending.ts";
 import { isUnread, nameOf } from "./conversation.ts";
 
 interface Hooks {
-  client: Conversations;
+  client: ConversationsClient;
   onChange: (conversation: Conversation) => void;
   /** Another client deleted the conversation. */
   onDeleted: (conversation: Conversation) => void;
@@ -74,7 +74,7 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
   /** Loads the newest messages, and shows the last one. */
   const load = pauseLive(async (signal: AbortSignal) => {
     if (conversation === null) return;
-    const page = await client.messages.list({ conversation_id: conversation.id, limit: 30 }, { signal }).page();
+    const page = await client.messages.list({ conversation_id: conversation.id, limit: 30 }, { signal });
     [messages, next] = [page.data.toReversed(), page.next];
     await findPinned(signal);
     if (signal.aborted) return;
@@ -86,7 +86,7 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
     if (conversation === null) return;
     const { signal } = request;
     try {
-      update(await client.conversations.get(conversation.id, { signal }));
+      update(await client.conversations.retrieve(conversation.id, { signal }));
       await load(signal);
     } catch (error) {
       if (signal.aborted) return;
@@ -175,7 +175,7 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
     pinned =
       id === null
         ? null
-        : (messages.find((message) => message.id === id) ?? (await client.messages.get(id, { signal })));
+        : (messages.find((message) => message.id === id) ?? (await client.messages.retrieve(id, { signal })));
   }
 
   function render(): void {
@@ -273,7 +273,7 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
   /** Shows the activity of a conversation after a message was sent. */
   const refresh = pauseLive(async (id: string) => {
     try {
-      update(await client.conversations.get(id));
+      update(await client.conversations.retrieve(id));
     } catch (error) {
       onError(error);
     }

@@ -1,15 +1,15 @@
 // Signing in and out. The pages use only the public API, through the public client. The token and the bookmark are in
 // the session storage of the tab and nowhere else, so all pages in the tab share them.
 
-import { Conversations, ConversationsError, NetworkError } from "../../../clients/typescript/src/index.ts";
+import { ConversationsClient, ConversationsError, NetworkError } from "../../../clients/typescript/src/index.ts";
 import { announce, byId, h } from "./dom.ts";
 import { closeToast, toast } from "./toast.ts";
 
 interface Hooks {
   /** A request that the API accepts only with a token that the page can use. */
-  check: (client: Conversations) => Promise<unknown>;
+  check: (client: ConversationsClient) => Promise<unknown>;
   /** The API accepted the token. The signal is aborted when the user signs out. */
-  onSignIn: (client: Conversations, signal: AbortSignal) => void;
+  onSignIn: (client: ConversationsClient, signal: AbortSignal) => void;
   onSignOut: () => void;
   /** The page's own words for an error. Null for those of the API. */
   explain?: (error: ConversationsError) => string | null;
@@ -56,7 +56,7 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
   );
   content.before(form);
   let session = new AbortController();
-  let signedIn: Conversations | null = null;
+  let signedIn: ConversationsClient | null = null;
   /** How many writes have no response yet. */
   let writes = 0;
 
@@ -80,7 +80,7 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
 
   async function signIn(token: string, bookmark: string | null = null): Promise<void> {
     problem.textContent = "";
-    const client = new Conversations({ token, bookmark, baseUrl: location.origin, fetch: send, wait });
+    const client = new ConversationsClient({ token, bookmark, baseUrl: location.origin, fetch: send, wait });
     try {
       await check(client);
     } catch (error) {
