@@ -1,6 +1,6 @@
 // What the page says about a conversation.
 
-import type { Conversation as Represented, Message } from "../../../clients/typescript/src/index.ts";
+import type { Message, Conversation as Represented } from "../../../clients/typescript/src/index.ts";
 
 /** A conversation without its last message, which only some responses have. */
 export type Conversation = Omit<Represented, "last_message">;

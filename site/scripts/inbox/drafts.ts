@@ -30,10 +30,10 @@ export function draftsOf(account: string): Drafts {
 
   function write(conversation: string, text: string): void {
     if (text === read(conversation)?.text) return;
-    if (text === "") return remove(conversation);
     const draft: Draft = { text, key: crypto.randomUUID() };
     try {
-      sessionStorage.setItem(nameOf(conversation), JSON.stringify(draft));
+      if (text === "") remove(conversation);
+      else sessionStorage.setItem(nameOf(conversation), JSON.stringify(draft));
     } catch {
       // The storage is full. The text stays in the form.
     }

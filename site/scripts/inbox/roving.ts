@@ -22,10 +22,10 @@ export function rove(list: HTMLElement, first: "first" | "last"): Roving {
     if (stop !== null && stop.tabIndex !== 0) stop.tabIndex = 0;
   }
 
-  list.onfocusin = ({ target }) => {
+  list.addEventListener("focusin", ({ target }) => {
     stop = target as HTMLElement;
     refresh();
-  };
+  });
 
   list.onkeydown = (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;

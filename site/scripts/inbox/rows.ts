@@ -4,7 +4,7 @@
 // A list is loaded page by page. What comes after the end of a list that has more is not shown, also if another list or
 // a live change has it already: something that is not loaded yet may belong before it.
 
-import type { ConversationFilters, Conversations, Message, Page } from "../../../clients/typescript/src/index.ts";
+import type { ConversationFilters, ConversationsClient, Message, Page } from "../../../clients/typescript/src/index.ts";
 import { type Conversation, isUnread } from "./conversation.ts";
 import type { View } from "./view.ts";
 
@@ -29,7 +29,7 @@ const PAGE = 30;
 const MAX_PAGE = 100;
 
 export class Rows {
-  readonly #client: Conversations;
+  readonly #client: ConversationsClient;
   readonly #view: Pick<View, "filters" | "search">;
   readonly #rows = new Map<string, Row>();
   #sources: Source[] = [];
@@ -39,7 +39,7 @@ export class Rows {
   /** An unread conversation that is opened stays in the list of unread ones until it is closed. */
   kept: string | null = null;
 
-  constructor(client: Conversations, view: Pick<View, "filters" | "search">) {
+  constructor(client: ConversationsClient, view: Pick<View, "filters" | "search">) {
     this.#client = client;
     this.#view = view;
   }
@@ -50,7 +50,7 @@ export class Rows {
     this.#sources = await Promise.all(
       this.#lists().map(async (filters): Promise<Source> => {
         const source = { filters, next: null, end: null };
-        this.#add(source, await this.#client.conversations.list({ ...filters, limit }, { signal }).page());
+        this.#add(source, await this.#client.conversations.list({ ...filters, limit }, { signal }));
         return source;
       }),
     );
@@ -81,6 +81,11 @@ export class Rows {
       source.end = row;
     }
     source.next = next;
+  }
+
+  /** How many conversations are known, also those that the filters do not match any more. */
+  get size(): number {
+    return this.#rows.size;
   }
 
   get hasMore(): boolean {

@@ -20,10 +20,12 @@ export function offerUndo(text: string, undo: () => void, commit?: () => void): 
   const remove = () => {
     stack = stack.filter((other) => other !== done);
   };
-  const close = commit && (() => {
-    remove();
-    commit();
-  });
+  const close =
+    commit &&
+    (() => {
+      remove();
+      commit();
+    });
   const done: Done = {
     undo: () => {
       remove();
