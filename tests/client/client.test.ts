@@ -5,11 +5,17 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { inspect } from "node:util";
 import {
+  AuthenticationError,
+  BadRequestError,
   type ClientOptions,
   ConversationsClient,
   ConversationsError,
   etagOf,
   NetworkError,
+  NotFoundError,
+  PayloadTooLargeError,
+  PermissionDeniedError,
+  TimeoutError,
 } from "../../clients/typescript/src/index.ts";
 import { account } from "../support/accounts.ts";
 import { audited } from "../support/http.ts";
@@ -380,7 +386,7 @@ test("an error has everything from the response", async () => {
   assert.match(message, /100/);
   assert.match(String(requestId), /^[0-9A-Za-z]{16}$/);
   assert.deepEqual(rest, {
-    name: "ConversationsError",
+    name: "BadRequestError",
     status: 400,
     code: "parameter_invalid",
     param: "limit",
@@ -390,20 +396,24 @@ test("an error has everything from the response", async () => {
   });
 });
 
-test("each kind of error has its code", async () => {
+test("each kind of error has its class and its code", async () => {
   const { client } = connect((await account()).token);
   const reader = connect((await account(1)).token).client;
   const missing = { conversation_id: NO_ID, message: "Hello" };
-  for (const [code, call] of [
-    ["resource_missing", () => client.conversations.retrieve(NO_ID)],
-    ["parameter_unknown", () => client.conversations.list({ colour: "red" } as object)],
-    ["parameter_missing", () => client.conversations.create({} as never)],
-    ["parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as object)],
-    ["token_invalid", () => connect("self_nothing").client.conversations.retrieve(NO_ID)],
-    ["scope_insufficient", () => reader.conversations.create({ contact_id: "bob" })],
-    ["body_too_large", () => client.messages.create({ ...missing, message: "x".repeat(140_000) })],
+  for (const [type, code, call] of [
+    [NotFoundError, "resource_missing", () => client.conversations.retrieve(NO_ID)],
+    [BadRequestError, "parameter_unknown", () => client.conversations.list({ colour: "red" } as object)],
+    [BadRequestError, "parameter_missing", () => client.conversations.create({} as never)],
+    [BadRequestError, "parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as object)],
+    [AuthenticationError, "token_invalid", () => connect("self_nothing").client.conversations.retrieve(NO_ID)],
+    [PermissionDeniedError, "scope_insufficient", () => reader.conversations.create({ contact_id: "bob" })],
+    [
+      PayloadTooLargeError,
+      "body_too_large",
+      () => client.messages.create({ ...missing, message: "x".repeat(140_000) }),
+    ],
   ] as const) {
-    assert.equal((await apiError(call())).code, code);
+    assert.equal((await failure<ConversationsError>(call(), type)).code, code);
   }
 });
 
@@ -433,11 +443,15 @@ test("a closed port is a NetworkError with the global fetch too", async () => {
 
 test("an invalid token, key or URL is a TypeError, and nothing is sent", async () => {
   const { token } = await account();
-  const [badToken, badKey] = [connect("self_\n_"), connect(token)];
-  await failure(badToken.client.conversations.retrieve(NO_ID), TypeError);
-  await failure(badKey.client.conversations.create({ contact_id: "bob" }, { idempotencyKey: "é…" }), TypeError);
-  assert.throws(() => new ConversationsClient({ token, baseUrl: "nowhere" }), TypeError);
-  assert.deepEqual([badToken.sent, badKey.sent], [[], []]);
+  const { client, sent } = connect(token);
+  await failure(client.conversations.create({ contact_id: "bob" }, { idempotencyKey: "é…" }), TypeError);
+  for (const bad of [{ baseUrl: "nowhere" }, { baseUrl: "https://me:secret@api.example" }, { token: `${token}\n` }]) {
+    assert.throws(
+      () => connect(token, [], bad),
+      (error) => error instanceof TypeError && !inspect(error).includes(token) && !inspect(error).includes("secret"),
+    );
+  }
+  assert.deepEqual(sent, []);
 });
 
 test("printing a client or an error does not show the token", async () => {
@@ -446,7 +460,7 @@ test("printing a client or an error does not show the token", async () => {
   const error = await apiError(client.conversations.retrieve(NO_ID));
   for (const shown of [
     inspect(client, { depth: 9, showHidden: true }),
-    inspect(error, { depth: 9 }),
+    inspect(error, { depth: 9, showHidden: true }),
     JSON.stringify([client, error]),
   ]) {
     assert.ok(!shown.includes(token), shown);
@@ -706,6 +720,6 @@ test("an attempt that times out is retried", async () => {
   const alice = await account();
   const id = await alice.insert();
   const slow = connect(alice.token, [NEVER, NEVER], { timeout: 1, retries: 1 });
-  const error = await failure(slow.client.conversations.retrieve(id), NetworkError);
+  const error = await failure(slow.client.conversations.retrieve(id), TimeoutError);
   assert.deepEqual([error.attempts, (error.cause as Error).name], [2, "TimeoutError"]);
 });

@@ -2,7 +2,7 @@
 
 import { BOOKMARK_HEADER, Bookmark } from "./bookmark.ts";
 import { Call, type WithResponse } from "./call.ts";
-import { ConversationsError, NetworkError } from "./errors.ts";
+import { ConversationsError, errorOf, messageOf, NetworkError, TimeoutError } from "./errors.ts";
 import { tagOf } from "./tags.ts";
 
 /** The options of the client. */
@@ -21,8 +21,15 @@ export interface ClientOptions {
   maxWait?: number;
   /** The timeout of one attempt, in milliseconds. Default: 30,000. */
   timeout?: number;
+  /** Gets a line for each request, response and retry, such as `console`. The lines have no tokens and no bodies. */
+  logger?: Logger | undefined;
   /** Replaces the timer that waits before a retry. It must reject when the signal is aborted. */
   wait?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+}
+
+/** Where the debug log goes. */
+export interface Logger {
+  debug(line: string): void;
 }
 
 /** The options of every call. */
@@ -54,7 +61,7 @@ export interface ApiRequest extends CallOptions {
 }
 
 /** What is sent: the headers get the bookmark of each attempt. */
-type Init = RequestInit & { headers: Headers };
+type Init = RequestInit & { method: string; headers: Headers };
 
 /** Statuses after which the same request may succeed a little later. */
 const TRANSIENT_STATUSES = [429, 502, 503, 504];
@@ -69,7 +76,8 @@ const MAX_TIMER = 2 ** 31 - 1;
 export class Http {
   readonly #base: string;
   readonly #token: string;
-  readonly #options: Required<Omit<ClientOptions, "token" | "baseUrl" | "bookmark">>;
+  readonly #options: Required<Omit<ClientOptions, "token" | "baseUrl" | "bookmark" | "logger">>;
+  readonly #logger: Logger | undefined;
   readonly bookmark: Bookmark;
 
   constructor({
@@ -80,10 +88,16 @@ export class Http {
     retries = 3,
     maxWait = 60_000,
     timeout = 30_000,
+    logger,
     wait = sleep,
   }: ClientOptions) {
-    this.#base = String(new URL(baseUrl)).replace(/\/*$/, "/");
+    const url = new URL(baseUrl);
+    // Later errors would show the password, or the token with the line break of its file.
+    if (url.username !== "" || url.password !== "") throw new TypeError("`baseUrl` has a user name or a password.");
+    if (/[^\x21-\x7e]/.test(token)) throw new TypeError("`token` has a character that is not valid in a token.");
+    this.#base = String(url).replace(/\/*$/, "/");
     this.#token = token;
+    this.#logger = logger;
     this.bookmark = new Bookmark(bookmark);
     this.#options = { fetch, retries, maxWait, timeout, wait };
   }
@@ -119,7 +133,9 @@ export class Http {
         response === null || (TRANSIENT_STATUSES.includes(response.status) && response.code !== "webhooks_unavailable");
       if (!transient || attempt > retries || (retryAfter ?? 0) * 1000 > maxWait) throw outcome;
       maybeExecuted ||= response?.status !== 429;
-      await wait(retryDelay(attempt, retryAfter, maxWait), signal);
+      const delay = retryDelay(attempt, retryAfter, maxWait);
+      this.#log(method, url, `attempt ${attempt + 1} in ${Math.round(delay)} ms`);
+      await wait(delay, signal);
     }
   }
 
@@ -153,7 +169,7 @@ export class Http {
       limit(timeout);
       const response = await this.#fetch(url, init, connection.signal);
       const isStream = response.ok && response.headers.get("content-type")?.startsWith("text/event-stream");
-      if (!isStream || response.body === null) throw new ConversationsError(response, await response.text(), 1);
+      if (!isStream || response.body === null) throw errorOf(response, await response.text(), 1);
       reader = response.body.getReader();
       const decoder = new TextDecoder();
       for (;;) {
@@ -167,7 +183,7 @@ export class Http {
       }
     } catch (cause) {
       signal?.throwIfAborted();
-      throw cause instanceof ConversationsError ? cause : new NetworkError(cause, 1);
+      throw cause instanceof ConversationsError ? cause : failureOf(cause, connection.signal, 1);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
@@ -212,13 +228,32 @@ export class Http {
   /** Sends a request with the bookmark. If the API rejects the bookmark, sends the request again without it. */
   async #fetch(url: string, init: Init, signal: AbortSignal): Promise<Response> {
     const takeBookmark = this.bookmark.attachTo(init.headers);
-    const response = await this.#options.fetch(url, { ...init, signal });
+    const response = await this.#exchange(url, { ...init, signal });
     takeBookmark(response.headers);
     if (response.status !== 400 || !init.headers.has(BOOKMARK_HEADER)) return response;
     const text = await response.text();
-    if (new ConversationsError(response, text, 1).param !== BOOKMARK_HEADER) return new Response(text, response);
+    if (errorOf(response, text, 1).param !== BOOKMARK_HEADER) return new Response(text, response);
     this.bookmark.drop();
     return this.#fetch(url, init, signal);
+  }
+
+  /** Sends a request, and writes to the debug log what came of it. */
+  async #exchange(url: string, init: Init & { signal: AbortSignal }): Promise<Response> {
+    const { method } = init;
+    const start = Date.now();
+    try {
+      const response = await this.#options.fetch(url, init);
+      const requestId = response.headers.get("x-request-id") ?? "none";
+      this.#log(method, url, `${response.status} after ${Date.now() - start} ms, request id ${requestId}`);
+      return response;
+    } catch (error) {
+      this.#log(method, url, `no response after ${Date.now() - start} ms, ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  #log(method: string, url: string, outcome: string): void {
+    this.#logger?.debug(`${method} ${url.slice(this.#base.length - 1)}: ${outcome}`);
   }
 
   /** Sends a request once. It returns errors, and throws only if the signal is aborted. */
@@ -241,16 +276,21 @@ export class Http {
       const text = await response.text();
       const isEmpty = response.status === 204 || response.status === 304;
       const data = isEmpty ? null : response.ok ? parse(text) : undefined;
-      if (data === undefined) return new ConversationsError(response, text, attempt);
+      if (data === undefined) return errorOf(response, text, attempt);
       return { data, ...responseOf(response, attempt) };
     } catch (cause) {
       signal?.throwIfAborted();
-      return new NetworkError(cause, attempt);
+      return failureOf(cause, controller.signal, attempt);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
     }
   }
+}
+
+/** The error of an attempt without a response. `signal` is aborted if it took too long. */
+function failureOf(cause: unknown, { aborted, reason }: AbortSignal, attempts: number): NetworkError {
+  return aborted ? new TimeoutError(reason, attempts) : new NetworkError(cause, attempts);
 }
 
 function responseOf({ status, headers }: Pick<Response, "status" | "headers">, attempts: number) {

@@ -38,7 +38,23 @@ export class ConversationsClient {
 }
 
 export { Call, type WithResponse } from "./call.ts";
-export { ConversationsError, NetworkError } from "./errors.ts";
+export {
+  AuthenticationError,
+  BadRequestError,
+  ConflictError,
+  ConversationsError,
+  GoneError,
+  NetworkError,
+  NotFoundError,
+  PayloadTooLargeError,
+  PermissionDeniedError,
+  PreconditionFailedError,
+  RateLimitError,
+  ServerError,
+  TimeoutError,
+  UnprocessableEntityError,
+  UnsupportedMediaTypeError,
+} from "./errors.ts";
 export {
   type Changes,
   type CopyOptions,
@@ -48,7 +64,7 @@ export {
   type Everything,
   type StreamOptions,
 } from "./events.ts";
-export type { CallOptions, ClientOptions } from "./http.ts";
+export type { CallOptions, ClientOptions, Logger } from "./http.ts";
 export { List, type Page } from "./list.ts";
 export {
   ConversationsResource,
