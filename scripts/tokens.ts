@@ -25,6 +25,8 @@ export type Token = {
   scopes: string[];
   created_at: number;
   expires_at: number | null;
+  /** 00:00 UTC of the day. Null if it was not used yet. */
+  last_used_at: number | null;
   /** In the future after a rotation with a grace period: until then the token is active. */
   revoked_at: number | null;
   state: "active" | "expired" | "revoked";
@@ -113,7 +115,7 @@ async function tokensOf(database: Database, account: string | undefined): Promis
   const [rows] = await query(
     database,
     `SELECT tokens.id, accounts.name AS account, tokens.name, coalesce(held_scopes, scopes) AS scopes,
-       tokens.created_at, expires_at, revoked_at,
+       tokens.created_at, expires_at, last_used_at, revoked_at,
        CASE
          WHEN valid_until > unixepoch() THEN 'active'
          WHEN is_revoked OR revoked_at <= unixepoch() THEN 'revoked'

@@ -115,7 +115,7 @@ fn if_match(head: &Head) -> Result<Condition, Error> {
 }
 
 /// The condition of a read. A path that does not end with an id has no ETag: no tag matches, and `*` would match
-/// always.
+/// always. The caller's own token has one too.
 fn if_none_match(head: &Head, route: &str) -> Result<Condition, Error> {
     const NAME: &str = "If-None-Match";
     let invalid = |message| Err(Error::for_param(Code::ParameterInvalid, NAME, message));
@@ -123,7 +123,7 @@ fn if_none_match(head: &Head, route: &str) -> Result<Condition, Error> {
         return invalid("`If-None-Match` works with GET and HEAD only. With PUT, PATCH and DELETE, use `If-Match`.");
     }
     match Condition::parse(NAME, head.if_none_match.as_deref())? {
-        Condition::Any if !route.ends_with(":id") => {
+        Condition::Any if !route.ends_with(":id") && route != "/v1/token" => {
             invalid("`If-None-Match: *` works with the path of a single object only.")
         }
         condition => Ok(condition),

@@ -156,7 +156,7 @@ test("revoke takes the token's id, and the table shows the state but no secret",
 
   const { stdout } = await token("list", "--account", "Revoked", ...here);
   const [head, line] = stdout.split("\n");
-  assert.match(head, /^id +account +name +scopes +created +expires +revoked +state$/);
+  assert.match(head, /^id +account +name +scopes +created +expires +last used +revoked +state$/);
   assert.match(line, new RegExp(`^${id} +Revoked .* revoked$`));
   assert.ok(!stdout.includes(text.slice(5)) && !stdout.includes(hashOf(text)));
 });
