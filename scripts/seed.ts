@@ -168,12 +168,11 @@ function statements(now: number) {
 const TAILS = INBOX.map(({ id }) => (id === undefined ? tail() : id.slice(7)));
 
 /** Finds the time of the first seed: that of any of its conversations, as long as one is left. */
-const FIRST_SEED = `SELECT created_at + age AS now
+const AGES = INBOX.flatMap(({ created, now }, n) => (now === undefined ? [{ tail: TAILS[n], age: created }] : []));
+const FIRST_SEED = `SELECT conversations.created_at + (value ->> 'age') AS now
 FROM accounts
 JOIN conversations ON conversations.account_id = accounts.id
-JOIN (${INBOX.map(({ created }, n) => `SELECT '${TAILS[n]}' AS tail, ${created} AS age`)
-  .filter((_, n) => INBOX[n]!.now === undefined)
-  .join("\n  UNION ALL ")}) ON tail = substr(conversations.id, 8)
+JOIN json_each(${text(JSON.stringify(AGES))}) ON value ->> 'tail' = substr(conversations.id, 8)
 WHERE ${LOCAL}
 LIMIT 1`;
 
