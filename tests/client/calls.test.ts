@@ -126,7 +126,46 @@ test("a list is a call: then, catch and finally get its first page", async () =>
   assert.equal(sent.length, 2);
 });
 
-// ----------------------------------------------------------------------------------------------------------- options
+test("include is one parameter with commas, and an empty one is not sent", async () => {
+  const { client, sent } = connect(Array(5).fill(respond(200, EMPTY_PAGE)));
+  await client.conversations.list({ include: ["last_message", "total_count"], order: "asc", since: 5, until: 9 });
+  await client.conversations.list({ include: [] });
+  await client.messages.list({ include: ["total_count"] });
+  await client.conversations.retrieve("1", { include: ["last_message"] });
+  await client.conversations.retrieve("1");
+  assert.deepEqual(
+    sent.map(({ url }) => decodeURIComponent(url.slice("https://api.example/v1/".length))),
+    [
+      "conversations?include=last_message,total_count&order=asc&since=5&until=9",
+      "conversations",
+      "messages?include=total_count",
+      "conversations/1?include=last_message",
+      "conversations/1",
+    ],
+  );
+});
+
+test("updateMany is one PATCH with the ids and the changes, which is retried", async () => {
+  const updated = { data: [{ id: "2" }], missing: ["1"] };
+  const { client, sent } = connect([UNREACHED, respond(200, updated), respond(204, null)]);
+  assert.deepEqual(await client.conversations.updateMany(["1", "2"], { is_muted: true }), updated);
+  assert.equal(await client.conversations.updateMany(["1"], { archived_at: null }), null);
+  assert.deepEqual(
+    sent.map(({ method, url, body }) => [method, url, body]),
+    [
+      ...Array(2).fill(["PATCH", "https://api.example/v1/conversations", { ids: ["1", "2"], is_muted: true }]),
+      ["PATCH", "https://api.example/v1/conversations", { ids: ["1"], archived_at: null }],
+    ],
+  );
+});
+
+test("token.retrieve returns the token of the client", async () => {
+  const { client, sent } = connect([respond(200, { id: "1", account: "web-shop" })]);
+  assert.equal((await client.token.retrieve()).account, "web-shop");
+  assert.deepEqual([sent[0]!.method, sent[0]!.url], ["GET", "https://api.example/v1/token"]);
+});
+
+// ------------------------------------------------------------------------------------------------------------- options
 
 test("retries, timeout and headers of a call replace those of the client, for this call only", async () => {
   const { client, sent } = connect([UNREACHED, UNREACHED, respond(200), NEVER, UNREACHED], { retries: 0 });

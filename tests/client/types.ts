@@ -6,6 +6,7 @@ import {
   ConversationsClient,
   type ConversationsError,
   type ErrorCode,
+  type Message,
   type TokenWithSecret,
   type WebhookWithSecret,
 } from "../../clients/typescript/src/index.ts";
@@ -35,6 +36,52 @@ export async function types(client: ConversationsClient, error: ConversationsErr
     // @ts-expect-error: may be null
     void (time + 1);
   }
+
+  // @ts-expect-error: unknown order
+  client.messages.list({ order: "newest" });
+  client.messages.list({ since: 705103200, until: 705103201, order: "asc" });
+
+  for await (const { last_message } of client.conversations.list({ include: ["last_message", "total_count"] })) {
+    const text: string | undefined = last_message?.message;
+    // @ts-expect-error: null if there is no message
+    void last_message.message;
+    void text;
+  }
+  for await (const { last_message } of client.conversations.list({ include: ["total_count"] })) {
+    // @ts-expect-error: not included
+    const text: Message | null = last_message;
+    void text;
+  }
+  const counted = await client.conversations.list({ include: ["total_count"] });
+  const count: number = counted.total_count.value;
+  const { total_count } = await counted.next!();
+  const relation: "eq" | "gte" = total_count.relation;
+  const uncounted = await client.messages.list();
+  // @ts-expect-error: not included
+  void uncounted.total_count.value;
+  void (await client.messages.list({ include: ["total_count"] })).total_count.value;
+  // @ts-expect-error: a message has no last message
+  client.messages.list({ include: ["last_message"] });
+  const include: "last_message"[] = [];
+  // @ts-expect-error: it is only known when the program runs
+  const maybe: { last_message: Message | null } = await client.conversations.retrieve("1", { include });
+  const { last_message }: { last_message: Message | null } = await client.conversations.retrieve("1", {
+    include: ["last_message"],
+  });
+  const newer = await client.conversations.retrieve("1", { include: ["last_message"], ifNoneMatch: '"1"' });
+  // @ts-expect-error: null if the object has not changed
+  void newer.last_message;
+  void [count, relation, maybe, last_message, newer?.last_message];
+
+  const { data, missing } = await client.conversations.updateMany(["1", "2"], { is_muted: true, archived_at: null });
+  const first: Conversation | undefined = data[0];
+  const second: string | undefined = missing[1];
+  // @ts-expect-error: a message belongs to one conversation only
+  await client.conversations.updateMany(["1"], { pinned_message_id: "1" });
+  const { data: object, requestId } = await client.messages.retrieve("1").withResponse();
+  const [text, request]: [string, string | null] = [object.message, requestId];
+  const { account, scopes }: { account: string; scopes: string } = await client.token.retrieve();
+  void [first, second, text, request, account, scopes];
 
   // @ts-expect-error: null if the object has not changed
   const changed: Conversation = await client.conversations.retrieve(conversation.id, { ifNoneMatch: conversation });

@@ -46,7 +46,7 @@ export interface CallOptions {
 
 /** A request to the API. */
 export interface ApiRequest extends CallOptions {
-  method: "GET" | "POST" | "PUT" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** The path without the first slash. */
   path: string;
   query?: Record<string, unknown> | URLSearchParams;
@@ -306,8 +306,10 @@ function retryDelay(attempt: number, retryAfter: number | null, maxWait: number)
   return Math.min(FIRST_WAIT * 2 ** (attempt - 1), maxWait) * (0.5 + Math.random() / 2);
 }
 
+/** The parameters of a query. A list, such as `include`, is one parameter with commas. */
 function parameters(query: Record<string, unknown>): URLSearchParams {
-  const named = Object.entries(query).filter(([, value]) => value !== undefined);
+  const isEmpty = (value: unknown) => value === undefined || (Array.isArray(value) && value.length === 0);
+  const named = Object.entries(query).filter(([, value]) => !isEmpty(value));
   return new URLSearchParams(named.map(([name, value]) => [name, String(value)]));
 }
 

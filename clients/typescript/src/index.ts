@@ -2,7 +2,13 @@
 
 import { EventsResource } from "./events.ts";
 import { type ClientOptions, Http } from "./http.ts";
-import { ConversationsResource, MessagesResource, TokensResource, WebhooksResource } from "./resources.ts";
+import {
+  ConversationsResource,
+  MessagesResource,
+  TokenResource,
+  TokensResource,
+  WebhooksResource,
+} from "./resources.ts";
 
 /** The client: one API, one token. */
 export class ConversationsClient {
@@ -12,6 +18,8 @@ export class ConversationsClient {
   readonly messages: MessagesResource;
   /** The log of changes. */
   readonly events: EventsResource;
+  /** The client's own token. */
+  readonly token: TokenResource;
   /** The tokens of the account. */
   readonly tokens: TokensResource;
   /** The webhook endpoints of the account. */
@@ -24,6 +32,7 @@ export class ConversationsClient {
     this.conversations = new ConversationsResource(http, "v1/conversations");
     this.messages = new MessagesResource(http, "v1/messages");
     this.events = new EventsResource(http);
+    this.token = new TokenResource(http);
     this.tokens = new TokensResource(http, "v1/tokens");
     this.webhooks = new WebhooksResource(http, "v1/webhooks");
   }
@@ -65,12 +74,13 @@ export {
   type StreamOptions,
 } from "./events.ts";
 export type { CallOptions, ClientOptions, Logger } from "./http.ts";
-export { List, type Page } from "./list.ts";
+export { type CountedPage, List, type Page } from "./list.ts";
 export {
   ConversationsResource,
   type CreateOptions,
   MessagesResource,
   type RetrieveOptions,
+  TokenResource,
   TokensResource,
   WebhooksResource,
   type WriteOptions,
@@ -83,21 +93,30 @@ export type {
   Conversation,
   ConversationChanges,
   ConversationFilters,
+  ConversationInclude,
+  ConversationListInclude,
+  ConversationsUpdated,
+  ConversationWith,
+  CurrentToken,
   ErrorCode,
   EventFilters,
+  ManyConversationChanges,
   Message,
   MessageChanges,
   MessageFilters,
+  MessageListInclude,
   NewConversation,
   NewMessage,
   NewToken,
   NewWebhook,
+  PageWith,
   Ping,
   Rotation,
   SecretRotation,
   Token,
   TokenFilters,
   TokenWithSecret,
+  TotalCount,
   Webhook,
   WebhookChanges,
   WebhookFilters,

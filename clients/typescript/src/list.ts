@@ -2,6 +2,7 @@
 
 import { Call, type WithResponse } from "./call.ts";
 import type { CallOptions, Http } from "./http.ts";
+import type { TotalCount } from "./types.ts";
 
 /** A page of a list. */
 export interface Page<T> {
@@ -9,45 +10,52 @@ export interface Page<T> {
   data: T[];
   /** Whether there are more objects in the direction of the request. */
   has_more: boolean;
+  /** The number of all matching objects. Only with `include: ["total_count"]`. */
+  total_count?: TotalCount;
   /** Gets the next page. Null if there is none. */
-  next: ((options?: CallOptions) => Call<Page<T>>) | null;
+  next: ((options?: CallOptions) => Call<this>) | null;
   /** Gets the previous page. Null if there is none, and on the first page. */
-  prev: ((options?: CallOptions) => Call<Page<T>>) | null;
+  prev: ((options?: CallOptions) => Call<this>) | null;
+}
+
+/** A page with the number of all matching objects. */
+export interface CountedPage<T> extends Page<T> {
+  total_count: TotalCount;
 }
 
 /**
  * A list. It sends no request until it is used. `await` returns its first page. `for await` returns all objects, and
  * gets a page when it needs one. With `ending_before`, `for await` goes from that cursor to the newest object.
  */
-export class List<T> extends Call<Page<T>> implements AsyncIterable<T> {
+export class List<T, P extends Page<T> = Page<T>> extends Call<P> implements AsyncIterable<T> {
   readonly #isBackwards: boolean;
 
   /** Use the `list` methods of the client instead. */
   constructor(http: Http, path: string, query: Record<string, unknown>, options: CallOptions) {
-    super(once(() => getPage<T>(http, path, query, options).withResponse()));
+    super(once(() => getPage<P>(http, path, query, options).withResponse()));
     this.#isBackwards = query.ending_before !== undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<T> {
-    for (let page: Page<T> | undefined = await this; page !== undefined; ) {
+    for (let page: P | undefined = await this; page !== undefined; ) {
       yield* this.#isBackwards ? page.data.toReversed() : page.data;
       page = await (this.#isBackwards ? page.prev : page.next)?.();
     }
   }
 }
 
-function getPage<T>(
+function getPage<P>(
   http: Http,
   path: string,
   query: Record<string, unknown> | URLSearchParams,
   options: CallOptions,
-): Call<Page<T>> {
+): Call<P> {
   return http.call({ ...options, method: "GET", path, query }, (page, headers) => {
     const links = linksOf(headers);
     const follow = (relation: string) => {
       const query = links.get(relation);
       if (query === undefined) return null;
-      return (changed: CallOptions = {}) => getPage<T>(http, path, query, { ...options, ...changed });
+      return (changed: CallOptions = {}) => getPage<P>(http, path, query, { ...options, ...changed });
     };
     return { ...page, next: follow("next"), prev: follow("prev") };
   });

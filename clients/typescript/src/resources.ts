@@ -2,7 +2,7 @@
 
 import type { Call } from "./call.ts";
 import type { ApiRequest, CallOptions, Http } from "./http.ts";
-import { List } from "./list.ts";
+import { List, type Page } from "./list.ts";
 import { storeTag } from "./tags.ts";
 import type {
   Attempt,
@@ -10,13 +10,21 @@ import type {
   Conversation,
   ConversationChanges,
   ConversationFilters,
+  ConversationInclude,
+  ConversationListInclude,
+  ConversationsUpdated,
+  ConversationWith,
+  CurrentToken,
+  ManyConversationChanges,
   Message,
   MessageChanges,
   MessageFilters,
+  MessageListInclude,
   NewConversation,
   NewMessage,
   NewToken,
   NewWebhook,
+  PageWith,
   Ping,
   Rotation,
   SecretRotation,
@@ -56,7 +64,7 @@ export interface RetrieveOptions extends CallOptions {
 }
 
 /** The methods of all resources. */
-class Resource<T extends object, Filters extends object> {
+class Resource<T extends object> {
   readonly #http: Http;
   readonly #path: string;
 
@@ -64,11 +72,6 @@ class Resource<T extends object, Filters extends object> {
   constructor(http: Http, path: string) {
     this.#http = http;
     this.#path = path;
-  }
-
-  /** Lists all matching objects, newest first. `await` returns the first page, `for await` all objects. */
-  list(filters: Filters = {} as Filters, options: CallOptions = {}): List<T> {
-    return this.listOf(filters, options);
   }
 
   /** Retrieves an object. With `ifNoneMatch`, returns null if the object has not changed. */
@@ -99,8 +102,17 @@ class Resource<T extends object, Filters extends object> {
   }
 
   /** The list at the path of this resource, followed by the segments. */
-  protected listOf<R>(filters: object, options: CallOptions, ...segments: string[]): List<R> {
+  protected listOf<R, P extends Page<R> = Page<R>>(
+    filters: object,
+    options: CallOptions,
+    ...segments: string[]
+  ): List<R, P> {
     return new List(this.#http, this.#pathOf(segments), filters as Record<string, unknown>, options);
+  }
+
+  /** Sends a request to the path of all objects. */
+  protected sendToAll<R>(request: Omit<ApiRequest, "path">): Call<R> {
+    return this.#http.call({ ...request, path: this.#path }, (body) => body);
   }
 
   #pathOf(segments: string[]): string {
@@ -112,7 +124,37 @@ class Resource<T extends object, Filters extends object> {
  * Conversations with contacts and groups. The types are for a token that may read them. Without the scope
  * `conversations:read`, `create` returns an object with only its `id`, and `update` returns null.
  */
-export class ConversationsResource extends Resource<Conversation, ConversationFilters> {
+export class ConversationsResource extends Resource<Conversation> {
+  /**
+   * Lists all matching conversations. `await` returns the first page, `for await` all conversations. With `include`,
+   * they have their `last_message`, and a page has the `total_count`.
+   */
+  list<const I extends readonly ConversationListInclude[] = []>(
+    filters: ConversationFilters & { include?: I | undefined } = {},
+    options: CallOptions = {},
+  ): List<ConversationWith<I>, PageWith<ConversationWith<I>, I>> {
+    return this.listOf(filters, options);
+  }
+
+  /**
+   * Retrieves a conversation. With `ifNoneMatch`, returns null if it has not changed. With `include`, it has its
+   * `last_message`.
+   */
+  override retrieve<const I extends readonly ConversationInclude[] = []>(
+    id: string,
+    options?: CallOptions & { include?: I | undefined },
+  ): Call<ConversationWith<I>>;
+  override retrieve<const I extends readonly ConversationInclude[] = []>(
+    id: string,
+    options: RetrieveOptions & { include?: I | undefined },
+  ): Call<ConversationWith<I> | null>;
+  override retrieve(
+    id: string,
+    { include, ...options }: CallOptions & Partial<RetrieveOptions> & { include?: readonly string[] | undefined } = {},
+  ): Call<any> {
+    return this.send({ ...options, method: "GET", query: { include } }, id);
+  }
+
   /** Creates a conversation. With `distinct`, returns an existing conversation with the same contact and group. */
   create(attributes: NewConversation, options: CreateOptions = {}): Call<Conversation> {
     return this.post(attributes, options);
@@ -122,13 +164,36 @@ export class ConversationsResource extends Resource<Conversation, ConversationFi
   update(id: string, changes: ConversationChanges, options: WriteOptions = {}): Call<Conversation> {
     return this.put(id, changes, options);
   }
+
+  /**
+   * Updates only the given attributes, of 1 to 100 conversations in one transaction. Returns the conversations in the
+   * order of the ids, and the ids that do not exist as `missing`. Without the scope `conversations:read`, returns null.
+   */
+  updateMany(
+    ids: readonly string[],
+    changes: ManyConversationChanges,
+    options: CallOptions = {},
+  ): Call<ConversationsUpdated> {
+    return this.sendToAll({ ...options, method: "PATCH", body: { ids, ...changes } });
+  }
 }
 
 /**
  * The messages in conversations. The types are for a token that may read them. Without the scope `messages:read`,
  * `create` returns an object with only its `id`, and `update` returns null.
  */
-export class MessagesResource extends Resource<Message, MessageFilters> {
+export class MessagesResource extends Resource<Message> {
+  /**
+   * Lists all matching messages. `await` returns the first page, `for await` all messages. With `include`, a page has
+   * the `total_count`.
+   */
+  list<const I extends readonly MessageListInclude[] = []>(
+    filters: MessageFilters & { include?: I | undefined } = {},
+    options: CallOptions = {},
+  ): List<Message, PageWith<Message, I>> {
+    return this.listOf(filters, options);
+  }
+
   /** Sends a message. */
   create(attributes: NewMessage, options: CreateOptions = {}): Call<Message> {
     return this.post(attributes, options);
@@ -140,8 +205,28 @@ export class MessagesResource extends Resource<Message, MessageFilters> {
   }
 }
 
+/** The client's own token. */
+export class TokenResource {
+  readonly #http: Http;
+
+  /** Use `client.token` instead. */
+  constructor(http: Http) {
+    this.#http = http;
+  }
+
+  /** Retrieves the token of this client, with the name of its account. It needs no scope. */
+  retrieve(options: CallOptions = {}): Call<CurrentToken> {
+    return this.#http.call({ ...options, method: "GET", path: "v1/token" }, (token) => token);
+  }
+}
+
 /** The tokens of the account. The client's token needs the scope `tokens:write`. */
-export class TokensResource extends Resource<Token, TokenFilters> {
+export class TokensResource extends Resource<Token> {
+  /** Lists all tokens, newest first. `await` returns the first page, `for await` all tokens. */
+  list(filters: TokenFilters = {}, options: CallOptions = {}): List<Token> {
+    return this.listOf(filters, options);
+  }
+
   /**
    * Creates a token. Its secret, `token`, is returned only in this response. It is null if that response was lost, and
    * a retry has got the token without it: then delete the token and create another one.
@@ -161,7 +246,12 @@ export class TokensResource extends Resource<Token, TokenFilters> {
 }
 
 /** The webhook endpoints of the account. The client's token needs the scope `webhooks:write`. */
-export class WebhooksResource extends Resource<Webhook, WebhookFilters> {
+export class WebhooksResource extends Resource<Webhook> {
+  /** Lists all endpoints, newest first. `await` returns the first page, `for await` all endpoints. */
+  list(filters: WebhookFilters = {}, options: CallOptions = {}): List<Webhook> {
+    return this.listOf(filters, options);
+  }
+
   /** Creates an endpoint, which gets the events from now on. Its `secret` is returned only in this response. */
   create(attributes: NewWebhook, options: CreateOptions = {}): Call<WebhookWithSecret> {
     return this.post(attributes, options);
