@@ -267,7 +267,7 @@ export function createList({ client, actions, onOpen, onScroll, onClear, explain
     const before = rows;
     for (const id of ids) {
       // A failure leaves a row without its preview.
-      const found = await client.conversations.retrieve(id, { include: "last_message" }).catch(() => null);
+      const found = await client.conversations.retrieve(id, { include: ["last_message"] }).catch(() => null);
       if (rows !== before) return;
       rows.setLast(id, found?.last_message);
     }

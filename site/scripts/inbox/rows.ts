@@ -4,7 +4,13 @@
 // A list is loaded page by page. What comes after the end of a list that has more is not shown, also if another list or
 // a live change has it already: something that is not loaded yet may belong before it.
 
-import type { ConversationFilters, ConversationsClient, Message, Page } from "../../../clients/typescript/src/index.ts";
+import type {
+  ConversationFilters,
+  ConversationsClient,
+  ConversationWith,
+  Message,
+  Page,
+} from "../../../clients/typescript/src/index.ts";
 import { type Conversation, isUnread } from "./conversation.ts";
 import type { View } from "./view.ts";
 
@@ -16,10 +22,12 @@ export interface Row {
   order: number;
 }
 
+type Listed = ConversationWith<["last_message"]>;
+
 interface Source {
   filters: ConversationFilters;
   /** Gets the next page. Null if everything is loaded. */
-  next: Page<Conversation>["next"];
+  next: Page<Listed>["next"];
   /** The last row that was loaded, as it was then. */
   end: Row | null;
 }
@@ -27,6 +35,7 @@ interface Source {
 /** How many conversations a request asks for, and at most. */
 const PAGE = 30;
 const MAX_PAGE = 100;
+const INCLUDE = { include: ["last_message"] } as const;
 
 export class Rows {
   readonly #client: ConversationsClient;
@@ -50,7 +59,7 @@ export class Rows {
     this.#sources = await Promise.all(
       this.#lists().map(async (filters): Promise<Source> => {
         const source = { filters, next: null, end: null };
-        this.#add(source, await this.#client.conversations.list({ ...filters, limit }, { signal }));
+        this.#add(source, await this.#client.conversations.list({ ...filters, ...INCLUDE, limit }, { signal }));
         return source;
       }),
     );
@@ -62,7 +71,6 @@ export class Rows {
     const { filters, search } = this.#view;
     const common: ConversationFilters = {
       sort: "last_active_at",
-      include: "last_message",
       archived: filters.includes("archived"),
       ...(filters.includes("unread") && { unread: true }),
       ...(filters.includes("muted") && { muted: true }),
@@ -72,7 +80,7 @@ export class Rows {
     return searches.flatMap((search) => pins.map((pinned) => ({ ...common, ...search, pinned })));
   }
 
-  #add(source: Source, { data, next }: Page<Conversation>): void {
+  #add(source: Source, { data, next }: Page<Listed>): void {
     for (const listed of data) {
       const { last_message, ...conversation } = listed;
       this.#lowest -= 1;

@@ -31,10 +31,10 @@ export function createTitle(client: ConversationsClient, signal: AbortSignal): T
     while (hasChanged) {
       hasChanged = false;
       try {
-        const filters = { unread: true, archived: false, include: "total_count", limit: 1 } as const;
+        const filters = { unread: true, archived: false, include: ["total_count"], limit: 1 } as const;
         const { total_count } = await client.conversations.list(filters, { signal });
-        unread = total_count === undefined || total_count.value === 0 ? "" : String(total_count.value);
-        if (total_count?.relation === "gte") unread += "+";
+        unread = total_count.value === 0 ? "" : String(total_count.value);
+        if (total_count.relation === "gte") unread += "+";
       } catch {
         // The title keeps the number that it had.
       }
