@@ -10,7 +10,7 @@ use crate::{auth::token::TokenHash, moved::moved, query::Statement, recent::Rece
 /// number of the day since 1970.
 macro_rules! token {
     () => {
-        "iif(unixepoch() - last_used_at < 86400, id, id || ' ' || unixepoch() / 86400)"
+        "iif(unixepoch() - last_used_at < 86400, id, id || ' ' || (unixepoch() / 86400))"
     };
 }
 pub(crate) use token;

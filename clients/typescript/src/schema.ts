@@ -44,7 +44,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -109,7 +109,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -205,7 +205,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -257,7 +257,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -283,7 +283,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -309,7 +309,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -385,7 +385,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -415,7 +415,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -651,7 +651,7 @@ export interface components {
          *       "contact_id": "WAz8eIbvDR60rouK"
          *     }
          */
-        NewConversation: {
+        ConversationCreation: {
             /** @description The contact, or null. */
             contact_id?: components["schemas"]["Reference"] | null;
             /** @description The group, or null. */
@@ -669,7 +669,7 @@ export interface components {
          *       "contact_id": "WAz8eIbvDR60rouK"
          *     }
          */
-        NewConversationForm: {
+        ConversationCreationForm: {
             /**
              * @description The id of a contact or a group, or empty.
              * @example WAz8eIbvDR60rouK
@@ -830,7 +830,7 @@ export interface components {
          *       "missing": []
          *     }
          */
-        ConversationsUpdated: {
+        UpdatedConversations: {
             /**
              * @description The conversations, in the order of `ids`.
              * @example [
@@ -1063,7 +1063,7 @@ export interface components {
          *       "message": "See you at eight."
          *     }
          */
-        NewMessage: {
+        MessageCreation: {
             conversation_id: components["schemas"]["Id"];
             message: components["schemas"]["Text"];
             /** @description The sender. Null, or absent, for the account itself. */
@@ -1075,7 +1075,7 @@ export interface components {
          *       "message": "See you at eight."
          *     }
          */
-        NewMessageForm: {
+        MessageCreationForm: {
             conversation_id: components["schemas"]["Id"];
             message: components["schemas"]["Text"];
             /**
@@ -1243,7 +1243,7 @@ export interface components {
          *       "scopes": "conversations:read messages:read"
          *     }
          */
-        NewToken: {
+        TokenCreation: {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
             /**
@@ -1258,7 +1258,7 @@ export interface components {
          *       "scopes": "conversations:read messages:read"
          *     }
          */
-        NewTokenForm: {
+        TokenCreationForm: {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
             /**
@@ -1480,7 +1480,7 @@ export interface components {
          *       ]
          *     }
          */
-        NewWebhook: {
+        WebhookCreation: {
             url: components["schemas"]["WebhookUrl"];
             /** @description The types of events that the endpoint gets. Null, or absent, for all types. */
             types?: components["schemas"]["WebhookTypes"] | null;
@@ -1493,7 +1493,7 @@ export interface components {
          *       "types": "message.created message.updated"
          *     }
          */
-        NewWebhookForm: {
+        WebhookCreationForm: {
             url: components["schemas"]["WebhookUrl"];
             /**
              * @description The types of events that the endpoint gets, separated by single spaces, each at most once. Empty, or absent, for all types.
@@ -1807,6 +1807,30 @@ export interface components {
              */
             version: string;
         };
+        Description: {
+            /**
+             * @description The version of OpenAPI.
+             * @example 3.1.0
+             */
+            openapi: string;
+            /**
+             * @description The title and the version of the API.
+             * @example {
+             *       "title": "Conversations API",
+             *       "version": "0.1.0"
+             *     }
+             */
+            info: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description The endpoints.
+             * @example {}
+             */
+            paths: {
+                [key: string]: unknown;
+            };
+        };
     };
     responses: {
         /** @description Done. The response has no body. */
@@ -1825,7 +1849,7 @@ export interface components {
             content?: never;
         };
         /** @description The conversation. */
-        Conversation: {
+        OneConversation: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1843,7 +1867,7 @@ export interface components {
             };
         };
         /** @description A page of conversations. */
-        ConversationList: {
+        ConversationPage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1930,11 +1954,11 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["ConversationsUpdated"];
+                "application/json": components["schemas"]["UpdatedConversations"];
             };
         };
         /** @description The message. */
-        Message: {
+        OneMessage: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1952,7 +1976,7 @@ export interface components {
             };
         };
         /** @description A page of messages. */
-        MessageList: {
+        MessagePage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1990,7 +2014,7 @@ export interface components {
             };
         };
         /** @description A page of events, or the stream. A stream has neither `ETag` nor `Link`. */
-        EventList: {
+        EventPage: {
             headers: {
                 /** @description The version of the page, for conditional requests. */
                 ETag?: string;
@@ -2029,7 +2053,7 @@ export interface components {
             content?: never;
         };
         /** @description The endpoint, without its secret. */
-        Webhook: {
+        OneWebhook: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2047,7 +2071,7 @@ export interface components {
             };
         };
         /** @description A page of endpoints. */
-        WebhookList: {
+        WebhookPage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2123,7 +2147,7 @@ export interface components {
             };
         };
         /** @description A page of attempts. */
-        AttemptList: {
+        AttemptPage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2141,7 +2165,7 @@ export interface components {
             };
         };
         /** @description The token, without its secret. */
-        Token: {
+        OneToken: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2159,7 +2183,7 @@ export interface components {
             };
         };
         /** @description The token of the request, without its secret. */
-        CurrentToken: {
+        OwnToken: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2177,7 +2201,7 @@ export interface components {
             };
         };
         /** @description A page of tokens. */
-        TokenList: {
+        TokenPage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2215,7 +2239,7 @@ export interface components {
             };
         };
         /** @description The service is healthy. */
-        Health: {
+        Healthy: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
@@ -2232,7 +2256,7 @@ export interface components {
             };
         };
         /** @description The API description. */
-        Description: {
+        ApiDescription: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
@@ -2250,30 +2274,11 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": {
-                    /**
-                     * @description The version of OpenAPI.
-                     * @example 3.1.0
-                     */
-                    openapi: string;
-                    /**
-                     * @description The title and the version of the API.
-                     * @example {
-                     *       "title": "Conversations API",
-                     *       "version": "0.1.0"
-                     *     }
-                     */
-                    info: Record<string, never>;
-                    /**
-                     * @description The endpoints.
-                     * @example {}
-                     */
-                    paths: Record<string, never>;
-                };
+                "application/json": components["schemas"]["Description"];
             };
         };
         /** @description The API description has not changed. */
-        DescriptionNotModified: {
+        ApiDescriptionNotModified: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
@@ -2592,7 +2597,7 @@ export interface components {
     };
     parameters: {
         /** @description The object's id. */
-        id: components["schemas"]["Id"];
+        object_id: components["schemas"]["Id"];
         /** @description The maximum number of objects in a page. */
         limit: number;
         /** @description Returns the page after the object with this id. The object need not exist any more. Cannot be combined with `ending_before`. */
@@ -2702,7 +2707,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["ConversationList"];
+            200: components["responses"]["ConversationPage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -2727,8 +2732,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewConversation"];
-                "application/x-www-form-urlencoded": components["schemas"]["NewConversationForm"];
+                "application/json": components["schemas"]["ConversationCreation"];
+                "application/x-www-form-urlencoded": components["schemas"]["ConversationCreationForm"];
             };
         };
         responses: {
@@ -2788,13 +2793,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Conversation"];
+            200: components["responses"]["OneConversation"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2818,7 +2823,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -2829,7 +2834,7 @@ export interface operations {
             };
         };
         responses: {
-            200: components["responses"]["Conversation"];
+            200: components["responses"]["OneConversation"];
             204: components["responses"]["Updated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2854,7 +2859,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -2884,7 +2889,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -2895,7 +2900,7 @@ export interface operations {
             };
         };
         responses: {
-            200: components["responses"]["Conversation"];
+            200: components["responses"]["OneConversation"];
             204: components["responses"]["Updated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2938,7 +2943,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["MessageList"];
+            200: components["responses"]["MessagePage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -2963,8 +2968,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewMessage"];
-                "application/x-www-form-urlencoded": components["schemas"]["NewMessageForm"];
+                "application/json": components["schemas"]["MessageCreation"];
+                "application/x-www-form-urlencoded": components["schemas"]["MessageCreationForm"];
             };
         };
         responses: {
@@ -2992,13 +2997,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Message"];
+            200: components["responses"]["OneMessage"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -3022,7 +3027,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3033,7 +3038,7 @@ export interface operations {
             };
         };
         responses: {
-            200: components["responses"]["Message"];
+            200: components["responses"]["OneMessage"];
             204: components["responses"]["Updated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -3058,7 +3063,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3088,7 +3093,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3099,7 +3104,7 @@ export interface operations {
             };
         };
         responses: {
-            200: components["responses"]["Message"];
+            200: components["responses"]["OneMessage"];
             204: components["responses"]["Updated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -3136,7 +3141,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["EventList"];
+            200: components["responses"]["EventPage"];
             304: components["responses"]["EventsNotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -3168,7 +3173,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["WebhookList"];
+            200: components["responses"]["WebhookPage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3193,8 +3198,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewWebhook"];
-                "application/x-www-form-urlencoded": components["schemas"]["NewWebhookForm"];
+                "application/json": components["schemas"]["WebhookCreation"];
+                "application/x-www-form-urlencoded": components["schemas"]["WebhookCreationForm"];
             };
         };
         responses: {
@@ -3221,13 +3226,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Webhook"];
+            200: components["responses"]["OneWebhook"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -3251,7 +3256,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3262,7 +3267,7 @@ export interface operations {
             };
         };
         responses: {
-            200: components["responses"]["Webhook"];
+            200: components["responses"]["OneWebhook"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3287,7 +3292,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3317,7 +3322,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3328,7 +3333,7 @@ export interface operations {
             };
         };
         responses: {
-            200: components["responses"]["Webhook"];
+            200: components["responses"]["OneWebhook"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3353,7 +3358,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3388,7 +3393,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3423,13 +3428,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["AttemptList"];
+            200: components["responses"]["AttemptPage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3455,7 +3460,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["CurrentToken"];
+            200: components["responses"]["OwnToken"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -3486,7 +3491,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["TokenList"];
+            200: components["responses"]["TokenPage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3511,8 +3516,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewToken"];
-                "application/x-www-form-urlencoded": components["schemas"]["NewTokenForm"];
+                "application/json": components["schemas"]["TokenCreation"];
+                "application/x-www-form-urlencoded": components["schemas"]["TokenCreationForm"];
             };
         };
         responses: {
@@ -3539,13 +3544,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Token"];
+            200: components["responses"]["OneToken"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -3569,7 +3574,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3599,7 +3604,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3633,7 +3638,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Health"];
+            200: components["responses"]["Healthy"];
             400: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
@@ -3652,8 +3657,8 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Description"];
-            304: components["responses"]["DescriptionNotModified"];
+            200: components["responses"]["ApiDescription"];
+            304: components["responses"]["ApiDescriptionNotModified"];
             404: components["responses"]["NoFile"];
             500: components["responses"]["Fault"];
         };

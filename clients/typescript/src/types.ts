@@ -46,7 +46,7 @@ export type MessageFilters = Omit<Query<"listMessages">, "include">;
 /** What a list of messages can have in addition. */
 export type MessageListInclude = NonNullable<Query<"listMessages">["include"]>;
 /** The attributes of a new message. */
-export type NewMessage = Schemas["NewMessage"];
+export type NewMessage = Schemas["MessageCreation"];
 /** The attributes that an update of a message changes. Null clears an attribute. */
 export type MessageChanges = Schemas["MessageChanges"];
 
@@ -64,7 +64,7 @@ export type TokenWithSecret = Schemas["TokenWithSecret"];
 /** The cursor and the page size of a list of tokens. */
 export type TokenFilters = Query<"listTokens">;
 /** The attributes of a new token. */
-export type NewToken = Schemas["NewToken"];
+export type NewToken = Schemas["TokenCreation"];
 /** The attributes of a rotation. */
 export type Rotation = Schemas["Rotation"];
 
@@ -75,7 +75,7 @@ export type WebhookWithSecret = Schemas["WebhookWithSecret"];
 /** The cursor and the page size of a list of endpoints. */
 export type WebhookFilters = Query<"listWebhooks">;
 /** The attributes of a new endpoint. */
-export type NewWebhook = Schemas["NewWebhook"];
+export type NewWebhook = Schemas["WebhookCreation"];
 /** The attributes that an update of an endpoint changes. Null clears an attribute. */
 export type WebhookChanges = Schemas["WebhookChanges"];
 /** The attributes of a rotation of an endpoint's secret. */
