@@ -53,7 +53,7 @@ for (const operation of OPERATIONS) {
           ),
       ]);
       const quoted = JSON.stringify(body!.all[name]);
-      const value = encodeURIComponent(wordOf(body!.all[name]));
+      const value = encodeURIComponent(wordOf(name, body!.all[name]));
       const encoded = `%${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
       const escaped = `\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}`;
       refused(`${name} sent twice`, [

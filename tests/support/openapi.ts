@@ -13,14 +13,15 @@ export interface Operation {
   responses: Record<string, Schema>;
 }
 
-export const description = parse(readFileSync(new URL("../../openapi.yaml", import.meta.url), "utf8"), { merge: true });
+export const description = parse(readFileSync(new URL("../../openapi.yaml", import.meta.url), "utf8"));
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 /** The methods of a path that is described, in capitals. */
 export const methodsOf = (path: string): string[] =>
   METHODS.filter((method) => method in description.paths[path]).map((method) => method.toUpperCase());
 export const operationOf = (method: string, path: string): Operation => description.paths[path][method.toLowerCase()];
-/** The one scope that an operation needs; undefined where no token is needed. */
+export const needsToken = (operation: Operation): boolean => "token" in (operation.security[0] ?? {});
+/** The one scope that an operation needs; undefined where none is. */
 export const scopeOf = (operation: Operation): string | undefined => operation.security[0]?.token?.[0];
 
 /** What a reference names, or what isn't one as it is. */
@@ -45,6 +46,10 @@ const ajv = new Ajv2020({ strict: false, formats: FORMATS });
 /** References of a schema are to the whole description, which goes by this name. */
 const absolute = <T>(thing: T): T =>
   JSON.parse(JSON.stringify(thing).replaceAll('"#/components/', '"openapi#/components/'));
+ajv.addKeyword({
+  keyword: "x-require-one-of",
+  validate: (names: string[], value: Record<string, unknown>) => names.some((name) => (value[name] ?? "") !== ""),
+});
 ajv.addSchema(absolute(description), "openapi");
 
 const compiled = new Map<Schema, ReturnType<typeof ajv.compile>>();

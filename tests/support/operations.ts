@@ -41,10 +41,11 @@ export interface Body {
   immutable: string[];
 }
 
-/** A value as a form has it. A list is its members, separated by single spaces. */
-export const wordOf = (value: unknown): string => (Array.isArray(value) ? value.join(" ") : String(value));
+/** The value of an attribute as a form has it. Ids are separated by commas, the members of another list by spaces. */
+export const wordOf = (name: string, value: unknown): string =>
+  Array.isArray(value) ? value.join(name === "ids" ? "," : " ") : String(value);
 export const formOf = (attributes: Attributes = {}): string =>
-  new URLSearchParams(Object.entries(attributes).map(([name, value]) => [name, wordOf(value)])).toString();
+  new URLSearchParams(Object.entries(attributes).map(([name, value]) => [name, wordOf(name, value)])).toString();
 
 /** Fails because something is missing in the description. */
 export const lacking = (what: string): never => assert.fail(`openapi.yaml: ${what}`);
@@ -72,7 +73,7 @@ function bodyOf(method: string, path: string): Body | undefined {
   // A creation may show more of the object than an update does.
   const collection = path.replace(/\/\{id\}$/, "");
   const created = methodsOf(collection).includes("POST") ? responseSchema("POST", collection) : undefined;
-  const object = Object.keys({ ...responseSchema(method, path)?.properties, ...created?.properties });
+  const object: string[] = (created ?? responseSchema(method, path))?.required ?? [];
   // A body that shares no attribute with the object, as a rotation's, does not describe the object.
   const describes = attributes.some((name) => object.includes(name));
   return {
@@ -80,7 +81,7 @@ function bodyOf(method: string, path: string): Body | undefined {
     all: Object.fromEntries(attributes.map((name) => [name, exampleOf(json.properties[name])])),
     form: form.properties,
     json: json.properties,
-    required: json.required ?? json.anyOf?.[0].required ?? [],
+    required: json.required ?? json["x-require-one-of"]?.slice(0, 1) ?? [],
     immutable: describes ? object.filter((name) => !attributes.includes(name)) : [],
   };
 }
@@ -91,7 +92,7 @@ const isLarge = (path: string): boolean =>
     .flatMap((method) => Object.values(bodyOf(method, path)?.json ?? {}))
     .some((schema) => resolved(schema).maxLength >= 10_000);
 
-/** All operations that need a token. */
+/** All operations that need a token with a scope. */
 export const OPERATIONS: Operation[] = Object.keys(description.paths).flatMap((path) =>
   methodsOf(path).flatMap((method): Operation[] => {
     const operation = operationOf(method, path);

@@ -63,6 +63,16 @@ test("a form and JSON mean the same", async () => {
   }
 });
 
+test("a scope that comes twice is a 400", async () => {
+  const alice = await account();
+  for (const attributes of [
+    "name=x&scopes=messages:read+messages:read",
+    { name: "x", scopes: "messages:read events:read messages:read" },
+  ]) {
+    assertError(await alice.post(TOKEN_COLLECTION, attributes), 400, "parameter_invalid", "scopes");
+  }
+});
+
 test("scopes are returned in one order, whatever the order in the request", async () => {
   const alice = await account();
   await sql("UPDATE accounts SET max_tokens = 1000 WHERE id = ?", alice.id);

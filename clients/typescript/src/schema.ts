@@ -16,7 +16,7 @@ export interface paths {
         };
         /**
          * List conversations
-         * @description Returns a page of conversations, newest first. With `sort=last_active_at`, the most recently active come first, also among those that were active in the same second. You can combine all filters. Requires the scope `conversations:read`.
+         * @description Returns a page of conversations, newest first. With `sort=last_active_at`, the most recently active come first, also among those that were active in the same second. `order=asc` reverses the list. You can combine all filters. Requires the scope `conversations:read`.
          */
         get: operations["listConversations"];
         put?: never;
@@ -28,7 +28,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Update many conversations
+         * @description Changes the attributes that you send of all conversations in `ids`, in one transaction. Returns these conversations in the order of `ids`, and the ids of which there is no conversation. Without `conversations:read`, the response is a 204. Requires the scope `conversations:write`.
+         */
+        patch: operations["updateConversations"];
         trace?: never;
     };
     "/v1/conversations/{id}": {
@@ -40,7 +44,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -81,7 +85,7 @@ export interface paths {
         };
         /**
          * List messages
-         * @description Returns a page of messages, newest first, from one conversation or from all. Requires the scope `messages:read`.
+         * @description Returns a page of messages, newest first, from one conversation or from all. With `order=asc`, the oldest come first. Requires the scope `messages:read`.
          */
         get: operations["listMessages"];
         put?: never;
@@ -105,7 +109,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -201,7 +205,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -253,7 +257,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -279,7 +283,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -305,7 +309,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -314,6 +318,29 @@ export interface paths {
          * @description Returns a page of the attempts to deliver an event to the endpoint, newest first. The last 100 attempts are kept.
          */
         get: operations["listAttempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/token": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Retrieve the token of the request
+         * @description Returns the token that the request was sent with, without its secret, and the name of its account. Requires no scope: every valid token may send this request.
+         */
+        get: operations["retrieveCurrentToken"];
         put?: never;
         post?: never;
         delete?: never;
@@ -358,7 +385,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -388,7 +415,7 @@ export interface paths {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -550,6 +577,8 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description The time when the conversation was archived. Null if it is not archived. */
             archived_at: components["schemas"]["Timestamp"] | null;
+            /** @description The newest message. Only in a response to a request with `include=last_message`. Null if the conversation has no message, or if the token lacks `messages:read`. */
+            last_message?: components["schemas"]["Message"] | null;
         };
         /**
          * @example {
@@ -594,6 +623,27 @@ export interface components {
              *     ]
              */
             data: components["schemas"]["Conversation"][];
+            /** @description The number of all objects that match the filters. Only in a response to a request with `include=total_count`. */
+            total_count?: components["schemas"]["TotalCount"];
+        };
+        /**
+         * @example {
+         *       "value": 12,
+         *       "relation": "eq"
+         *     }
+         */
+        TotalCount: {
+            /**
+             * @description The number of objects, counted up to 1,000.
+             * @example 12
+             */
+            value: number;
+            /**
+             * @description `eq`: there are exactly `value` objects. `gte`: there are more than were counted.
+             * @example eq
+             * @enum {string}
+             */
+            relation: "eq" | "gte";
         };
         /**
          * @description A conversation needs a contact, a group, or both.
@@ -601,7 +651,7 @@ export interface components {
          *       "contact_id": "WAz8eIbvDR60rouK"
          *     }
          */
-        NewConversation: {
+        ConversationCreation: {
             /** @description The contact, or null. */
             contact_id?: components["schemas"]["Reference"] | null;
             /** @description The group, or null. */
@@ -612,10 +662,6 @@ export interface components {
              * @example false
              */
             distinct?: boolean;
-        } | {
-            contact_id: string;
-        } | {
-            group_id: string;
         };
         /**
          * @description A conversation needs a contact, a group, or both. An empty value means no contact or no group.
@@ -623,7 +669,7 @@ export interface components {
          *       "contact_id": "WAz8eIbvDR60rouK"
          *     }
          */
-        NewConversationForm: {
+        ConversationCreationForm: {
             /**
              * @description The id of a contact or a group, or empty.
              * @example WAz8eIbvDR60rouK
@@ -640,10 +686,6 @@ export interface components {
              * @example false
              */
             distinct?: boolean;
-        } | {
-            contact_id: unknown;
-        } | {
-            group_id: unknown;
         };
         /**
          * @example {
@@ -693,16 +735,126 @@ export interface components {
              * @example true
              */
             is_muted?: boolean;
-            /** @description The time when the conversation was archived, or empty to unarchive it. */
-            archived_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
-            /** @description The time when the conversation was last opened, or empty to mark it as never opened. The current second or a later one means now: then the conversation is read. An earlier second means its end. To mark a conversation as read without a clock, send 253402300799. */
-            last_opened_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
+            /**
+             * @description The time when the conversation was archived, or empty to unarchive it.
+             * @example 705103200
+             */
+            archived_at?: number | string;
+            /**
+             * @description The time when the conversation was last opened, or empty to mark it as never opened. The current second or a later one means now: then the conversation is read. An earlier second means its end. To mark a conversation as read without a clock, send 253402300799.
+             * @example 705103200
+             */
+            last_opened_at?: number | string;
         };
         /**
-         * @description An empty value in a form. It means the same as null in JSON.
-         * @constant
+         * @example {
+         *       "ids": [
+         *         "xgQQXg3hrtjh7AvZ"
+         *       ],
+         *       "is_muted": true
+         *     }
          */
-        Empty: "";
+        ManyConversationChanges: {
+            /**
+             * @description The conversations to change, each at most once.
+             * @example [
+             *       "xgQQXg3hrtjh7AvZ"
+             *     ]
+             */
+            ids: components["schemas"]["Id"][];
+            /**
+             * @description Whether the conversation is pinned.
+             * @example true
+             */
+            is_pinned?: boolean;
+            /**
+             * @description Whether the conversation is muted.
+             * @example true
+             */
+            is_muted?: boolean;
+            /** @description The time when the conversation was archived, or null to unarchive it. */
+            archived_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The time when the conversation was last opened, or null to mark it as never opened. The current second or a later one means now: then the conversation is read. An earlier second means its end. To mark a conversation as read without a clock, send 253402300799. */
+            last_opened_at?: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * @description An empty value clears an attribute.
+         * @example {
+         *       "ids": "xgQQXg3hrtjh7AvZ",
+         *       "is_muted": true
+         *     }
+         */
+        ManyConversationChangesForm: {
+            /**
+             * @description The conversations to change, separated by commas, each at most once.
+             * @example xgQQXg3hrtjh7AvZ
+             */
+            ids: string;
+            /**
+             * @description Whether the conversation is pinned.
+             * @example true
+             */
+            is_pinned?: boolean;
+            /**
+             * @description Whether the conversation is muted.
+             * @example true
+             */
+            is_muted?: boolean;
+            /**
+             * @description The time when the conversation was archived, or empty to unarchive it.
+             * @example 705103200
+             */
+            archived_at?: number | string;
+            /**
+             * @description The time when the conversation was last opened, or empty to mark it as never opened. The current second or a later one means now: then the conversation is read. An earlier second means its end. To mark a conversation as read without a clock, send 253402300799.
+             * @example 705103200
+             */
+            last_opened_at?: number | string;
+        };
+        /**
+         * @example {
+         *       "data": [
+         *         {
+         *           "id": "xgQQXg3hrtjh7AvZ",
+         *           "contact_id": "WAz8eIbvDR60rouK",
+         *           "group_id": null,
+         *           "pinned_message_id": null,
+         *           "is_pinned": false,
+         *           "is_muted": false,
+         *           "last_active_at": 705103200,
+         *           "last_opened_at": 705103200,
+         *           "created_at": 692233200,
+         *           "archived_at": null
+         *         }
+         *       ],
+         *       "missing": []
+         *     }
+         */
+        UpdatedConversations: {
+            /**
+             * @description The conversations, in the order of `ids`.
+             * @example [
+             *       {
+             *         "id": "xgQQXg3hrtjh7AvZ",
+             *         "contact_id": "WAz8eIbvDR60rouK",
+             *         "group_id": null,
+             *         "pinned_message_id": null,
+             *         "is_pinned": false,
+             *         "is_muted": false,
+             *         "last_active_at": 705103200,
+             *         "last_opened_at": 705103200,
+             *         "created_at": 692233200,
+             *         "archived_at": null
+             *       }
+             *     ]
+             */
+            data: components["schemas"]["Conversation"][];
+            /**
+             * @description The ids of which there is no conversation, in the order of `ids`.
+             * @example []
+             */
+            missing: components["schemas"]["Id"][];
+        };
         /**
          * @example {
          *       "id": "V000000000000001",
@@ -763,6 +915,8 @@ export interface components {
              *     ]
              */
             data: components["schemas"]["Message"][];
+            /** @description The number of all objects that match the filters. Only in a response to a request with `include=total_count`. */
+            total_count?: components["schemas"]["TotalCount"];
         };
         /**
          * @description The id of an event, which is also a position in the log. Ids sort in the order of the log.
@@ -909,7 +1063,7 @@ export interface components {
          *       "message": "See you at eight."
          *     }
          */
-        NewMessage: {
+        MessageCreation: {
             conversation_id: components["schemas"]["Id"];
             message: components["schemas"]["Text"];
             /** @description The sender. Null, or absent, for the account itself. */
@@ -921,7 +1075,7 @@ export interface components {
          *       "message": "See you at eight."
          *     }
          */
-        NewMessageForm: {
+        MessageCreationForm: {
             conversation_id: components["schemas"]["Id"];
             message: components["schemas"]["Text"];
             /**
@@ -948,8 +1102,11 @@ export interface components {
          */
         MessageChangesForm: {
             message?: components["schemas"]["Text"];
-            /** @description The time when the message was read, or empty to mark it as not read. */
-            read_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
+            /**
+             * @description The time when the message was read, or empty to mark it as not read.
+             * @example 705103200
+             */
+            read_at?: number | string;
         };
         /**
          * @description Scopes separated by single spaces, each at most once: `conversations:read`, `conversations:write`, `messages:read`, `messages:write`, `tokens:write`, `events:read`, `webhooks:write`.
@@ -963,6 +1120,7 @@ export interface components {
          *       "scopes": "conversations:read messages:read",
          *       "created_at": 705103200,
          *       "expires_at": null,
+         *       "last_used_at": null,
          *       "revoked_at": null
          *     }
          */
@@ -973,8 +1131,36 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description Expiry time. Null if the token never expires. */
             expires_at: components["schemas"]["Timestamp"] | null;
+            /**
+             * @description The day on which the token was last used, as the time of its first second in UTC. Null if the token was not used yet.
+             * @example 705024000
+             */
+            last_used_at?: components["schemas"]["Timestamp"] | null;
             /** @description The time when the token was revoked, or when a rotation will revoke it. Null otherwise. */
             revoked_at: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * @example {
+         *       "id": "V000000000000002",
+         *       "name": "Web shop",
+         *       "account": "web-shop",
+         *       "scopes": "conversations:read messages:read",
+         *       "created_at": 705103200,
+         *       "expires_at": null
+         *     }
+         */
+        CurrentToken: {
+            id: components["schemas"]["Id"];
+            name: components["schemas"]["Name"];
+            /**
+             * @description The name of the token's account.
+             * @example web-shop
+             */
+            account: string;
+            scopes: components["schemas"]["Scopes"];
+            created_at: components["schemas"]["Timestamp"];
+            /** @description Expiry time. Null if the token never expires. */
+            expires_at: components["schemas"]["Timestamp"] | null;
         };
         /**
          * @example {
@@ -983,6 +1169,7 @@ export interface components {
          *       "scopes": "conversations:read messages:read",
          *       "created_at": 705103200,
          *       "expires_at": null,
+         *       "last_used_at": null,
          *       "revoked_at": null,
          *       "token": "self_0123456789ABCDEFGHIJabcdefghij4Us3aw"
          *     }
@@ -994,6 +1181,11 @@ export interface components {
             created_at: components["schemas"]["Timestamp"];
             /** @description Expiry time. Null if the token never expires. */
             expires_at: components["schemas"]["Timestamp"] | null;
+            /**
+             * @description The day on which the token was last used, as the time of its first second in UTC. Null if the token was not used yet.
+             * @example 705024000
+             */
+            last_used_at?: components["schemas"]["Timestamp"] | null;
             /** @description The time when the token was revoked, or when a rotation will revoke it. Null otherwise. */
             revoked_at: components["schemas"]["Timestamp"] | null;
             /**
@@ -1012,6 +1204,7 @@ export interface components {
          *           "scopes": "conversations:read messages:read",
          *           "created_at": 705103200,
          *           "expires_at": null,
+         *           "last_used_at": null,
          *           "revoked_at": null
          *         }
          *       ]
@@ -1032,6 +1225,7 @@ export interface components {
              *         "scopes": "conversations:read messages:read",
              *         "created_at": 705103200,
              *         "expires_at": null,
+             *         "last_used_at": null,
              *         "revoked_at": null
              *       }
              *     ]
@@ -1049,7 +1243,7 @@ export interface components {
          *       "scopes": "conversations:read messages:read"
          *     }
          */
-        NewToken: {
+        TokenCreation: {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
             /**
@@ -1064,14 +1258,14 @@ export interface components {
          *       "scopes": "conversations:read messages:read"
          *     }
          */
-        NewTokenForm: {
+        TokenCreationForm: {
             name: components["schemas"]["Name"];
             scopes: components["schemas"]["Scopes"];
             /**
              * @description Expiry time, in the future. Empty, or absent, means the expiry time of the token of this request.
              * @example 4102444800
              */
-            expires_at?: components["schemas"]["Timestamp"] | components["schemas"]["Empty"];
+            expires_at?: number | string;
         };
         /**
          * @example {
@@ -1079,6 +1273,19 @@ export interface components {
          *     }
          */
         Rotation: {
+            /**
+             * @description The number of seconds that the old token stays valid.
+             * @default 3600
+             * @example 3600
+             */
+            grace_period?: number;
+        };
+        /**
+         * @example {
+         *       "grace_period": 3600
+         *     }
+         */
+        RotationForm: {
             /**
              * @description The number of seconds that the old token stays valid.
              * @default 3600
@@ -1099,11 +1306,6 @@ export interface components {
          *     ]
          */
         WebhookTypes: components["schemas"]["EventType"][];
-        /**
-         * @description The types of events that the endpoint gets, separated by single spaces, each at most once.
-         * @example message.created message.updated
-         */
-        WebhookTypesForm: string;
         /**
          * @description What the endpoint is for. One line that is not blank, without invisible and direction-changing characters.
          * @example Search index
@@ -1278,7 +1480,7 @@ export interface components {
          *       ]
          *     }
          */
-        NewWebhook: {
+        WebhookCreation: {
             url: components["schemas"]["WebhookUrl"];
             /** @description The types of events that the endpoint gets. Null, or absent, for all types. */
             types?: components["schemas"]["WebhookTypes"] | null;
@@ -1291,12 +1493,18 @@ export interface components {
          *       "types": "message.created message.updated"
          *     }
          */
-        NewWebhookForm: {
+        WebhookCreationForm: {
             url: components["schemas"]["WebhookUrl"];
-            /** @description The types of events that the endpoint gets, separated by single spaces. Empty, or absent, for all types. */
-            types?: components["schemas"]["WebhookTypesForm"] | components["schemas"]["Empty"];
-            /** @description What the endpoint is for, or empty. */
-            description?: components["schemas"]["WebhookDescription"] | components["schemas"]["Empty"];
+            /**
+             * @description The types of events that the endpoint gets, separated by single spaces, each at most once. Empty, or absent, for all types.
+             * @example message.created message.updated
+             */
+            types?: string;
+            /**
+             * @description What the endpoint is for, or empty.
+             * @example Search index
+             */
+            description?: string;
         };
         /**
          * @example {
@@ -1322,10 +1530,16 @@ export interface components {
          */
         WebhookChangesForm: {
             url?: components["schemas"]["WebhookUrl"];
-            /** @description The types of events that the endpoint gets, separated by single spaces, or empty for all types. */
-            types?: components["schemas"]["WebhookTypesForm"] | components["schemas"]["Empty"];
-            /** @description What the endpoint is for, or empty. */
-            description?: components["schemas"]["WebhookDescription"] | components["schemas"]["Empty"];
+            /**
+             * @description The types of events that the endpoint gets, separated by single spaces, each at most once, or empty for all types.
+             * @example message.created message.updated
+             */
+            types?: string;
+            /**
+             * @description What the endpoint is for, or empty.
+             * @example Search index
+             */
+            description?: string;
             status?: components["schemas"]["WebhookStatus"];
             last_event_id?: components["schemas"]["WebhookPosition"];
         };
@@ -1335,6 +1549,19 @@ export interface components {
          *     }
          */
         SecretRotation: {
+            /**
+             * @description The number of seconds in which deliveries are signed with the old secret too.
+             * @default 3600
+             * @example 3600
+             */
+            grace_period?: number;
+        };
+        /**
+         * @example {
+         *       "grace_period": 3600
+         *     }
+         */
+        SecretRotationForm: {
             /**
              * @description The number of seconds in which deliveries are signed with the old secret too.
              * @default 3600
@@ -1565,7 +1792,7 @@ export interface components {
         /**
          * @example {
          *       "status": "ok",
-         *       "version": "1.0.0"
+         *       "version": "0.1.0"
          *     }
          */
         Health: {
@@ -1576,14 +1803,53 @@ export interface components {
             status: "ok";
             /**
              * @description The version of the API.
-             * @example 1.0.0
+             * @example 0.1.0
              */
             version: string;
         };
+        Description: {
+            /**
+             * @description The version of OpenAPI.
+             * @example 3.1.0
+             */
+            openapi: string;
+            /**
+             * @description The title and the version of the API.
+             * @example {
+             *       "title": "Conversations API",
+             *       "version": "0.1.0"
+             *     }
+             */
+            info: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description The endpoints.
+             * @example {}
+             */
+            paths: {
+                [key: string]: unknown;
+            };
+        };
     };
     responses: {
+        /** @description Done. The response has no body. */
+        Done: {
+            headers: {
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content?: never;
+        };
         /** @description The conversation. */
-        Conversation: {
+        OneConversation: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1601,7 +1867,7 @@ export interface components {
             };
         };
         /** @description A page of conversations. */
-        ConversationList: {
+        ConversationPage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1674,8 +1940,25 @@ export interface components {
                 "application/json": components["schemas"]["Conversation"];
             };
         };
+        /** @description The conversations, and the ids of which there is no conversation. */
+        ConversationsUpdated: {
+            headers: {
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["UpdatedConversations"];
+            };
+        };
         /** @description The message. */
-        Message: {
+        OneMessage: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1693,7 +1976,7 @@ export interface components {
             };
         };
         /** @description A page of messages. */
-        MessageList: {
+        MessagePage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1731,7 +2014,7 @@ export interface components {
             };
         };
         /** @description A page of events, or the stream. A stream has neither `ETag` nor `Link`. */
-        EventList: {
+        EventPage: {
             headers: {
                 /** @description The version of the page, for conditional requests. */
                 ETag?: string;
@@ -1770,7 +2053,7 @@ export interface components {
             content?: never;
         };
         /** @description The endpoint, without its secret. */
-        Webhook: {
+        OneWebhook: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1788,7 +2071,7 @@ export interface components {
             };
         };
         /** @description A page of endpoints. */
-        WebhookList: {
+        WebhookPage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1864,7 +2147,7 @@ export interface components {
             };
         };
         /** @description A page of attempts. */
-        AttemptList: {
+        AttemptPage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1882,7 +2165,7 @@ export interface components {
             };
         };
         /** @description The token, without its secret. */
-        Token: {
+        OneToken: {
             headers: {
                 ETag: components["headers"]["ETag"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1899,8 +2182,26 @@ export interface components {
                 "application/json": components["schemas"]["Token"];
             };
         };
+        /** @description The token of the request, without its secret. */
+        OwnToken: {
+            headers: {
+                ETag: components["headers"]["ETag"];
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Cache-Control": components["headers"]["Cache-Control"];
+                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
+                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
+                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["CurrentToken"];
+            };
+        };
         /** @description A page of tokens. */
-        TokenList: {
+        TokenPage: {
             headers: {
                 Link: components["headers"]["Link"];
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -1938,7 +2239,7 @@ export interface components {
             };
         };
         /** @description The service is healthy. */
-        Health: {
+        Healthy: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
@@ -1955,17 +2256,17 @@ export interface components {
             };
         };
         /** @description The API description. */
-        Description: {
+        ApiDescription: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
-                /** @description Any cache may store the response, and must revalidate it before each use. */
-                "Cache-Control": "public, max-age=0, must-revalidate";
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
                 "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                /** @description Any cache may store the response, and must revalidate it before each use. */
+                "Cache-Control": "public, max-age=0, must-revalidate";
                 /** @description Browsers do not send this page's URL as a referrer. */
                 "Referrer-Policy": "no-referrer";
                 /** @description The version of the API description. */
@@ -1973,40 +2274,21 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": {
-                    /**
-                     * @description The version of OpenAPI.
-                     * @example 3.1.0
-                     */
-                    openapi: string;
-                    /**
-                     * @description The title and the version of the API.
-                     * @example {
-                     *       "title": "Conversations API",
-                     *       "version": "1.0.0"
-                     *     }
-                     */
-                    info: Record<string, never>;
-                    /**
-                     * @description The endpoints.
-                     * @example {}
-                     */
-                    paths: Record<string, never>;
-                };
+                "application/json": components["schemas"]["Description"];
             };
         };
         /** @description The API description has not changed. */
-        DescriptionNotModified: {
+        ApiDescriptionNotModified: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
-                /** @description Any cache may store the response, and must revalidate it before each use. */
-                "Cache-Control": "public, max-age=0, must-revalidate";
                 "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
                 "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
                 "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
                 "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
+                /** @description Any cache may store the response, and must revalidate it before each use. */
+                "Cache-Control": "public, max-age=0, must-revalidate";
                 /** @description Browsers do not send this page's URL as a referrer. */
                 "Referrer-Policy": "no-referrer";
                 /** @description The version of the API description. */
@@ -2053,21 +2335,6 @@ export interface components {
         NotModified: {
             headers: {
                 ETag: components["headers"]["ETag"];
-                "Server-Timing": components["headers"]["Server-Timing"];
-                "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                "Cache-Control": components["headers"]["Cache-Control"];
-                "X-Content-Type-Options": components["headers"]["X-Content-Type-Options"];
-                "Strict-Transport-Security": components["headers"]["Strict-Transport-Security"];
-                "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
-                "Access-Control-Expose-Headers": components["headers"]["Access-Control-Expose-Headers"];
-                [name: string]: unknown;
-            };
-            content?: never;
-        };
-        /** @description Done. The response has no body. */
-        Done: {
-            headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "X-D1-Bookmark": components["headers"]["X-D1-Bookmark"];
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2330,13 +2597,19 @@ export interface components {
     };
     parameters: {
         /** @description The object's id. */
-        id: components["schemas"]["Id"];
+        object_id: components["schemas"]["Id"];
         /** @description The maximum number of objects in a page. */
         limit: number;
         /** @description Returns the page after the object with this id. The object need not exist any more. Cannot be combined with `ending_before`. */
         starting_after: components["schemas"]["Id"];
         /** @description Returns the page before the object with this id. The object need not exist any more. Cannot be combined with `starting_after`. */
         ending_before: components["schemas"]["Id"];
+        /** @description Only objects that were created at this time or later. */
+        since: components["schemas"]["Timestamp"];
+        /** @description Only objects that were created before this time. */
+        until: components["schemas"]["Timestamp"];
+        /** @description `desc`: newest first. `asc`: the other way round, so oldest first. */
+        order: "desc" | "asc";
         /** @description Identifies this request. If you send it again within 24 hours, the first response is returned and nothing is executed again. 1 to 255 printable ASCII characters, with or without double quotes. */
         "Idempotency-Key": string;
         /** @description Writes only if the object's `ETag` is one of these. Otherwise the response is a 412. `*` matches any. An empty header counts as absent. */
@@ -2414,8 +2687,16 @@ export interface operations {
                 group_id?: components["schemas"]["Reference"];
                 /** @description Only conversations with this contact. */
                 contact_id?: components["schemas"]["Reference"];
-                /** @description The order. With `last_active_at`, conversations that were never active come last. */
+                /** @description Only objects that were created at this time or later. */
+                since?: components["parameters"]["since"];
+                /** @description Only objects that were created before this time. */
+                until?: components["parameters"]["until"];
+                /** @description What the list is sorted by. With `last_active_at`, conversations that were never active count as the least recently active. */
                 sort?: "created_at" | "last_active_at";
+                /** @description `desc`: newest first. `asc`: the other way round, so oldest first. */
+                order?: components["parameters"]["order"];
+                /** @description What the response has in addition, separated by commas. `last_message`: the newest message of each conversation. `total_count`: the number of conversations that match the filters. */
+                include?: "last_message" | "total_count" | "last_message,total_count" | "total_count,last_message";
             };
             header?: {
                 /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
@@ -2426,7 +2707,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["ConversationList"];
+            200: components["responses"]["ConversationPage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -2451,8 +2732,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["NewConversationForm"];
-                "application/json": components["schemas"]["NewConversation"];
+                "application/json": components["schemas"]["ConversationCreation"];
+                "application/x-www-form-urlencoded": components["schemas"]["ConversationCreationForm"];
             };
         };
         responses: {
@@ -2469,9 +2750,41 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    retrieveConversation: {
+    updateConversations: {
         parameters: {
             query?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyConversationChanges"];
+                "application/x-www-form-urlencoded": components["schemas"]["ManyConversationChangesForm"];
+            };
+        };
+        responses: {
+            200: components["responses"]["ConversationsUpdated"];
+            204: components["responses"]["Done"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retrieveConversation: {
+        parameters: {
+            query?: {
+                /** @description What the response has in addition. `last_message`: the newest message of the conversation. */
+                include?: "last_message";
+            };
             header?: {
                 /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
                 "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
@@ -2480,13 +2793,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Conversation"];
+            200: components["responses"]["OneConversation"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2510,18 +2823,18 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["ConversationChangesForm"];
                 "application/json": components["schemas"]["ConversationChanges"];
+                "application/x-www-form-urlencoded": components["schemas"]["ConversationChangesForm"];
             };
         };
         responses: {
-            200: components["responses"]["Conversation"];
+            200: components["responses"]["OneConversation"];
             204: components["responses"]["Updated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2546,7 +2859,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -2576,18 +2889,18 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["ConversationChangesForm"];
                 "application/json": components["schemas"]["ConversationChanges"];
+                "application/x-www-form-urlencoded": components["schemas"]["ConversationChangesForm"];
             };
         };
         responses: {
-            200: components["responses"]["Conversation"];
+            200: components["responses"]["OneConversation"];
             204: components["responses"]["Updated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2612,6 +2925,14 @@ export interface operations {
                 ending_before?: components["parameters"]["ending_before"];
                 /** @description Only messages in this conversation. */
                 conversation_id?: components["schemas"]["Id"];
+                /** @description Only objects that were created at this time or later. */
+                since?: components["parameters"]["since"];
+                /** @description Only objects that were created before this time. */
+                until?: components["parameters"]["until"];
+                /** @description `desc`: newest first. `asc`: the other way round, so oldest first. */
+                order?: components["parameters"]["order"];
+                /** @description What the response has in addition. `total_count`: the number of messages that match the filters. */
+                include?: "total_count";
             };
             header?: {
                 /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
@@ -2622,7 +2943,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["MessageList"];
+            200: components["responses"]["MessagePage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -2647,8 +2968,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["NewMessageForm"];
-                "application/json": components["schemas"]["NewMessage"];
+                "application/json": components["schemas"]["MessageCreation"];
+                "application/x-www-form-urlencoded": components["schemas"]["MessageCreationForm"];
             };
         };
         responses: {
@@ -2676,13 +2997,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Message"];
+            200: components["responses"]["OneMessage"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2706,18 +3027,18 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["MessageChangesForm"];
                 "application/json": components["schemas"]["MessageChanges"];
+                "application/x-www-form-urlencoded": components["schemas"]["MessageChangesForm"];
             };
         };
         responses: {
-            200: components["responses"]["Message"];
+            200: components["responses"]["OneMessage"];
             204: components["responses"]["Updated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2742,7 +3063,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -2772,18 +3093,18 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["MessageChangesForm"];
                 "application/json": components["schemas"]["MessageChanges"];
+                "application/x-www-form-urlencoded": components["schemas"]["MessageChangesForm"];
             };
         };
         responses: {
-            200: components["responses"]["Message"];
+            200: components["responses"]["OneMessage"];
             204: components["responses"]["Updated"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2820,7 +3141,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["EventList"];
+            200: components["responses"]["EventPage"];
             304: components["responses"]["EventsNotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2852,7 +3173,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["WebhookList"];
+            200: components["responses"]["WebhookPage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -2877,8 +3198,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["NewWebhookForm"];
-                "application/json": components["schemas"]["NewWebhook"];
+                "application/json": components["schemas"]["WebhookCreation"];
+                "application/x-www-form-urlencoded": components["schemas"]["WebhookCreationForm"];
             };
         };
         responses: {
@@ -2905,13 +3226,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Webhook"];
+            200: components["responses"]["OneWebhook"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -2935,18 +3256,18 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["WebhookChangesForm"];
                 "application/json": components["schemas"]["WebhookChanges"];
+                "application/x-www-form-urlencoded": components["schemas"]["WebhookChangesForm"];
             };
         };
         responses: {
-            200: components["responses"]["Webhook"];
+            200: components["responses"]["OneWebhook"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -2971,7 +3292,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3001,18 +3322,18 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["WebhookChangesForm"];
                 "application/json": components["schemas"]["WebhookChanges"];
+                "application/x-www-form-urlencoded": components["schemas"]["WebhookChangesForm"];
             };
         };
         responses: {
-            200: components["responses"]["Webhook"];
+            200: components["responses"]["OneWebhook"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3037,14 +3358,14 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["SecretRotation"];
                 "application/json": components["schemas"]["SecretRotation"];
+                "application/x-www-form-urlencoded": components["schemas"]["SecretRotationForm"];
             };
         };
         responses: {
@@ -3072,7 +3393,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3107,13 +3428,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["AttemptList"];
+            200: components["responses"]["AttemptPage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3123,6 +3444,32 @@ export interface operations {
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
             503: components["responses"]["WebhooksUnavailable"];
+        };
+    };
+    retrieveCurrentToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `X-D1-Bookmark` of an earlier response. The data of this response is at least as new. Without it, the response has the newest data. Not read if this deployment has no read replicas. */
+                "X-D1-Bookmark"?: components["parameters"]["X-D1-Bookmark"];
+                /** @description Returns a 304 if the object's `ETag` is one of these. `*` matches any. An empty header counts as absent. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["OwnToken"];
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Fault"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listTokens: {
@@ -3144,7 +3491,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["TokenList"];
+            200: components["responses"]["TokenPage"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -3169,8 +3516,8 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["NewTokenForm"];
-                "application/json": components["schemas"]["NewToken"];
+                "application/json": components["schemas"]["TokenCreation"];
+                "application/x-www-form-urlencoded": components["schemas"]["TokenCreationForm"];
             };
         };
         responses: {
@@ -3197,13 +3544,13 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Token"];
+            200: components["responses"]["OneToken"];
             304: components["responses"]["NotModified"];
             400: components["responses"]["Invalid"];
             401: components["responses"]["Unauthorized"];
@@ -3227,7 +3574,7 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
@@ -3257,14 +3604,14 @@ export interface operations {
             };
             path: {
                 /** @description The object's id. */
-                id: components["parameters"]["id"];
+                id: components["parameters"]["object_id"];
             };
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/x-www-form-urlencoded": components["schemas"]["Rotation"];
                 "application/json": components["schemas"]["Rotation"];
+                "application/x-www-form-urlencoded": components["schemas"]["RotationForm"];
             };
         };
         responses: {
@@ -3291,7 +3638,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Health"];
+            200: components["responses"]["Healthy"];
             400: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Fault"];
@@ -3310,8 +3657,8 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Description"];
-            304: components["responses"]["DescriptionNotModified"];
+            200: components["responses"]["ApiDescription"];
+            304: components["responses"]["ApiDescriptionNotModified"];
             404: components["responses"]["NoFile"];
             500: components["responses"]["Fault"];
         };

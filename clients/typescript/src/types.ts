@@ -24,7 +24,7 @@ export type Message = Schemas["Message"];
 /** The filters of a list of messages. */
 export type MessageFilters = Query<"listMessages">;
 /** The attributes of a new message. */
-export type NewMessage = Schemas["NewMessage"];
+export type NewMessage = Schemas["MessageCreation"];
 /** The attributes that an update of a message changes. Null clears an attribute. */
 export type MessageChanges = Schemas["MessageChanges"];
 
@@ -40,7 +40,7 @@ export type TokenWithSecret = Schemas["TokenWithSecret"];
 /** The cursor and the page size of a list of tokens. */
 export type TokenFilters = Query<"listTokens">;
 /** The attributes of a new token. */
-export type NewToken = Schemas["NewToken"];
+export type NewToken = Schemas["TokenCreation"];
 /** The attributes of a rotation. */
 export type Rotation = Schemas["Rotation"];
 
@@ -51,7 +51,7 @@ export type WebhookWithSecret = Schemas["WebhookWithSecret"];
 /** The cursor and the page size of a list of endpoints. */
 export type WebhookFilters = Query<"listWebhooks">;
 /** The attributes of a new endpoint. */
-export type NewWebhook = Schemas["NewWebhook"];
+export type NewWebhook = Schemas["WebhookCreation"];
 /** The attributes that an update of an endpoint changes. Null clears an attribute. */
 export type WebhookChanges = Schemas["WebhookChanges"];
 /** The attributes of a rotation of an endpoint's secret. */
