@@ -14,11 +14,10 @@ const LABELS: Record<Filter, string> = {
 export function showFilters({ filters, search }: View, set: (changes: Partial<View>) => void): void {
   const box = byId("switches");
   if (!box.hasChildNodes())
-    box.append(...FILTERS.map((name) => h("button", { type: "button", role: "switch", id: name }, LABELS[name])));
-  for (const name of FILTERS) {
-    const button = byId(name);
-    const isOn = filters.includes(name);
-    button.ariaChecked = String(isOn);
+    box.append(...FILTERS.map((name) => h("button", { type: "button", role: "switch" }, LABELS[name])));
+  for (const [at, name] of FILTERS.entries()) {
+    const button = box.children[at] as HTMLButtonElement;
+    button.ariaChecked = String(filters.includes(name));
     button.onclick = () => set({ filters: FILTERS.filter((other) => (other === name) !== filters.includes(other)) });
   }
   const input = byId<HTMLInputElement>("search");
