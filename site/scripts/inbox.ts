@@ -154,17 +154,14 @@ async function follow(parts: Parts, client: ConversationsClient, signal: AbortSi
     });
   } catch (error) {
     if (signal.aborted) return;
-    if (error instanceof ConversationsError && error.status === 403) {
-      showConnection(`No live updates. ${error.message}`);
-      await load().catch(onError);
-    } else {
-      showConnection("No live updates. Reload the page.");
-      onError(error);
-    }
+    const isForbidden = error instanceof ConversationsError && error.status === 403;
+    showConnection(`No live updates. ${isForbidden ? error.message : "Reload the page."}`);
+    if (!isForbidden) onError(error);
+    if (isFirst) await load().catch(onError);
   }
 }
 
-/** The list shows why the API refuses it, such as an invalid search. Another attempt would not help. */
+/** The list shows why the API refuses it, and offers another attempt. One by itself would not help. */
 function ignoreRefusal(error: unknown): void {
   const isRefusal = error instanceof ConversationsError && error.status >= 400 && error.status < 500;
   if (!isRefusal || error.status === 429) throw error;

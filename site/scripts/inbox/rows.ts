@@ -35,6 +35,8 @@ interface Source {
 /** How many conversations a request asks for, and at most. */
 const PAGE = 30;
 const MAX_PAGE = 100;
+/** The ids that contacts and groups can have. */
+const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const INCLUDE = { include: ["last_message"] } as const;
 
 export class Rows {
@@ -75,7 +77,9 @@ export class Rows {
       ...(filters.includes("unread") && { unread: true }),
       ...(filters.includes("muted") && { muted: true }),
     };
-    const searches: ConversationFilters[] = search === "" ? [{}] : [{ contact_id: search }, { group_id: search }];
+    // The API would refuse what can't be an id.
+    const ids = ID.test(search) ? [{ contact_id: search }, { group_id: search }] : [];
+    const searches: ConversationFilters[] = search === "" ? [{}] : ids;
     const pins = filters.includes("pinned") ? [true] : [true, false];
     return searches.flatMap((search) => pins.map((pinned) => ({ ...common, ...search, pinned })));
   }
