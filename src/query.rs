@@ -13,6 +13,8 @@
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
 //! - `position`, `object`: of each row. The object's place in its list, and its JSON, which stays outside the wasm.
 //! - `resume`: of the last row. Where the search for more rows goes on, in a call of its own.
+//! - `stopped`: of the last row. Where the search has stopped before the page was full: its end, for another request.
+//! - `total_count`: of the first row. How many objects a list has, in JSON.
 //!
 //! In a statement with an ORDER BY or a JOIN a parameter after `=`, `IS` or `LIMIT` is written `+?n`. SQLite plans by
 //! the values of plain ones, so it would plan anew for every value, which takes longer than running the statement.
@@ -165,6 +167,8 @@ pub struct Rows {
     pub has_more: bool,
     /// Where the search for more objects goes on.
     pub resume: Option<String>,
+    /// How many objects the list has, in JSON.
+    pub total_count: Option<String>,
     /// The database that the account has moved to. Then there is nothing else.
     pub moved_to: Option<Shard>,
 }

@@ -74,7 +74,7 @@ impl Request {
             url: [head.url.origin.as_str(), &head.url.path].concat(),
             query: Attributes::of_query(&head.url.query)?,
             body: body::parse(head, body)?,
-            if_match: if_match(head)?,
+            if_match: if_match(head, route)?,
             if_none_match: if_none_match(head, route)?,
             identity: Identity { request_id: request_id.clone(), key: key? },
             stream: head.accepts_stream().then(|| StreamRequest { last_event_id: head.last_event_id.clone() }),
@@ -108,11 +108,15 @@ impl Request {
     }
 }
 
-/// The condition of a write. A caller that sends one relies on it, so no method ignores it.
-fn if_match(head: &Head) -> Result<Condition, Error> {
+/// The condition of a write. A caller that sends one relies on it, so no method and no path ignores it.
+fn if_match(head: &Head, route: &str) -> Result<Condition, Error> {
     const NAME: &str = "If-Match";
     if head.if_match.is_some() && !["PUT", "PATCH", "DELETE"].contains(&head.method.as_str()) {
         let message = "`If-Match` works with PUT, PATCH and DELETE only. With GET and HEAD, use `If-None-Match`.";
+        return Err(Error::for_param(Code::ParameterInvalid, NAME, message));
+    }
+    if head.if_match.is_some() && !route.ends_with(":id") {
+        let message = "`If-Match` works with the path of a single object only.";
         return Err(Error::for_param(Code::ParameterInvalid, NAME, message));
     }
     Condition::parse(NAME, head.if_match.as_deref())

@@ -31,6 +31,7 @@ const TABLE: &[(&str, usize, &[Method])] = &[
     ("/v1/conversations", SMALL, &[
         ("GET",    Some(ConversationsRead),  conversations::list),
         ("POST",   Some(ConversationsWrite), conversations::create),
+        ("PATCH",  Some(ConversationsWrite), conversations::update_many),
     ]),
     ("/v1/conversations/:id", SMALL, &[
         ("GET",    Some(ConversationsRead),  conversations::retrieve),
@@ -253,7 +254,7 @@ mod tests {
             Ok(Destination::Options(allow)) => allow,
             other => panic!("{other:?}"),
         };
-        assert_eq!(allow("/v1/conversations"), "GET, HEAD, POST, OPTIONS");
+        assert_eq!(allow("/v1/conversations"), "GET, HEAD, POST, PATCH, OPTIONS");
         assert_eq!(allow("/v1/conversations/abc"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
     }
 }
