@@ -291,6 +291,12 @@ impl Query {
         }
     }
 
+    /// The same query, whose response nothing may store (contract, "Bounds and scopes").
+    pub fn private(self) -> Self {
+        let render = self.render;
+        Self { render: Box::new(move |rows| Ok(Response { is_private: true, ..render(rows)? })), ..self }
+    }
+
     /// Writes, and says what is there afterwards.
     pub fn write(
         statements: impl Into<Vec<Statement>>,

