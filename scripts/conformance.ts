@@ -44,14 +44,10 @@ await command(USAGE, async (args) => {
 
   // Two accounts. Neither may see the objects of the other.
   const database = localDatabase(state.path);
+  const newToken = (account: string) =>
+    createToken(database, { account, name: "conformance", scopes: Object.keys(SCOPES), expiresAt: null });
   const secrets: { account: string; token: string }[] = [];
-  for (const account of ["alice", "bob"]) {
-    const scopes = Object.keys(SCOPES);
-    secrets.push({
-      account,
-      token: await createToken(database, { account, name: "conformance", scopes, expiresAt: null }),
-    });
-  }
+  for (const account of ["alice", "bob"]) secrets.push({ account, token: await newToken(account) });
   const auth = secrets.map(({ account, token }) => ({
     name: account,
     fixedHeaders: [{ name: "Authorization", value: `Bearer ${token}` }],
@@ -66,7 +62,7 @@ await command(USAGE, async (args) => {
 
   const clients = join(state.path, "clients");
   mkdirSync(clients);
-  await walkGeneratedClients({ venv, folder: clients, origin, token: secrets[0]!.token, stop });
+  await walkGeneratedClients({ venv, folder: clients, origin, newToken, stop });
   if (values.clients) return;
 
   const own = (await listTokens([database], undefined)).map(({ id }) => id).join(",");

@@ -16,12 +16,13 @@ interface Setting {
   /** A folder for the clients, which is removed afterwards. */
   folder: string;
   origin: string;
-  token: string;
+  /** Makes a token with the name `conformance`, of a new account. */
+  newToken: (account: string) => Promise<string>;
   stop: AbortSignal;
 }
 
 /** Generates the clients, lets each of them walk, and fails if one can't. */
-export async function walkGeneratedClients({ venv, folder, origin, token, stop }: Setting) {
+export async function walkGeneratedClients({ venv, folder, origin, newToken, stop }: Setting) {
   const bin = join(venv, "bin");
   const options = {
     cwd: folder,
@@ -37,8 +38,8 @@ export async function walkGeneratedClients({ venv, folder, origin, token, stop }
       GOTELEMETRY: "off",
     },
   };
-  const python = (walk: string, client: string) =>
-    run(join(bin, "python"), [join(walks, walk), origin, token], {
+  const python = async (walk: string, client: string) =>
+    run(join(bin, "python"), [join(walks, walk), origin, await newToken(client)], {
       ...options,
       env: { ...options.env, PYTHONPATH: join(folder, client) },
     });
@@ -67,14 +68,14 @@ export async function walkGeneratedClients({ venv, folder, origin, token, stop }
       format: "esm",
       logLevel: "error",
     });
-    await run(process.execPath, [join(walks, "hey_api.ts"), outfile, origin, token], options);
+    await run(process.execPath, [join(walks, "hey_api.ts"), outfile, origin, await newToken("hey-api")], options);
   });
   await step("Go client of openapi-generator", async () => {
     await openapiGenerator("go");
     const walk = join(folder, "go", "walk");
     mkdirSync(walk);
     copyFileSync(join(walks, "openapi_generator.go"), join(walk, "main.go"));
-    await run("go", ["run", "./walk", origin, token], { ...options, cwd: join(folder, "go") });
+    await run("go", ["run", "./walk", origin, await newToken("go")], { ...options, cwd: join(folder, "go") });
   });
 }
 
