@@ -8,7 +8,7 @@ use crate::clock::digits;
 const DIGITS: &[u8] = digits!().as_bytes();
 
 /// 62^7: seven digits hold milliseconds until the year 2081.
-const TIME_DIGITS: usize = 7;
+pub const TIME_DIGITS: usize = 7;
 const RANDOM_DIGITS: usize = 9;
 
 /// A well-formed id: 16 base62 characters, no matter whether it names an object. Contract, "Representation".

@@ -7,9 +7,12 @@ use crate::{
         error::{Code, Error},
         response::Response,
     },
-    id::Id,
-    input::attributes::{Attribute, Attributes, Value, input},
-    query::{Query, Rows, Statement},
+    id::{Id, TIME_DIGITS, base62},
+    input::{
+        attributes::{Attribute, Attributes, Value, input},
+        values::{Timestamp, included},
+    },
+    query::{Parameter, Query, Rows, Statement},
 };
 
 /// How many objects a page has at most: 1 to 100.
@@ -75,7 +78,135 @@ input! {
     }
 }
 
-/// How the positions of a list are written: as texts that sort in the reverse order of the list.
+/// Which end of a list comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The newest object.
+    #[default]
+    Descending,
+    /// The oldest one.
+    Ascending,
+}
+
+impl Attribute for Order {
+    const EXPECTED: &str = "asc or desc";
+
+    fn parse(value: &Value) -> Option<Self> {
+        match value.as_text()? {
+            "asc" => Some(Self::Ascending),
+            "desc" => Some(Self::Descending),
+            _ => None,
+        }
+    }
+}
+
+/// What the response of a list has besides its page: how many objects the whole list has.
+#[derive(Debug)]
+pub struct IncludeCount;
+
+impl Attribute for IncludeCount {
+    const EXPECTED: &str = "total_count";
+
+    fn parse(value: &Value) -> Option<Self> {
+        included(value, ["total_count"]).map(|_| Self)
+    }
+}
+
+/// How many of the rows that `$rows` finds match, in JSON, as a column: counted among the first 1001. So it reads 1001
+/// rows at most. `$rows` has a column `matches`.
+macro_rules! total_count {
+    ($rows:expr) => {
+        concat!(
+            ",
+  (
+    SELECT json_object(
+      'value', min(coalesce(sum(matches), 0), 1000), 'relation', iif(count(*) > 1000, 'gte', 'eq')
+    )
+    FROM (
+      ",
+            $rows,
+            "
+      LIMIT 1001
+    )
+  ) AS total_count"
+        )
+    };
+}
+pub(crate) use total_count;
+
+/// When the objects of a list were created: at or after a second, and before another one.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Period {
+    /// The first second.
+    pub since: Option<Timestamp>,
+    /// The first second that is too late.
+    pub until: Option<Timestamp>,
+}
+
+/// How many objects a page looks at, at most, to find those of its period. Only where the order of the list is not that
+/// of creation, or where ids don't tell when the objects were created (migrations/0011_times.sql). Then a page can end
+/// before its limit.
+macro_rules! lookahead {
+    () => {
+        "500"
+    };
+}
+pub(crate) use lookahead;
+
+/// A common table expression for a list of a [`Period`]: the ids between which its objects lie. In an account that has
+/// objects whose ids don't tell when they were created, it is all ids. `$low` and `$high` are the parameters of the ids.
+/// Reads one row, and none where there is no such object.
+macro_rules! span {
+    ($table:literal, $low:literal, $high:literal) => {
+        concat!(
+            ",
+span (low, high) AS (
+  SELECT iif(is_undated, '', ",
+            $low,
+            "), iif(is_undated, '{', ",
+            $high,
+            ")
+  FROM (
+    SELECT EXISTS (
+      SELECT 1 FROM ",
+            $table,
+            " AS undated INDEXED BY ",
+            $table,
+            "_undated
+      WHERE undated.account_id = (SELECT account_id FROM caller) AND undated.is_undated
+    ) AS is_undated
+  )
+)"
+        )
+    };
+}
+pub(crate) use span;
+
+impl Period {
+    /// Whether it is all time.
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// For a statement: the two seconds, and what ids begin with in each of them, for [`span!`].
+    pub fn parameters(&self) -> [Parameter; 4] {
+        let since = self.since.map_or(0, Timestamp::seconds);
+        let until = self.until.map_or(Timestamp::MAX + 1, Timestamp::seconds);
+        [since.into(), until.into(), first_id_of(since).into(), first_id_of(until).into()]
+    }
+}
+
+/// What is smaller than all ids of a second and of those after it, and greater than those before it.
+fn first_id_of(second: i64) -> String {
+    const IDS_END: u64 = 62_u64.pow(TIME_DIGITS as u32);
+    let milliseconds = 1000 * second.unsigned_abs();
+    if milliseconds < IDS_END { base62(milliseconds, TIME_DIGITS) } else { BEYOND_ALL.to_owned() }
+}
+
+/// Greater than any position.
+const BEYOND_ALL: &str = "{";
+
+/// How the positions of a list are written: as texts that sort in the order of the list, or in its reverse order.
 #[derive(Debug)]
 pub struct Positions {
     /// What a cursor must be, for people.
@@ -95,8 +226,10 @@ pub struct Paging {
     pub limit: Limit,
     /// The position that the page lies past. None for the first page.
     cursor: Option<String>,
-    /// Whether the page lies before the cursor: newer objects.
+    /// Whether the page lies before the cursor.
     backwards: bool,
+    /// Which end of the list comes first.
+    order: Order,
 }
 
 /// Digits of an id.
@@ -115,7 +248,7 @@ impl Paging {
     ) -> Result<Self, Error> {
         let limit = limit.unwrap_or_default();
         let (name, cursor, backwards) = match (starting_after, ending_before) {
-            (None, None) => return Ok(Self { limit, cursor: None, backwards: false }),
+            (None, None) => return Ok(Self { limit, cursor: None, backwards: false, order: Order::default() }),
             (Some(Cursor(position)), None) => (STARTING_AFTER, position, false),
             (None, Some(Cursor(position))) => (ENDING_BEFORE, position, true),
             (Some(_), Some(_)) => {
@@ -126,17 +259,27 @@ impl Paging {
         if !(positions.well_formed)(&cursor) {
             return Err(Error::invalid(name, positions.expected));
         }
-        Ok(Self { limit, cursor: Some(cursor), backwards })
+        Ok(Self { limit, cursor: Some(cursor), backwards, order: Order::default() })
+    }
+
+    /// The same page of the list in this order.
+    pub fn ordered(self, order: Option<Order>) -> Self {
+        Self { order: order.unwrap_or_default(), ..self }
+    }
+
+    /// Whether the positions of the page rise, in the order in which they are found.
+    pub fn rises(&self) -> bool {
+        self.backwards != (self.order == Order::Ascending)
     }
 
     /// In SQL: which positions lie past the cursor in the direction of travel, and their order.
     pub fn direction(&self) -> (&'static str, &'static str) {
-        if self.backwards { (">", "ASC") } else { ("<", "DESC") }
+        if self.rises() { (">", "ASC") } else { ("<", "DESC") }
     }
 
-    /// The position that the page lies past. Without a cursor it is `{`, which is greater than any position.
+    /// The position that the page lies past. Without a cursor it is one that all positions lie past.
     pub fn position(&self) -> &str {
-        self.cursor.as_deref().unwrap_or("{")
+        self.cursor.as_deref().unwrap_or(if self.rises() { "" } else { BEYOND_ALL })
     }
 
     /// The query of a list that `answer` reads. `url` is the list's own, `kept` the parameters that its links keep.
@@ -146,24 +289,24 @@ impl Paging {
 
     /// The page that was found in the direction of travel, with links to the pages around.
     fn response(&self, rows: &Rows, url: &str, kept: &str) -> Response {
-        let Rows { first, last, has_more, .. } = rows;
+        let Rows { first, last, has_more, total_count, .. } = rows;
         let limit = self.limit;
         let link = |relation: &str, parameter: &str, position: &str| {
             format!(r#"<{url}?{kept}limit={limit}&{parameter}={position}>; rel="{relation}""#)
         };
-        let (newest, oldest) = if self.backwards { (last, first) } else { (first, last) };
+        let (top, bottom) = if self.backwards { (last, first) } else { (first, last) };
         // A page past a cursor always links back to where the caller came from. An empty one has no object to start
         // from, so its link leads to the object of the cursor.
-        let beside_cursor = || self.cursor.as_deref().map(|cursor| neighbour(cursor, self.backwards));
-        let (has_older, has_newer) =
+        let beside_cursor = || self.cursor.as_deref().map(|cursor| neighbour(cursor, self.rises()));
+        let (has_next, has_previous) =
             if self.backwards { (true, *has_more) } else { (*has_more, self.cursor.is_some()) };
-        let next = has_older.then(|| oldest.clone().or_else(beside_cursor)).flatten();
-        let previous = has_newer.then(|| newest.clone().or_else(beside_cursor)).flatten();
-        let next = next.map(|oldest| link("next", STARTING_AFTER, &oldest));
-        let previous = previous.map(|newest| link("prev", ENDING_BEFORE, &newest));
+        let next = has_next.then(|| bottom.clone().or_else(beside_cursor)).flatten();
+        let previous = has_previous.then(|| top.clone().or_else(beside_cursor)).flatten();
+        let next = next.map(|bottom| link("next", STARTING_AFTER, &bottom));
+        let previous = previous.map(|top| link("prev", ENDING_BEFORE, &top));
         let links: Vec<String> = next.into_iter().chain(previous).collect();
 
-        let response = Response::list(*has_more, self.backwards);
+        let response = Response::list(*has_more, self.backwards, total_count.as_deref());
         if links.is_empty() { response } else { response.with("link", links.join(", ")) }
     }
 }
@@ -233,6 +376,36 @@ mod tests {
     fn ten_from_the_newest_by_default() {
         let paging = paging("").unwrap();
         assert_eq!((paging.limit, paging.position(), paging.direction()), (Limit(10), "{", ("<", "DESC")));
+    }
+
+    #[test]
+    fn the_other_order_turns_the_list_and_the_way_to_its_empty_pages_round() {
+        let ascending = |query: &str| paging(query).unwrap().ordered(Some(Order::Ascending));
+        assert_eq!((ascending("").position(), ascending("").direction()), ("", (">", "ASC")));
+        let backwards = format!("ending_before={ID}");
+        assert_eq!(ascending(&backwards).direction(), ("<", "DESC"));
+        for (query, beside) in [
+            (backwards, r#"<u?limit=10&starting_after=Uzzzzzzzzzzzzzzz>; rel="next""#),
+            (format!("starting_after={ID}"), r#"<u?limit=10&ending_before=V000000000000001>; rel="prev""#),
+        ] {
+            let response = ascending(&query).response(&Rows::default(), "u", "");
+            assert_eq!(response.headers, [("link", beside.into())]);
+        }
+    }
+
+    #[test]
+    fn a_period_is_a_range_of_ids() {
+        let second = |seconds: i64| Timestamp::parse(&Value::Integer(seconds));
+        let ids = |since: Option<i64>, until: Option<i64>| {
+            let period = Period { since: since.and_then(second), until: until.and_then(second) };
+            let [_, _, low, high] = period.parameters();
+            (low, high)
+        };
+        let text = |text: &str| Parameter::Text(text.to_owned());
+        assert_eq!(ids(None, None), (text("0000000"), text("{")));
+        assert_eq!(ids(Some(1_790_000_000), Some(1_790_000_001)), (text("VVwlW5k"), text("VVwlWLs")));
+        assert_eq!(ids(Some(3_521_614_606), Some(3_521_614_607)), (text("zzzzzwf"), text("{")));
+        assert_eq!(ids(Some(Timestamp::MAX), None), (text("{"), text("{")));
     }
 
     #[test]

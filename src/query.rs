@@ -7,12 +7,14 @@
 //! The first statement that finds rows answers. Its columns are those of [`Rows`]:
 //! - `account`: the account's id, negative when the token lacks the scope. No row at all, or NULL: the token is not
 //!   valid.
-//! - `token`: the token's id, for the log.
+//! - `token`: the token's id, for the log, and the day if it was not used on it before (last_use.rs).
 //! - `scopes`: the bits of the token's scopes, where the object may be one that the caller may not read.
 //! - `is_watched`: of a write, whether the account's changes are watched live.
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
 //! - `position`, `object`: of each row. The object's place in its list, and its JSON, which stays outside the wasm.
 //! - `resume`: of the last row. Where the search for more rows goes on, in a call of its own.
+//! - `stopped`: of the last row. Where the search has stopped before the page was full: its end, for another request.
+//! - `total_count`: of the first row. How many objects a list has, in JSON.
 //!
 //! In a statement with an ORDER BY or a JOIN a parameter after `=`, `IS` or `LIMIT` is written `+?n`. SQLite plans by
 //! the values of plain ones, so it would plan anew for every value, which takes longer than running the statement.
@@ -52,7 +54,7 @@ macro_rules! as_caller {
             "\
 WITH RECURSIVE caller AS (
   SELECT iif(scopes & ?2, account_id, iif(scopes = ", $crate::moved::moved!(), ", 0, -account_id)) AS account_id,
-    id AS token, scopes, valid_until, is_full, is_watched
+    ", $crate::last_use::token!(), " AS token, scopes, valid_until, is_full, is_watched
   FROM tokens -- PRIMARY KEY (hash)
   WHERE hash = +?1 AND ",
             $valid,
@@ -165,6 +167,8 @@ pub struct Rows {
     pub has_more: bool,
     /// Where the search for more objects goes on.
     pub resume: Option<String>,
+    /// How many objects the list has, in JSON.
+    pub total_count: Option<String>,
     /// The database that the account has moved to. Then there is nothing else.
     pub moved_to: Option<Shard>,
 }

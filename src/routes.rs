@@ -2,7 +2,7 @@
 
 use crate::{
     auth::scopes::Scope::{
-        self, ConversationsRead, ConversationsWrite, EventsRead, MessagesRead, MessagesWrite, TokensWrite,
+        self, Any, ConversationsRead, ConversationsWrite, EventsRead, MessagesRead, MessagesWrite, TokensWrite,
         WebhooksWrite,
     },
     conversations, events, health,
@@ -31,6 +31,7 @@ const TABLE: &[(&str, usize, &[Method])] = &[
     ("/v1/conversations", SMALL, &[
         ("GET",    Some(ConversationsRead),  conversations::list),
         ("POST",   Some(ConversationsWrite), conversations::create),
+        ("PATCH",  Some(ConversationsWrite), conversations::update_many),
     ]),
     ("/v1/conversations/:id", SMALL, &[
         ("GET",    Some(ConversationsRead),  conversations::retrieve),
@@ -47,6 +48,9 @@ const TABLE: &[(&str, usize, &[Method])] = &[
         ("PUT",    Some(MessagesWrite),      messages::update),
         ("PATCH",  Some(MessagesWrite),      messages::update),
         ("DELETE", Some(MessagesWrite),      messages::delete),
+    ]),
+    ("/v1/token", SMALL, &[
+        ("GET",    Some(Any),                tokens::retrieve_own),
     ]),
     ("/v1/tokens", SMALL, &[
         ("GET",    Some(TokensWrite),        tokens::list),
@@ -156,8 +160,8 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
 pub fn path_unknown() -> Error {
     Error::new(
         Code::PathUnknown,
-        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages, /v1/tokens, /v1/events or \
-         /v1/webhooks and have no trailing slash.",
+        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages, /v1/token, /v1/tokens, \
+         /v1/events or /v1/webhooks and have no trailing slash.",
     )
 }
 
@@ -174,7 +178,7 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 /// Whether no cache may store what the route answers with, a browser's own included: messages, also those of events,
 /// tokens and webhooks.
 pub fn is_private(route: &str) -> bool {
-    ["/v1/messages", "/v1/tokens", "/v1/events", "/v1/webhooks"].iter().any(|private| route.starts_with(private))
+    ["/v1/messages", "/v1/token", "/v1/events", "/v1/webhooks"].iter().any(|private| route.starts_with(private))
 }
 
 fn options_or_refusal(method: &str, methods: &[&str]) -> Result<Destination, Error> {
@@ -250,7 +254,7 @@ mod tests {
             Ok(Destination::Options(allow)) => allow,
             other => panic!("{other:?}"),
         };
-        assert_eq!(allow("/v1/conversations"), "GET, HEAD, POST, OPTIONS");
+        assert_eq!(allow("/v1/conversations"), "GET, HEAD, POST, PATCH, OPTIONS");
         assert_eq!(allow("/v1/conversations/abc"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
     }
 }

@@ -5,9 +5,9 @@ use crate::{
     id::Id,
     input::{
         attributes::{Attribute, Field, Value, input},
-        values::{Reference, Timestamp},
+        values::{Ids, Reference, Timestamp, included},
     },
-    paging::{self, Cursor, Limit, Paging, Positions},
+    paging::{self, Cursor, Limit, Order, Paging, Period, Positions},
 };
 
 /// The attributes of the object. Those that an endpoint doesn't take are read-only there.
@@ -45,8 +45,24 @@ input! {
         pub contact_id: Option<Reference>,
         /// Only the unread ones, or only the others.
         pub unread: Option<bool>,
-        /// Their order.
+        /// By what they are sorted.
         pub sort: Option<Sort>,
+        /// Which end comes first.
+        pub order: Option<Order>,
+        /// Only those created in this second or later.
+        pub since: Option<Timestamp>,
+        /// Only those created before this second.
+        pub until: Option<Timestamp>,
+        /// What the response has besides.
+        pub include: Option<Include>,
+    }
+}
+
+input! {
+    /// `GET /v1/conversations/:id`
+    pub struct Retrieve {
+        /// What the object has besides.
+        pub include: Option<IncludeMessage>,
     }
 }
 
@@ -79,13 +95,67 @@ input! {
     }
 }
 
+input! {
+    /// `PATCH /v1/conversations`. What is not sent stays as it is.
+    pub struct UpdateMany beside FIELDS {
+        /// The conversations.
+        pub ids: Ids,
+        /// Pins or unpins them.
+        pub is_pinned: Option<bool>,
+        /// Mutes or unmutes them.
+        pub is_muted: Option<bool>,
+        /// Archives or unarchives them.
+        pub archived_at: Field<Timestamp>,
+        /// Marks them read, or unread.
+        pub last_opened_at: Field<Timestamp>,
+    }
+}
+
+impl UpdateMany {
+    /// The conversations, and what changes in each of them.
+    pub fn split(self) -> (Ids, Update) {
+        let Self { ids, is_pinned, is_muted, archived_at, last_opened_at } = self;
+        (ids, Update { pinned_message_id: Field::Absent, is_pinned, is_muted, archived_at, last_opened_at })
+    }
+}
+
+/// What the response of a list has besides.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Include {
+    /// The last message of each conversation.
+    pub last_message: bool,
+    /// How many conversations the whole list has.
+    pub total_count: bool,
+}
+
+impl Attribute for Include {
+    const EXPECTED: &str = "last_message, total_count, or both separated by a comma";
+
+    fn parse(value: &Value) -> Option<Self> {
+        let [last_message, total_count] = included(value, ["last_message", "total_count"])?;
+        Some(Self { last_message, total_count })
+    }
+}
+
+/// What one conversation has besides: its last message.
+#[derive(Debug)]
+pub struct IncludeMessage;
+
+impl Attribute for IncludeMessage {
+    const EXPECTED: &str = "last_message";
+
+    fn parse(value: &Value) -> Option<Self> {
+        included(value, ["last_message"]).map(|_| Self)
+    }
+}
+
 /// The order of a list, and what its positions are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// Newest first. An id is a position.
+    /// By creation. An id is a position.
     #[default]
     CreatedAt,
-    /// Most recent activity first, those never active last, newest first; see `conversations.activity`.
+    /// By activity, those never active before all others, by creation; see `conversations.activity`.
     LastActiveAt,
 }
 
@@ -106,6 +176,17 @@ const ACTIVITIES: Positions = Positions {
     expected: "a cursor from the Link header of another page (with sort=last_active_at an id is not a valid cursor)",
     well_formed: |text| text.len() == 23 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()),
 };
+
+/// What a list shows.
+#[derive(Debug, Default)]
+pub struct Content {
+    /// Of which conversations.
+    pub filter: Filter,
+    /// When they were created.
+    pub period: Period,
+    /// What else.
+    pub include: Include,
+}
 
 /// Which conversations a list shows.
 #[derive(Debug, Default)]
@@ -132,16 +213,18 @@ pub struct Flags {
 }
 
 impl List {
-    /// The page, the order and the filter that the query asks for.
-    pub fn check(self) -> Result<(Paging, Sort, Filter), Error> {
+    /// The page, the order and the content that the query asks for.
+    pub fn check(self) -> Result<(Paging, Sort, Content), Error> {
         let sort = self.sort.unwrap_or_default();
         let positions = match sort {
             Sort::CreatedAt => &paging::IDS,
             Sort::LastActiveAt => &ACTIVITIES,
         };
-        let paging = Paging::new(self.limit, self.starting_after, self.ending_before, positions)?;
+        let paging = Paging::new(self.limit, self.starting_after, self.ending_before, positions)?.ordered(self.order);
         let flags = Flags { pinned: self.pinned, muted: self.muted, archived: self.archived, unread: self.unread };
-        Ok((paging, sort, Filter { flags, contact_id: self.contact_id, group_id: self.group_id }))
+        let filter = Filter { flags, contact_id: self.contact_id, group_id: self.group_id };
+        let period = Period { since: self.since, until: self.until };
+        Ok((paging, sort, Content { filter, period, include: self.include.unwrap_or_default() }))
     }
 }
 

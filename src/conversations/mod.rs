@@ -5,15 +5,16 @@ mod sql;
 
 use crate::{
     auth::scopes::Scope,
-    conversations::input::{Create, List, Update},
+    conversations::input::{Create, List, Retrieve, Update, UpdateMany},
     http::{
         conditions::precondition_failed,
         error::{Code, Error},
+        response::Response,
     },
     idempotency,
-    input::attributes::Nothing,
+    input::{attributes::Nothing, values::Ids},
     paging::kept_parameters,
-    query::Query,
+    query::{Query, Rows},
     request::Request,
 };
 
@@ -21,8 +22,8 @@ use crate::{
 pub fn list(mut request: Request) -> Result<Query, Error> {
     let kept = kept_parameters(&request.query);
     let (query, Nothing) = request.inputs::<List, _>()?;
-    let (paging, sort, filter) = query.check()?;
-    let statement = sql::list(&paging, sort, &filter);
+    let (paging, sort, content) = query.check()?;
+    let statement = sql::list(&paging, sort, &content);
     Ok(paging.query(statement, request.url, kept))
 }
 
@@ -42,21 +43,41 @@ pub fn create(mut request: Request) -> Result<Query, Error> {
     }))
 }
 
+/// `PATCH /v1/conversations`
+pub fn update_many(mut request: Request) -> Result<Query, Error> {
+    let (Nothing, body) = request.inputs::<_, UpdateMany>()?;
+    let (ids, changes) = body.split();
+    let is_read = changes == Update::default();
+    let [update, answer] = sql::update_many(&ids, &request.identity.request_id, changes);
+    let render = |rows: Rows| {
+        let missing = rows.outcome.as_deref().unwrap_or("[]");
+        let is_shown = rows.scopes.contain(Scope::ConversationsRead);
+        Ok(if is_shown { Response::found_and_missing(missing) } else { Response::no_content() })
+    };
+    let query = if is_read { Query::read(answer, render) } else { Query::write([update, answer], render) };
+    Ok(Query { limit: Ids::MAX, ..query })
+}
+
 /// `GET /v1/conversations/:id`
 pub fn retrieve(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
-    let (Nothing, Nothing) = request.inputs()?;
-    Ok(Query::retrieve(sql::retrieve(&id), request.if_none_match, missing))
+    let (query, Nothing) = request.inputs::<Retrieve, _>()?;
+    let statement = match query.include {
+        None => sql::retrieve(&id),
+        Some(_) => sql::retrieve_with_last_message(&id),
+    };
+    Ok(Query::retrieve(statement, request.if_none_match, missing))
 }
 
 /// `PUT` and `PATCH /v1/conversations/:id`
 pub fn update(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, changes) = request.inputs::<_, Update>()?;
+    let if_match = request.if_match.of_object();
     if changes == Update::default() {
-        return Ok(Query::unchanged(sql::retrieve(&id), request.if_match, Scope::ConversationsRead, missing));
+        return Ok(Query::unchanged(sql::retrieve(&id), if_match, Scope::ConversationsRead, missing));
     }
-    let statements = sql::update(&id, &request.identity.request_id, &request.if_match, changes);
+    let statements = sql::update(&id, &request.identity.request_id, &if_match, changes);
     Ok(Query::write(statements, |rows| {
         let tag = rows.tag(missing)?;
         match rows.outcome.as_deref() {
@@ -71,7 +92,7 @@ pub fn update(mut request: Request) -> Result<Query, Error> {
 pub fn delete(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (Nothing, Nothing) = request.inputs()?;
-    Ok(Query::delete(sql::delete(&id, &request.identity.request_id, &request.if_match), missing))
+    Ok(Query::delete(sql::delete(&id, &request.identity.request_id, &request.if_match.of_object()), missing))
 }
 
 fn missing() -> Error {

@@ -4,33 +4,56 @@
 use crate::{
     changes::{log_deletion, logged},
     clock::{moment, new_id, newest_id, now_ms},
-    conversations::input::{Filter, Flags, Sort, Update},
+    conversations::input::{Content, Filter, Flags, Sort, Update},
     http::conditions::Condition,
     id::Id,
     idempotency::{Identity, unless_replayed},
-    input::values::{Reference, Timestamp},
-    paging::Paging,
+    input::values::{Ids, Reference, Timestamp},
+    paging::{Paging, lookahead, span, total_count},
     query::{Parameter, Statement, answer, as_caller},
     removal::delete_messages,
 };
 
-// A list has three shapes. What can't be a parameter stands in braces: `{position}` is the column of the order,
-// `{past}` and `{order}` the direction of travel, `{narrow}` the condition of the group or the contact, `{states}` the
-// values of `inbox_state` that the flags allow. `?3` are the rows wanted, `?4` the position, `?5` the contact, `?6` the
-// group. The rows read don't include those of conversations that are being removed.
+// A list has three shapes. What can't be a parameter stands in braces (`Shape`). `?3` are the rows wanted, `?4` the
+// position, `?5` the contact, `?6` the group, and of a list of a period `?7` to `?10` its parameters. The rows read don't
+// include those of conversations that are being removed.
 
-/// In the order of an index, all states: one range. Reads limit + 2 rows at most.
-fn list_all(index: &str, narrow: &str, past: &str, order: &str) -> String {
+/// What stands in the braces of a list's statement.
+struct Shape<'a> {
+    /// The column of the order, and the width of its positions in characters.
+    position: (&'static str, usize),
+    /// The direction of travel: which positions lie past another one, and their order.
+    direction: (&'static str, &'static str),
+    /// The condition of the group or the contact.
+    narrow: &'static str,
+    /// The values of `inbox_state` that the flags allow.
+    states: &'a [String],
+    /// Whether it is of one period.
+    is_of_period: bool,
+    /// Whether each conversation comes with its last message.
+    with_last_message: bool,
+    /// The column of the count, if any.
+    total_count: &'a str,
+}
+
+/// The common table expression of a list of a period.
+const SPAN: &str = span!("conversations", "?9", "?10");
+
+/// In order of an index, all states: one range. Reads limit + 2 rows at most.
+fn list_all(index: &str, shape: &Shape) -> String {
+    let (past, order) = shape.direction;
     format!(
         answer!(
-            "found.id AS position, found.object",
+            "found.id AS position, {object}{total_count}",
             "LEFT JOIN conversations AS found {index}
   ON found.account_id = caller.account_id AND {narrow} AND found.id {past} ?4
   AND NOT found.is_removed
 ORDER BY found.id {order} LIMIT +?3"
         ),
+        object = shape.object(),
+        total_count = shape.total_count,
         index = index,
-        narrow = narrow,
+        narrow = shape.narrow,
         past = past,
         order = order,
     )
@@ -40,55 +63,89 @@ ORDER BY found.id {order} LIMIT +?3"
 /// merge. Its queue holds the next row of every range. What comes out first is the next row of the page, and the one
 /// behind it in its range goes in. A row is one text, the position and then the object: a subquery gives one column.
 /// Reads 2 * limit + 18 rows at most.
-fn list_merged(sort: Sort, of_group: bool, narrow: &str, states: &str, past: &str, order: &str) -> String {
-    let (position, width) = sort.position();
+///
+/// Of a period, the object is missing in rows that are not of it. In order of creation the ranges begin and end with the
+/// period, so there are no such rows. Otherwise the search stops after some (`lookahead!`): reads 1018 rows at most.
+fn list_merged(sort: Sort, of_group: bool, shape: &Shape) -> String {
     let index = match (sort, of_group) {
         (Sort::CreatedAt, false) => "conversations_by_inbox",
         (Sort::CreatedAt, true) => "conversations_by_group_inbox",
         (Sort::LastActiveAt, false) => "conversations_by_activity",
         (Sort::LastActiveAt, true) => "conversations_by_group_activity",
     };
+    let (position, width) = shape.position;
+    let (past, order) = shape.direction;
+    let has_ends = shape.is_of_period && sort == Sort::CreatedAt;
+    let (first, end) = match (has_ends, past) {
+        (false, _) => ("?4", ""),
+        (true, "<") => ("min(?4, (SELECT high FROM span))", " AND found.id > (SELECT low FROM span)"),
+        (true, _) => ("max(?4, (SELECT low FROM span))", " AND found.id < (SELECT high FROM span)"),
+    };
+    let (object, rows) = match shape.is_of_period {
+        true => ("iif(created_at >= ?7 AND created_at < ?8, object, '')", lookahead!()),
+        false => ("object", "+?3"),
+    };
+    let from = match shape.is_of_period {
+        true => format!(
+            ",
+  iif(n = {rows}, substr(line, 1, {width}), NULL) AS stopped{total_count}
+FROM (SELECT *, row_number() OVER () AS n FROM merged) AS merged
+WHERE line IS NULL OR length(line) > {width} OR n = {rows}
+LIMIT +?3",
+            total_count = shape.total_count,
+        ),
+        false => [shape.total_count, " FROM merged"].concat(),
+    };
     format!(
         as_caller!(
-            ",
+            "{span},
 merged (account, token, state, line) AS (
   SELECT caller.account_id, caller.token, column1, (
-    SELECT found.{position} || object FROM conversations AS found INDEXED BY {index}
+    SELECT found.{position} || {object} FROM conversations AS found INDEXED BY {index}
     WHERE found.account_id = caller.account_id AND {narrow} AND inbox_state = column1
-      AND found.{position} {past} ?4 AND NOT found.is_removed
+      AND found.{position} {past} {first}{end} AND NOT found.is_removed
     ORDER BY found.{position} {order} LIMIT 1
   )
-  FROM caller JOIN ({states})
+  FROM caller JOIN (VALUES {states})
   UNION ALL
   SELECT account, token, state, (
-    SELECT found.{position} || object FROM conversations AS found INDEXED BY {index}
+    SELECT found.{position} || {object} FROM conversations AS found INDEXED BY {index}
     WHERE found.account_id = merged.account AND {narrow} AND inbox_state = merged.state
-      AND found.{position} {past} substr(merged.line, 1, {width}) AND NOT found.is_removed
+      AND found.{position} {past} substr(merged.line, 1, {width}){end} AND NOT found.is_removed
     ORDER BY found.{position} {order} LIMIT 1
   )
   FROM merged WHERE line IS NOT NULL
   ORDER BY 4 {order} NULLS LAST
-  LIMIT +?3
+  LIMIT {rows}
 )
-SELECT account, token, substr(line, 1, {width}) AS position, substr(line, {width} + 1) AS object FROM merged"
+SELECT account, token, substr(line, 1, {width}) AS position, {shown}{from}"
         ),
+        span = shape.span(),
         position = position,
+        object = object,
         width = width,
         index = index,
-        narrow = narrow,
-        states = states,
+        narrow = shape.narrow,
+        states = shape.states.join(", "),
         past = past,
+        first = first,
+        end = end,
         order = order,
+        rows = rows,
+        shown = shape.object_of_line(),
+        from = from,
     )
 }
 
 /// The conversations of a contact: all of them are read and sorted, so that a write has no index of them to maintain.
 /// The first row is the account's alone. The limit stands outside of the sorted query: inside, SQLite would read each
 /// row twice. Reads 2 * limit + 6 rows at most, and the conversations of the contact.
-fn list_of_contact(sort: Sort, narrow: &str, states: &str, past: &str, order: &str) -> String {
+fn list_of_contact(shape: &Shape) -> String {
+    let (past, order) = shape.direction;
+    let created = if shape.is_of_period { " AND found.created_at >= ?7 AND found.created_at < ?8" } else { "" };
     format!(
         as_caller!(
-            ",
+            "{span},
 page (account, token, id, position) AS (
   SELECT account_id, token, NULL, NULL FROM caller
   UNION ALL
@@ -96,21 +153,25 @@ page (account, token, id, position) AS (
     SELECT found.id, found.{position} AS position
     FROM conversations AS found INDEXED BY conversations_by_contact_and_group
     WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow}
-      AND found.{position} {past} ?4 AND inbox_state IN ({states}) AND NOT found.is_removed
+      AND found.{position} {past} ?4 AND inbox_state IN (VALUES {states}){created} AND NOT found.is_removed
     ORDER BY found.{position} {order}
   )
 )
-SELECT page.account, page.token, page.position, found.object
+SELECT page.account, page.token, page.position, {object}{total_count}
 FROM page
 LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
   ON found.account_id = (SELECT account_id FROM caller) AND found.id = page.id
 LIMIT +?3 + 1"
         ),
-        position = sort.position().0,
-        narrow = narrow,
-        states = states,
+        span = shape.span(),
+        position = shape.position.0,
+        narrow = shape.narrow,
+        states = shape.states.join(", "),
+        created = created,
         past = past,
         order = order,
+        object = shape.object(),
+        total_count = shape.total_count,
     )
 }
 
@@ -124,9 +185,96 @@ impl Sort {
     }
 }
 
+/// The newest message of a conversation in JSON, `null` where there is none or the caller must not read it: the text
+/// between the object of the conversation without its closing brace and this brace. Reads one row for each conversation.
+macro_rules! last_message {
+    ($account:literal, $conversation:literal) => {
+        concat!(
+            " || ',\"last_message\":' || coalesce(
+    (
+      SELECT newest.object FROM messages AS newest -- PRIMARY KEY (account_id, conversation_id, id)
+      WHERE newest.account_id = ",
+            $account,
+            " AND newest.conversation_id = ",
+            $conversation,
+            " AND (SELECT scopes & 4 FROM caller)
+      ORDER BY newest.id DESC LIMIT 1
+    ),
+    'null'
+  )"
+        )
+    };
+}
+
+impl Shape<'_> {
+    fn span(&self) -> &'static str {
+        if self.is_of_period { SPAN } else { "" }
+    }
+
+    /// The column `object`, where `found` is the conversation.
+    fn object(&self) -> &'static str {
+        if self.with_last_message {
+            concat!(
+                "substr(found.object, 1, length(found.object) - 1)",
+                last_message!("found.account_id", "found.id"),
+                " || '}' AS object"
+            )
+        } else {
+            "found.object"
+        }
+    }
+
+    /// The column `object`, where `merged.line` is the position and the object, or the position alone.
+    fn object_of_line(&self) -> String {
+        let width = self.position.1;
+        let object = match self.with_last_message {
+            true => format!(
+                concat!(
+                    "substr(line, {width} + 1, length(line) - {width} - 1)",
+                    last_message!("merged.account", "substr(merged.line, {width} - 15, 16)"),
+                    " || '}}'"
+                ),
+                width = width
+            ),
+            false => format!("substr(line, {width} + 1)"),
+        };
+        match self.is_of_period {
+            true => format!("iif(length(line) > {width}, {object}, NULL) AS object"),
+            false => [&object, " AS object"].concat(),
+        }
+    }
+}
+
+/// The column of the count: how many conversations a list has. Reads 1001 rows at most.
+fn count(narrow: &str, filter: &Filter, states: &[String], is_of_period: bool) -> String {
+    let index = match (&filter.contact_id, &filter.group_id) {
+        (Some(_), _) => "conversations_by_contact_and_group",
+        (None, Some(_)) => "conversations_by_group_inbox",
+        (None, None) => "conversations_by_inbox",
+    };
+    let (matches, span) = if is_of_period {
+        let matches = "found.created_at >= ?7 AND found.created_at < ?8";
+        (matches, " AND found.id > (SELECT low FROM span) AND found.id < (SELECT high FROM span)")
+    } else {
+        ("1", "")
+    };
+    format!(
+        total_count!(
+            "SELECT {matches} AS matches FROM conversations AS found INDEXED BY {index}
+      WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND inbox_state IN (VALUES {states}){span}
+        AND NOT found.is_removed"
+        ),
+        matches = matches,
+        index = index,
+        narrow = narrow,
+        states = states.join(", "),
+        span = span,
+    )
+}
+
 /// A page of conversations. With `ending_before` the rows come in reverse.
-pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
-    let (past, order) = paging.direction();
+pub fn list(paging: &Paging, sort: Sort, content: &Content) -> Statement {
+    let Content { filter, period, include } = content;
     let narrow = match (&filter.contact_id, &filter.group_id) {
         (None, None) => "?5 IS NULL AND ?6 IS NULL",
         (Some(_), None) => "found.contact_id = +?5 AND ?6 IS NULL",
@@ -134,24 +282,38 @@ pub fn list(paging: &Paging, sort: Sort, filter: &Filter) -> Statement {
         (Some(_), Some(_)) => "found.contact_id = +?5 AND found.group_id = +?6",
     };
     let states = states_of(&filter.flags);
+    let is_of_period = !period.is_all();
     let one_range = match (sort, states.len(), &filter.contact_id, &filter.group_id) {
+        _ if is_of_period => None,
         (Sort::CreatedAt, 16, None, None) => Some("-- PRIMARY KEY (account_id, id)"),
         (Sort::CreatedAt, 16, Some(_), Some(_)) => Some("INDEXED BY conversations_by_contact_and_group"),
         _ => None,
     };
-    let states = format!("VALUES {}", states.join(", "));
+    let total_count = if include.total_count { count(narrow, filter, &states, is_of_period) } else { String::new() };
+    let shape = Shape {
+        position: sort.position(),
+        direction: paging.direction(),
+        narrow,
+        states: &states,
+        is_of_period,
+        with_last_message: include.last_message,
+        total_count: &total_count,
+    };
     let sql = match (one_range, &filter.contact_id) {
-        (Some(index), _) => list_all(index, narrow, past, order),
-        (None, Some(_)) => list_of_contact(sort, narrow, &states, past, order),
-        (None, None) => list_merged(sort, filter.group_id.is_some(), narrow, &states, past, order),
+        (Some(index), _) => list_all(index, &shape),
+        (None, Some(_)) => list_of_contact(&shape),
+        (None, None) => list_merged(sort, filter.group_id.is_some(), &shape),
     };
     let reference = |id: &Option<Reference>| id.as_ref().map(Reference::to_string).into();
-    let parameters: [Parameter; 4] = [
+    let mut parameters: Vec<Parameter> = vec![
         paging.limit.and_one_more().into(),
         paging.position().into(),
         reference(&filter.contact_id),
         reference(&filter.group_id),
     ];
+    if is_of_period {
+        parameters.extend(period.parameters());
+    }
     Statement::new(sql, parameters)
 }
 
@@ -163,6 +325,14 @@ fn states_of(flags: &Flags) -> Vec<String> {
 }
 
 // Creations: `?3` to `?5` are the request's identity (idempotency.rs). `?6` the contact, `?7` the group.
+
+/// When the new conversation is created: the time of its id. So its id tells it, also where ids have run ahead of the
+/// clock. Only where they are in the far future, it is the time of the clock.
+macro_rules! created_at {
+    () => {
+        concat!("iif(ms < 3600000 + ", now_ms!(), ", ms / 1000, unixepoch())")
+    };
+}
 
 /// Adds a conversation, unless the account is full, on a condition that ends with `AND`, if any.
 macro_rules! insert {
@@ -176,7 +346,9 @@ SELECT
   ",
             new_id!(),
             ",
-  ?6, ?7, unixepoch(), ?5
+  ?6, ?7, ",
+            created_at!(),
+            ", ?5
 FROM moment
 WHERE NOT moment.is_full
   AND ",
@@ -265,6 +437,23 @@ pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
 }
 
+/// One conversation with its last message. The tag names the state of both.
+const RETRIEVE_WITH_LAST_MESSAGE: &str = answer!(
+    "caller.scopes, found.id AS position, found.tag || '.' || coalesce(newest.tag, '') AS tag,
+  substr(found.object, 1, length(found.object) - 1) || ',\"last_message\":' || coalesce(newest.object, 'null') || '}'
+    AS object",
+    "LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id = +?3 AND NOT found.is_removed
+LEFT JOIN messages AS newest -- PRIMARY KEY (account_id, conversation_id, id)
+  ON newest.account_id = found.account_id AND newest.conversation_id = found.id AND caller.scopes & 4
+ORDER BY newest.id DESC LIMIT 1"
+);
+
+/// The statement of a retrieval with the last message.
+pub fn retrieve_with_last_message(id: &Id) -> Statement {
+    Statement::new(RETRIEVE_WITH_LAST_MESSAGE, [id.as_str().into()])
+}
+
 /// The columns that an update may change.
 macro_rules! columns {
     () => {
@@ -298,7 +487,9 @@ macro_rules! updated {
 /// second or later is one now, after all that has been said; in an earlier second it is one at its end. `?3` the id,
 /// `?4` the request's id, `?5` the tags of `If-Match` or null, `?6` `?7` pinned_message_id sent and its value, `?8`
 /// is_pinned, `?9` is_muted, `?10` `?11` archived_at sent and its value, `?12` `?13` last_opened_at sent and its value.
-const UPDATE: &str = as_caller!(concat!(
+macro_rules! update {
+    ($which:literal) => {
+        as_caller!(concat!(
     "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
 SET
@@ -309,18 +500,24 @@ SET
     ",
   changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
-  AND id = ?3
+  AND ",
+    $which,
+    "
   AND NOT is_removed
   AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))
   AND (?7 IS NULL OR EXISTS (
     SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = ?3 AND messages.id = ?7
+    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = conversations.id AND messages.id = ?7
   ))
   AND ",
     columns!(),
     " IS NOT ",
     updated!()
-));
+))
+    };
+}
+
+const UPDATE: &str = update!("id = ?3");
 
 /// The conversation after an update, and what became of that. `?3` to `?7` as for the update.
 const UPDATED: &str = answer!(
@@ -343,16 +540,21 @@ const UPDATED: &str = answer!(
   ON found.account_id = caller.account_id AND found.id = +?3 AND NOT found.is_removed"
 );
 
-/// The statements of an update. The outcome is `updated`, `unchanged`, `outdated` or `foreign_pin`.
-pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -> [Statement; 2] {
-    let subject: [Parameter; 5] = [
-        id.as_str().into(),
+/// The parameters of an update: those of its subject, and of its attributes. `ids` is the id, or a JSON list of them.
+fn parameters(
+    ids: Parameter,
+    request_id: &Id,
+    if_match: &Condition,
+    changes: Update,
+) -> ([Parameter; 5], [Parameter; 6]) {
+    let subject = [
+        ids,
         request_id.as_str().into(),
         if_match.tags().into(),
         changes.pinned_message_id.is_sent().into(),
         changes.pinned_message_id.value().map(|id| id.to_string()).into(),
     ];
-    let attributes: [Parameter; 6] = [
+    let attributes = [
         changes.is_pinned.into(),
         changes.is_muted.into(),
         changes.archived_at.is_sent().into(),
@@ -360,7 +562,46 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
         changes.last_opened_at.is_sent().into(),
         changes.last_opened_at.value().map(Timestamp::seconds).into(),
     ];
+    (subject, attributes)
+}
+
+/// The statements of an update. The outcome is `updated`, `unchanged`, `outdated` or `foreign_pin`.
+pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -> [Statement; 2] {
+    let (subject, attributes) = parameters(id.as_str().into(), request_id, if_match, changes);
     [Statement::new(UPDATE, [subject.as_slice(), &attributes].concat()), Statement::new(UPDATED, subject)]
+}
+
+/// The same for many: `?3` is a JSON list of ids.
+const UPDATE_MANY: &str = update!("id IN (SELECT value FROM json_each(?3))");
+
+/// The conversations of a JSON list of ids, `?3`, in its order. The outcome is a JSON list of those that are not there.
+/// `?4` is the id of the request, which has logged its changes last.
+const UPDATED_MANY: &str = answer!(
+    after "(
+    SELECT request_id FROM events -- PRIMARY KEY (account_id, seq)
+    WHERE events.account_id = tokens.account_id
+    ORDER BY seq DESC LIMIT 1
+  ) = +?4",
+    "caller.scopes, caller.is_watched,
+  (
+    SELECT json_group_array(value) FROM json_each(?3)
+    WHERE NOT EXISTS (
+      SELECT 1 FROM conversations -- PRIMARY KEY (account_id, id)
+      WHERE account_id = (SELECT account_id FROM caller) AND id = value AND NOT is_removed
+    )
+  ) AS outcome,
+  found.id AS position, found.object",
+    "LEFT JOIN json_each(?3) AS asked
+LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
+  ON found.account_id = caller.account_id AND found.id = asked.value AND NOT found.is_removed"
+);
+
+/// The statements of an update of many.
+pub fn update_many(ids: &Ids, request_id: &Id, changes: Update) -> [Statement; 2] {
+    let (subject, attributes) = parameters(ids.to_json().into(), request_id, &Condition::None, changes);
+    let update = Statement::new(UPDATE_MANY, [subject.as_slice(), &attributes].concat());
+    let [ids, request_id, ..] = subject;
+    [update, Statement::new(UPDATED_MANY, [ids, request_id])]
 }
 
 // A deletion. `?3` the id, `?4` the tags of `If-Match` or null, `?5` the request's id.

@@ -70,7 +70,7 @@ impl Page {
         }
         let tag = rows.tag(|| Error::internal("a page of events without a tag"))?;
         let known = self.if_none_match.holds_for(tag);
-        let response = if known { Response::not_modified() } else { Response::list(rows.has_more, false) };
+        let response = if known { Response::not_modified() } else { Response::list(rows.has_more, false, None) };
         let link = format!(r#"<{}limit={}&starting_after={}>; rel="next""#, self.url, self.limit, end(rows));
         Ok(response.with_tag(tag).with("link", link))
     }

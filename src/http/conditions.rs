@@ -53,6 +53,21 @@ impl Condition {
         if tags.is_empty() { Err(invalid()) } else { Ok(Self::Tags(tags)) }
     }
 
+    /// The condition of an object, whose tag may have been read together with that of another object: after a point. A
+    /// write does not mind the other one.
+    pub fn of_object(self) -> Self {
+        match self {
+            Self::Tags(tags) => {
+                let tags = tags.split_inclusive(' ').map(|tag| match tag.split_once('.') {
+                    Some((tag, _)) => [tag, "\" "].concat(),
+                    None => tag.to_owned(),
+                });
+                Self::Tags(tags.collect())
+            }
+            other => other,
+        }
+    }
+
     /// Whether an object with this tag meets it. [`Condition::None`] holds for no object.
     pub fn holds_for(&self, tag: &str) -> bool {
         match self {
@@ -103,6 +118,13 @@ mod tests {
         for value in [r#""a""#, r#"W/"a""#, r#" "b" , W/"a""#, r#""a","b""#, "*"] {
             assert!(parse(value).is_some_and(|condition| condition.holds_for("a")), "{value}");
         }
+    }
+
+    #[test]
+    fn a_tag_of_two_objects_stands_for_that_of_the_first() {
+        let condition = parse(r#""a.b", W/"c.", "d""#).map(Condition::of_object);
+        assert_eq!(condition, parse(r#""a", "c", "d""#));
+        assert_eq!(parse("*").map(Condition::of_object), Some(Condition::Any));
     }
 
     #[test]

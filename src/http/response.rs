@@ -60,10 +60,21 @@ impl Response {
         Self::objects(status, Objects { before: "".into(), reversed: false, after: "".into() })
     }
 
-    /// A page of the objects that the query found (contract, "Representation").
-    pub fn list(has_more: bool, reversed: bool) -> Self {
+    /// A page of the objects that the query found (contract, "Representation"), and how many there are, in JSON, if
+    /// that was asked.
+    pub fn list(has_more: bool, reversed: bool, total_count: Option<&str>) -> Self {
         let before = if has_more { r#"{"has_more":true,"data":["# } else { r#"{"has_more":false,"data":["# };
-        Self::objects(200, Objects { before: before.into(), reversed, after: "]}".into() })
+        let after = match total_count {
+            None => "]}".into(),
+            Some(count) => [r#"],"total_count":"#, count, "}"].concat().into(),
+        };
+        Self::objects(200, Objects { before: before.into(), reversed, after })
+    }
+
+    /// The objects that the query found, and the ids of those that it did not find, in JSON.
+    pub fn found_and_missing(missing: &str) -> Self {
+        let after = [r#"],"missing":"#, missing, "}"].concat().into();
+        Self::objects(200, Objects { before: r#"{"data":["#.into(), reversed: false, after })
     }
 
     /// 204, no body.

@@ -54,6 +54,51 @@ impl Attribute for Scopes {
     }
 }
 
+/// 1 to 100 different ids: a JSON list, or in a form a text in which commas separate them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids(Vec<String>);
+
+impl Ids {
+    /// The most that there can be.
+    pub const MAX: usize = 100;
+
+    /// A JSON list: one parameter of a statement.
+    pub fn to_json(&self) -> String {
+        // Ids have no character to escape.
+        ["[\"", &self.0.join("\",\""), "\"]"].concat()
+    }
+}
+
+impl Attribute for Ids {
+    const EXPECTED: &str = "1 to 100 different ids, each 16 letters or digits (in JSON a list, in a form separated by \
+                            commas)";
+
+    fn parse(value: &Value) -> Option<Self> {
+        let ids: Vec<String> = match value {
+            Value::List(ids) => ids.clone(),
+            Value::Word(word) => word.split(',').take(Self::MAX + 1).map(str::to_owned).collect(),
+            _ => return None,
+        };
+        let mut sorted: Vec<_> = ids.iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let all_differ = sorted.len() == ids.len() && ids.len() <= Self::MAX;
+        (all_differ && ids.iter().all(|id| Id::parse(id).is_some())).then_some(Self(ids))
+    }
+}
+
+/// Which of some names a text has, in which commas separate them. None when it has another one, or one twice.
+pub fn included<const COUNT: usize>(value: &Value, names: [&str; COUNT]) -> Option<[bool; COUNT]> {
+    let mut included = [false; COUNT];
+    for word in value.as_text()?.split(',') {
+        let (_, is_included) = names.iter().zip(&mut included).find(|(name, _)| **name == word)?;
+        if std::mem::replace(is_included, true) {
+            return None;
+        }
+    }
+    Some(included)
+}
+
 /// Seconds since the Unix epoch, 0 to 253402300799 (the end of the year 9999). Contract, "Requests".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp(i64);
@@ -237,6 +282,32 @@ mod tests {
         assert!(parse::<Text>("\r\u{200d}\u{202e}").is_some());
         for bad in ["", "a\0b", "\u{8}", "\u{b}", "\u{1b}[2J", "\u{7f}", "\u{85}", "\u{9f}", &"😀".repeat(10_001)] {
             assert_eq!(parse::<Text>(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_1_to_100_different_ones() {
+        let id = |number: usize| format!("{number:016}");
+        let ids = |count: usize| (0..count).map(id).collect::<Vec<_>>();
+        let (hundred, more) = (ids(100), ids(101));
+        assert_eq!(Ids::parse(&Value::List(ids(2))).map(|ids| ids.to_json()), serde_json::to_string(&ids(2)).ok());
+        assert_eq!(Ids::parse(&Value::Word(hundred.join(","))), Some(Ids(hundred)));
+        for bad in [more, vec![id(1), id(2), id(1)], vec!["short".to_owned()], vec![id(1), String::new()]] {
+            assert_eq!(Ids::parse(&Value::Word(bad.join(","))), None, "{bad:?}");
+            assert_eq!(Ids::parse(&Value::List(bad)), None);
+        }
+        for bad in [Value::Text(id(1)), Value::Null, Value::Other, Value::Integer(1)] {
+            assert_eq!(Ids::parse(&bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_included_is_named_once() {
+        let included = |text: &str| included(&Value::Word(text.to_owned()), ["a", "b"]);
+        assert_eq!(included("b"), Some([false, true]));
+        assert_eq!(included("b,a"), Some([true, true]));
+        for bad in ["", "c", "a,a", "a,", "a b", "a, b"] {
+            assert_eq!(included(bad), None, "{bad}");
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{
         attributes::{Field, input},
         values::{Reference, Text, Timestamp},
     },
-    paging::{Cursor, Limit},
+    paging::{Cursor, IncludeCount, Limit, Order},
 };
 
 /// The attributes of the object. Those that an endpoint doesn't take are read-only there.
@@ -23,6 +23,14 @@ input! {
         pub ending_before: Option<Cursor>,
         /// Only those of this conversation.
         pub conversation_id: Option<Id>,
+        /// Which end comes first.
+        pub order: Option<Order>,
+        /// Only those created in this second or later.
+        pub since: Option<Timestamp>,
+        /// Only those created before this second.
+        pub until: Option<Timestamp>,
+        /// What the response has besides.
+        pub include: Option<IncludeCount>,
     }
 }
 

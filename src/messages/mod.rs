@@ -9,7 +9,7 @@ use crate::{
     idempotency,
     input::attributes::Nothing,
     messages::input::{Create, List, Update},
-    paging::{self, Paging, kept_parameters},
+    paging::{self, Paging, Period, kept_parameters},
     query::Query,
     request::Request,
 };
@@ -18,8 +18,10 @@ use crate::{
 pub fn list(mut request: Request) -> Result<Query, Error> {
     let kept = kept_parameters(&request.query);
     let (query, Nothing) = request.inputs::<List, _>()?;
-    let paging = Paging::new(query.limit, query.starting_after, query.ending_before, &paging::IDS)?;
-    let statement = sql::list(&paging, query.conversation_id.as_ref());
+    let paging =
+        Paging::new(query.limit, query.starting_after, query.ending_before, &paging::IDS)?.ordered(query.order);
+    let period = Period { since: query.since, until: query.until };
+    let statement = sql::list(&paging, query.conversation_id.as_ref(), &period, query.include.is_some());
     Ok(paging.query(statement, request.url, kept))
 }
 

@@ -11,14 +11,15 @@ const HEADERS = [
   "if-none-match",
   "accept",
   "last-event-id",
-  "access-control-request-method",
   "cf-connecting-ip",
 ];
+/** And those that it reads of an OPTIONS request. */
+const PREFLIGHT_HEADERS = ["access-control-request-method", "access-control-request-headers"];
 
 /** What a request says before its body, as `Head::parse` in http/head.rs reads it. */
 export function head({ method, url, body, headers }) {
   let text = `${method} ${url}\n`;
-  for (const name of HEADERS) {
+  for (const name of method === "OPTIONS" ? PREFLIGHT_HEADERS : HEADERS) {
     const value = headers.get(name);
     if (value !== null) text += `${name}: ${value}\n`;
   }
@@ -60,10 +61,12 @@ export async function batch(database, json, before, isShared, freshness) {
   const { results, calls, bookmark } = isShared ? await share(json, run) : await run();
   const cost = costOf(calls === 0 ? [] : results, before);
   const rows = results.find(({ results }) => results.length > 0)?.results ?? [];
-  const { account, token, scopes, is_watched, outcome, replay, tag } = rows[0] ?? {};
+  const { account, token, scopes, is_watched, outcome, replay, tag, total_count } = rows[0] ?? {};
   const withObject = rows.filter(({ object }) => object != null);
   const found = before === undefined ? withObject : [...before.found, ...withObject];
   const shown = fitting(found.slice(0, limit), max_bytes);
+  const end = found.length > limit ? undefined : rows.at(-1);
+  const stopped = end?.stopped ?? undefined;
   return {
     ...cost,
     calls,
@@ -76,10 +79,11 @@ export async function batch(database, json, before, isShared, freshness) {
     replay,
     tag,
     found,
+    total_count,
     first: shown[0]?.position,
-    last: shown.at(-1)?.position,
-    has_more: found.length > shown.length,
-    resume: found.length > limit ? undefined : rows.at(-1)?.resume,
+    last: shown.length < found.length ? shown.at(-1).position : (stopped ?? shown.at(-1)?.position),
+    has_more: found.length > shown.length || stopped !== undefined,
+    resume: stopped === undefined ? end?.resume : undefined,
     shown,
   };
 }

@@ -33,6 +33,7 @@ use crate::{
         response::{Body, Objects, Response},
     },
     id::Id,
+    last_use,
     limits::{self, By, Limit},
     moved,
     platform::{
@@ -156,6 +157,8 @@ extern "C" {
     fn has_more(this: &Found) -> bool;
     #[wasm_bindgen(method, getter)]
     fn resume(this: &Found) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn total_count(this: &Found) -> Option<String>;
     /// The state of the database that was seen. Only with replicas.
     #[wasm_bindgen(method, getter, js_name = bookmark)]
     fn state(this: &Found) -> Option<String>;
@@ -445,12 +448,24 @@ impl Incoming {
             self.freshness = found.state().or(self.freshness.take());
         }
         self.record.d1_calls += found.calls();
-        self.record.token = found.token();
+        let token = found.token();
+        let (token, day) = token.as_deref().map(last_use::split).unzip();
+        self.record.token = token.map(str::to_owned);
         self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
         self.record.account = account.map(i64::unsigned_abs).filter(|number| *number != 0);
         let key = self.record.account.map(|number| AccountKey { shard: caller.shard, number });
         limits::remember(caller.hash.as_str(), key);
+        if let (Some(_), Some(day)) = (key, day.flatten())
+            && let Some(statement) = last_use::write(&caller.hash, day)
+        {
+            let (env, shard, hash) = (self.env.clone(), caller.shard, caller.hash.clone());
+            self.context.wait_until(async move {
+                if run(&env, shard, &[statement]).await.is_err() {
+                    last_use::failed(&hash);
+                }
+            });
+        }
         Ok(Rows {
             account,
             scopes: Scopes::of_bits(found.scopes().unwrap_or_default() as i64),
@@ -461,6 +476,7 @@ impl Incoming {
             last: found.last(),
             has_more: found.has_more(),
             resume: found.resume(),
+            total_count: found.total_count(),
             moved_to: None,
         })
     }

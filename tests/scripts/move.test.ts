@@ -83,8 +83,9 @@ const KINDS = (account: string) => {
   const ACCOUNT = `(SELECT id FROM accounts WHERE name = '${account}')`;
   const token = (n: number, more: string) =>
     `INSERT INTO tokens
-       (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, is_revoked, successor_id)
-     SELECT ${hash(n)}, ${message(n)}, ${ACCOUNT}, 'token ${n}', 127, 5, ${more}`;
+       (hash, id, account_id, name, scopes, created_at, last_used_at,
+        expires_at, revoked_at, is_revoked, successor_id)
+     SELECT ${hash(n)}, ${message(n)}, ${ACCOUNT}, 'token ${n}', 127, 5, 86400 * ${n}, ${more}`;
   const numbers = (to: number) =>
     `(WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${to}) SELECT n FROM n)`;
   return [

@@ -119,7 +119,7 @@ export function audit(
   if (!isFile && status !== 204 && status !== 304)
     assert.match(String(headers["content-type"]), /^application\/json(; ?charset=utf-8)?$/i, what);
   if (!isFile) {
-    const secret = status >= 400 || (method !== "OPTIONS" && /^\/v1\/(messages|tokens|events|webhooks)/.test(path));
+    const secret = status >= 400 || (method !== "OPTIONS" && /^\/v1\/(messages|tokens?|events|webhooks)/.test(path));
     assert.equal(headers["cache-control"], secret ? "private, no-store" : "private, no-cache", what);
   }
   // An object comes with its tag, and so does a page of events.
