@@ -1,5 +1,5 @@
-//! When a token was last used, to the day. The answering statement tells the first request of a day by a comparison, and
-//! only then a call of its own writes the day, after the response. So no other request writes a row for it.
+//! When a token was last used, to the day. The answering statement tells the first request of a day by a comparison,
+//! and only then a call of its own writes the day, after the response. So no other request writes a row for it.
 //!
 //! An isolate remembers what it has written: a burst of requests, and a replica that lags, would cause the same write
 //! again. If it forgets, or another isolate writes, the statement changes nothing.

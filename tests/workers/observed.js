@@ -11,8 +11,8 @@
 //   x-test-d1-failures  only so many calls fail, the first ones
 //   x-test-d1-failures-from  the first that fails is this one, counted from 1
 //   x-test-no-d1        there is no database
-//   x-test-last-use     the response waits for what goes on after it, and the header of this name says in how many calls
-//                       the day of a token's last use was written, and how many rows. These are not counted elsewhere
+//   x-test-last-use     the response waits for what goes on after it, and the header of this name says in how many
+//                       calls the day of a token's last use was written, and how many rows. They count nowhere else
 //   x-test-last-use-failure  these calls fail
 //   x-test-gate         calls to D1 wait before they do anything, until the gate of this name is opened
 //   x-test-gate-after   the same, after everything was done

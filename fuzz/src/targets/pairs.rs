@@ -59,7 +59,7 @@ fn agrees(input: &[u8], value: impl Fn(String) -> Value, parse: impl Fn(&[u8]) -
             let longest: Vec<_> =
                 pairs.iter().map(|(name, word)| [percent_encoded(name), percent_encoded(word)].join("=")).collect();
             for encoded in [usual, longest.join("&&")] {
-                // A pair of two empty halves can't be told from none, and a form that begins with such a name from JSON.
+                // A pair of two empty halves can't be told from none, nor a form with such a first name from JSON.
                 let begins_json = pairs.first().is_some_and(|(name, _)| is_of_json(name.bytes().next()));
                 if !begins_json && !pairs.iter().any(|(name, word)| name.is_empty() && word.is_empty()) {
                     assert_eq!(parse(encoded.as_bytes()).expect("what is encoded is accepted"), expected, "{encoded}");
