@@ -212,8 +212,22 @@ const path = (kind: Kind) =>
 /** When a conversation is opened: now, at any other time, or never. */
 const opening = fc.oneof(fc.record({ around: fc.constant("now"), seconds: fc.nat(1) }), time);
 
+/** A second in which something was stored before, or that is now. */
+const bound = fc.oneof(
+  fc.constantFrom(0, 1, 2, 705103200, 705103201, 1700000000, 2556010602, 253402300799),
+  fc.record({ around: fc.constant("now"), seconds: fc.integer({ min: -1, max: 1 }) }),
+);
+
 const page = (kind: Kind) =>
   both(
+    some(15, { since: bound, until: bound }),
+    some(30, { order: fc.constantFrom("asc", "asc", "desc") }),
+    some(15, {
+      include:
+        kind === "messages"
+          ? fc.constant("total_count")
+          : fc.constantFrom("last_message", "total_count", "last_message,total_count"),
+    }),
     some(80, { limit: rarely(20, fc.constantFrom(10, 99, 100), fc.integer({ min: 1, max: 6 })) }),
     rarely(
       3,
@@ -233,7 +247,22 @@ const verbs = (kind: Kind, query: Choosable<Values>, creation: Choosable<Values>
   delete: choice(["DELETE"], { id: path(kind) }),
 });
 
+/** Several of one's own conversations, the same one rarely twice, and all attributes that many can change. An opening
+ * is not now: then the answer would not tell the second of each. */
+const updateMany = choice(["PATCH"], {
+  body: both(
+    all({ ids: fc.array(a("conversations"), { minLength: 1, maxLength: 4 }) }),
+    some(40, {
+      is_pinned: flag,
+      is_muted: flag,
+      archived_at: times,
+      last_opened_at: fc.constantFrom(0, 1, 705103200, null),
+    }),
+  ),
+});
+
 export const requests = {
+  updateMany,
   conversations: verbs(
     "conversations",
     both(
@@ -288,6 +317,7 @@ export function resolve(
   const target = isWhich(id) ? idOf(world, account, id) : id;
 
   const meant = (name: string, value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map((each) => meant(name, each));
     if (isAround(value)) {
       const message = account.conversations.get(target ?? "")?.last_active_ms ?? 0;
       return Math.max(0, second(value.around === "now" ? Date.now() : message) + value.seconds);

@@ -236,6 +236,10 @@ const request = (weight: number, collection: "conversations" | "messages", verb:
     compare(world, service, resolve(world, collection, choice)),
   );
 
+const updatedMany = step(5, "update many conversations", requests.updateMany, (world, service, choice) =>
+  compare(world, service, resolve(world, "conversations", choice)),
+);
+
 /** Several requests in one step, so that they stay together when a sequence is shrunk. */
 const talked = step(6, "talk", talk, async (world, service, choices) => {
   for (const { kind, choice } of choices) await compare(world, service, resolve(world, kind, choice));
@@ -334,6 +338,7 @@ const steps = fc.oneof(
   request(5, "conversations", "retrieve"),
   request(16, "conversations", "update"),
   request(5, "conversations", "delete"),
+  updatedMany,
   request(14, "messages", "create"),
   request(8, "messages", "list"),
   request(4, "messages", "retrieve"),

@@ -68,8 +68,9 @@ export function show(object: object): object {
     last_received_ms: _,
     created_at,
     archived_at,
+    last_message,
     ...rest
-  } = object as Conversation;
+  } = object as Conversation & { last_message?: Message | null };
   const shown = (ms: number | null) => (ms === null ? null : second(ms));
   return {
     ...rest,
@@ -77,6 +78,7 @@ export function show(object: object): object {
     last_opened_at: shown(last_opened_ms),
     created_at,
     archived_at,
+    ...(last_message === undefined ? {} : { last_message }),
   };
 }
 
@@ -255,6 +257,12 @@ const time = whole(0, 253402300799);
 const reference = text(/^[A-Za-z0-9_-]{1,64}$/);
 const id = text(/^[A-Za-z0-9]{16}$/);
 const activity = text(/^[A-Za-z0-9]{23}$/);
+/** One to a hundred different ones. */
+const ids: Reader = (value, word) => {
+  const all: unknown = word ? String(value ?? "").split(",") : value;
+  if (!Array.isArray(all) || all.length < 1 || all.length > 100 || new Set(all).size < all.length) return undefined;
+  return all.every((each) => id(each, word) !== undefined) ? all : undefined;
+};
 const words = text(/^(\P{Cc}|[\t\n\r]){1,10000}$/u);
 
 // -------------------------------------------------------------------------------------------------------------- errors
@@ -397,9 +405,11 @@ function page<Row extends object>(
 ): Answer {
   const { starting_after: after, ending_before: before, ...kept } = values;
   const limit = kept.limit ?? 10;
-  const list = rows.sort((a, b) => (at(a) < at(b) ? 1 : -1));
+  const isTurned = kept.order === "asc";
+  const list = rows.sort((a, b) => (at(a) < at(b) !== isTurned ? 1 : -1));
+  const isAfter = (a: string, b: string) => (isTurned ? a > b : a < b);
   const beyond = list.filter((row) =>
-    before === undefined ? after === undefined || at(row) < after : at(row) > before,
+    before === undefined ? after === undefined || isAfter(at(row), after) : isAfter(before, at(row)),
   );
   const data =
     before === undefined ? fitting(beyond.slice(0, limit)) : fitting(beyond.slice(-limit).reverse()).reverse();
@@ -409,10 +419,18 @@ function page<Row extends object>(
   const [first, last] = [data[0], data.at(-1)];
   // Where the walk came from there is always something to go back to. An empty page leads back to the cursor's object.
   if (before !== undefined || has_more)
-    links.next = target(collection, { ...kept, starting_after: last === undefined ? beside(before, 1n) : at(last) });
+    links.next = target(collection, {
+      ...kept,
+      starting_after: last === undefined ? beside(before, isTurned ? -1n : 1n) : at(last),
+    });
   if (before !== undefined ? has_more : after !== undefined)
-    links.prev = target(collection, { ...kept, ending_before: first === undefined ? beside(after, -1n) : at(first) });
-  return { status: 200, links, body: { has_more, data } };
+    links.prev = target(collection, {
+      ...kept,
+      ending_before: first === undefined ? beside(after, isTurned ? 1n : -1n) : at(first),
+    });
+  const count = { value: Math.min(list.length, 1000), relation: list.length > 1000 ? "gte" : "eq" };
+  const total = String(kept.include).includes("total_count") ? { total_count: count } : {};
+  return { status: 200, links, body: { has_more, data, ...total } };
 }
 
 // ------------------------------------------------------------------------------------------------------------- the law
@@ -425,6 +443,8 @@ interface Asked {
   path: string;
   special?: string;
   chosen: Chosen;
+  /** Those of the token. */
+  scopes: number;
 }
 
 /** What a verb takes, what of that it needs, and what it does. */
@@ -436,7 +456,26 @@ interface Operation {
   perform: (asked: Asked) => Answer;
 }
 
-const paging = (position: Reader) => ({ limit: whole(1, 100), starting_after: position, ending_before: position });
+const paging = (position: Reader, include: RegExp) => ({
+  limit: whole(1, 100),
+  starting_after: position,
+  ending_before: position,
+  order: text(/^(asc|desc)$/),
+  since: time,
+  until: time,
+  include: text(include),
+});
+
+/** Whether an object was created in the period that a list is of. */
+const isOf = ({ since, until }: Record<string, any>, { created_at }: { created_at: number }): boolean =>
+  created_at >= (since ?? 0) && created_at < (until ?? Number.POSITIVE_INFINITY);
+
+/** The newest message of a conversation, as a caller with these scopes sees it. */
+function lastMessage({ messages }: Account, { id }: Conversation, scopes: number): Message | null {
+  const all = [...messages.values()].filter(({ conversation_id }) => conversation_id === id);
+  const newest = all.sort((a, b) => (a.id < b.id ? 1 : -1))[0];
+  return (scopes & SCOPES["messages:read"]) === 0 ? null : (newest ?? null);
+}
 
 const shown =
   (kind: "conversations" | "messages") =>
@@ -462,13 +501,19 @@ function newConversation(
   group_id: string | null,
 ): Conversation {
   const id = newId(chosen, account.conversations.newest);
-  return { ...NEW_CONVERSATION, id, contact_id, group_id, created_at: secondShown(chosen.now, chosen) };
+  // Its id tells when it was created, unless ids are in the far future.
+  const isNear = msOf(id) < chosen.sent + 3_600_000;
+  const created_at = isNear ? second(msOf(id)) : secondShown(chosen.now, chosen);
+  return { ...NEW_CONVERSATION, id, contact_id, group_id, created_at };
 }
 
 const CONVERSATIONS: Record<string, Operation> = {
   list: {
     query: (sort) => ({
-      ...paging(sort === "last_active_at" ? activity : id),
+      ...paging(
+        sort === "last_active_at" ? activity : id,
+        /^(last_message|total_count|last_message,total_count|total_count,last_message)$/,
+      ),
       sort: text(/^(created_at|last_active_at)$/),
       muted: flag,
       archived: flag,
@@ -477,8 +522,9 @@ const CONVERSATIONS: Record<string, Operation> = {
       contact_id: reference,
       group_id: reference,
     }),
-    perform({ account, values }) {
+    perform({ account, values, scopes }) {
       const matches = (conversation: Conversation): boolean =>
+        isOf(values, conversation) &&
         Object.entries({
           muted: conversation.is_muted,
           archived: conversation.archived_at !== null,
@@ -489,7 +535,10 @@ const CONVERSATIONS: Record<string, Operation> = {
         }).every(([name, value]) => values[name] === undefined || values[name] === value);
       return page(
         "conversations",
-        [...account.conversations.values()].filter(matches),
+        [...account.conversations.values()].filter(matches).map((row) => ({
+          ...row,
+          ...(/last_message/.test(values.include) ? { last_message: lastMessage(account, row, scopes) } : {}),
+        })),
         (row) => position(row, values.sort),
         values,
       );
@@ -546,6 +595,28 @@ const CONVERSATIONS: Record<string, Operation> = {
     },
   },
 
+  updateMany: {
+    body: { ids, is_pinned: flag, is_muted: flag, archived_at: nullable(time), last_opened_at: nullable(time) },
+    lacks: (values) => (values.ids === undefined ? "ids" : undefined),
+    perform({ account, values: { ids, last_opened_at, ...rest }, chosen }) {
+      const wanted: string[] = ids;
+      const found = wanted.filter((id) => account.conversations.has(id));
+      for (const id of [...found].sort()) {
+        const conversation = account.conversations.get(id)!;
+        const before = { ...conversation };
+        Object.assign(conversation, rest);
+        if (last_opened_at === null) conversation.last_opened_ms = null;
+        if (typeof last_opened_at === "number")
+          conversation.last_opened_ms = openedAt(last_opened_at, chosen, conversation.last_active_ms);
+        if (isDeepStrictEqual(before, conversation)) continue;
+        changed(account, id);
+        log(account, conversation, "updated", chosen.request);
+      }
+      const data = found.map((id) => account.conversations.get(id)!);
+      return { status: 200, body: { data, missing: wanted.filter((id) => !found.includes(id)) } };
+    },
+  },
+
   delete: {
     perform(asked) {
       const { conversations, messages } = asked.account;
@@ -561,9 +632,10 @@ const CONVERSATIONS: Record<string, Operation> = {
 
 const MESSAGES: Record<string, Operation> = {
   list: {
-    query: () => ({ ...paging(id), conversation_id: id }),
+    query: () => ({ ...paging(id, /^total_count$/), conversation_id: id }),
     perform({ account, values }) {
-      const matches = (message: Message) => [undefined, message.conversation_id].includes(values.conversation_id);
+      const matches = (message: Message) =>
+        isOf(values, message) && [undefined, message.conversation_id].includes(values.conversation_id);
       return page("messages", [...account.messages.values()].filter(matches), ({ id }) => id, values);
     },
   },
@@ -662,7 +734,8 @@ function withBody({ method, collection, id: path, query, body, special, token }:
   if ((token.scopes & SCOPES[scope]) === 0)
     return [unauthorized(403, "scope_insufficient", `, error="insufficient_scope", scope="${scope}"`)];
 
-  const verb = reads && path === undefined ? "list" : VERBS[method];
+  const ofMany = path === undefined ? { GET: "list", HEAD: "list", PATCH: "updateMany" }[method as string] : undefined;
+  const verb = ofMany ?? VERBS[method];
   const operation = COLLECTIONS[collection][verb]!;
   const sort = query.attributes.find(([name]) => name === "sort")?.[1];
   const values: Record<string, unknown> = {};
@@ -687,6 +760,7 @@ function withBody({ method, collection, id: path, query, body, special, token }:
       values,
       path: path ?? "",
       chosen,
+      scopes: token.scopes,
       ...(special === undefined ? {} : { special }),
     });
   return [
