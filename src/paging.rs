@@ -143,38 +143,34 @@ pub struct Period {
     pub until: Option<Timestamp>,
 }
 
-/// How many objects a page looks at, at most, to find those of its period. Only where the order of the list is not that
-/// of creation, or where ids don't tell when the objects were created (migrations/0011_times.sql). Then a page can end
-/// before its limit.
-macro_rules! lookahead {
-    () => {
-        "500"
-    };
-}
-pub(crate) use lookahead;
+/// How many objects a page of a [`Period`] looks at, at most, where not all of them may be of the period: if the order of
+/// the list is not that of creation, or if ids don't tell when the objects were created (migrations/0011_times.sql). Then
+/// a page can end before its limit.
+pub const MAX_LOOKED_AT: usize = 180;
 
-/// A common table expression for a list of a [`Period`]: the ids between which its objects lie. In an account that has
-/// objects whose ids don't tell when they were created, it is all ids. `$low` and `$high` are the parameters of the ids.
-/// Reads one row, and none where there is no such object.
+/// A common table expression for a list of a [`Period`]: the caller, and the ids between which the objects of the period
+/// lie. In an account that has objects whose ids don't tell when they were created, these are all ids. `$low` and `$high`
+/// are the parameters of the ids. Reads one row, and none where there is no such object.
 macro_rules! span {
     ($table:literal, $low:literal, $high:literal) => {
         concat!(
             ",
-span (low, high) AS (
-  SELECT iif(is_undated, '', ",
+span (account_id, token, low, high) AS (
+  SELECT account_id, token, iif(is_undated, '', ",
             $low,
             "), iif(is_undated, '{', ",
             $high,
             ")
   FROM (
-    SELECT EXISTS (
+    SELECT account_id, token, EXISTS (
       SELECT 1 FROM ",
             $table,
             " AS undated INDEXED BY ",
             $table,
             "_undated
-      WHERE undated.account_id = (SELECT account_id FROM caller) AND undated.is_undated
+      WHERE undated.account_id = caller.account_id AND undated.is_undated
     ) AS is_undated
+    FROM caller
   )
 )"
         )
@@ -403,8 +399,8 @@ mod tests {
         };
         let text = |text: &str| Parameter::Text(text.to_owned());
         assert_eq!(ids(None, None), (text("0000000"), text("{")));
-        assert_eq!(ids(Some(1_790_000_000), Some(1_790_000_001)), (text("VVwlW5k"), text("VVwlWLs")));
-        assert_eq!(ids(Some(3_521_614_606), Some(3_521_614_607)), (text("zzzzzwf"), text("{")));
+        assert_eq!(ids(Some(1_790_000_000), Some(1_790_000_001)), (text("VVrda1w"), text("VVrdaI4")));
+        assert_eq!(ids(Some(3_521_614_606), Some(3_521_614_607)), (text("zzzzzwe"), text("{")));
         assert_eq!(ids(Some(Timestamp::MAX), None), (text("{"), text("{")));
     }
 

@@ -13,7 +13,8 @@
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
 //! - `position`, `object`: of each row. The object's place in its list, and its JSON, which stays outside the wasm.
 //! - `resume`: of the last row. Where the search for more rows goes on, in a call of its own.
-//! - `stopped`: of the last row. Where the search has stopped before the page was full: its end, for another request.
+//! - `stopped`: of the last row. Where the search has ended before it had looked at everything. If the page is not full,
+//!   it ends there, and another request goes on behind this position.
 //! - `total_count`: of the first row. How many objects a list has, in JSON.
 //!
 //! In a statement with an ORDER BY or a JOIN a parameter after `=`, `IS` or `LIMIT` is written `+?n`. SQLite plans by
@@ -288,6 +289,12 @@ impl Query {
             render: Box::new(render),
             live: None,
         }
+    }
+
+    /// The same query, whose response nothing may store (contract, "Bounds and scopes").
+    pub fn private(self) -> Self {
+        let render = self.render;
+        Self { render: Box::new(move |rows| Ok(Response { is_private: true, ..render(rows)? })), ..self }
     }
 
     /// Writes, and says what is there afterwards.

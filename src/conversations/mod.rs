@@ -24,7 +24,9 @@ pub fn list(mut request: Request) -> Result<Query, Error> {
     let (query, Nothing) = request.inputs::<List, _>()?;
     let (paging, sort, content) = query.check()?;
     let statement = sql::list(&paging, sort, &content);
-    Ok(paging.query(statement, request.url, kept))
+    let query = paging.query(statement, request.url, kept);
+    // Messages are not for caches.
+    Ok(if content.include.last_message { query.private() } else { query })
 }
 
 /// `POST /v1/conversations`
@@ -62,11 +64,10 @@ pub fn update_many(mut request: Request) -> Result<Query, Error> {
 pub fn retrieve(mut request: Request) -> Result<Query, Error> {
     let id = request.id(missing)?;
     let (query, Nothing) = request.inputs::<Retrieve, _>()?;
-    let statement = match query.include {
-        None => sql::retrieve(&id),
-        Some(_) => sql::retrieve_with_last_message(&id),
-    };
-    Ok(Query::retrieve(statement, request.if_none_match, missing))
+    Ok(match query.include {
+        None => Query::retrieve(sql::retrieve(&id), request.if_none_match, missing),
+        Some(_) => Query::retrieve(sql::retrieve_with_last_message(&id), request.if_none_match, missing).private(),
+    })
 }
 
 /// `PUT` and `PATCH /v1/conversations/:id`

@@ -9,7 +9,7 @@ use crate::{
     id::Id,
     idempotency::{Identity, unless_replayed},
     input::values::{Ids, Reference, Timestamp},
-    paging::{Paging, lookahead, span, total_count},
+    paging::{MAX_LOOKED_AT, Paging, span, total_count},
     query::{Parameter, Statement, answer, as_caller},
     removal::delete_messages,
 };
@@ -20,8 +20,9 @@ use crate::{
 
 /// What stands in the braces of a list's statement.
 struct Shape<'a> {
-    /// The column of the order, and the width of its positions in characters.
-    position: (&'static str, usize),
+    sort: Sort,
+    /// Whether it is of a group.
+    of_group: bool,
     /// The direction of travel: which positions lie past another one, and their order.
     direction: (&'static str, &'static str),
     /// The condition of the group or the contact.
@@ -34,6 +35,21 @@ struct Shape<'a> {
     with_last_message: bool,
     /// The column of the count, if any.
     total_count: &'a str,
+}
+
+/// Which part of its ranges a merge takes.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    /// The common table expression of the caller.
+    source: &'a str,
+    /// The position past which the ranges begin.
+    first: &'a str,
+    /// What else is asked of a first row of a range.
+    condition: &'a str,
+    /// The same of the rows that follow.
+    next_condition: &'a str,
+    /// How many rows it takes.
+    rows: &'a str,
 }
 
 /// The common table expression of a list of a period.
@@ -59,81 +75,75 @@ ORDER BY found.id {order} LIMIT +?3"
     )
 }
 
-/// The states of a filter, of the account or of a group: each is a range of the index, and the recursion is their
-/// merge. Its queue holds the next row of every range. What comes out first is the next row of the page, and the one
-/// behind it in its range goes in. A row is one text, the position and then the object: a subquery gives one column.
-/// Reads 2 * limit + 18 rows at most.
-///
-/// Of a period, the object is missing in rows that are not of it. In order of creation the ranges begin and end with the
-/// period, so there are no such rows. Otherwise the search stops after some (`lookahead!`): reads 1018 rows at most.
-fn list_merged(sort: Sort, of_group: bool, shape: &Shape) -> String {
-    let index = match (sort, of_group) {
-        (Sort::CreatedAt, false) => "conversations_by_inbox",
-        (Sort::CreatedAt, true) => "conversations_by_group_inbox",
-        (Sort::LastActiveAt, false) => "conversations_by_activity",
-        (Sort::LastActiveAt, true) => "conversations_by_group_activity",
-    };
-    let (position, width) = shape.position;
-    let (past, order) = shape.direction;
-    let has_ends = shape.is_of_period && sort == Sort::CreatedAt;
-    let (first, end) = match (has_ends, past) {
-        (false, _) => ("?4", ""),
-        (true, "<") => ("min(?4, (SELECT high FROM span))", " AND found.id > (SELECT low FROM span)"),
-        (true, _) => ("max(?4, (SELECT low FROM span))", " AND found.id < (SELECT high FROM span)"),
-    };
-    let (object, rows) = match shape.is_of_period {
-        true => ("iif(created_at >= ?7 AND created_at < ?8, object, '')", lookahead!()),
-        false => ("object", "+?3"),
-    };
-    let from = match shape.is_of_period {
-        true => format!(
+/// The states of a filter, of the account or of a group. Reads 2 * limit + 18 rows at most.
+fn list_merged(shape: &Shape) -> String {
+    let all = Part { source: "caller", first: "?4", condition: "", next_condition: "", rows: "+?3" };
+    format!(
+        as_caller!(
             ",
-  iif(n = {rows}, substr(line, 1, {width}), NULL) AS stopped{total_count}
-FROM (SELECT *, row_number() OVER () AS n FROM merged) AS merged
-WHERE line IS NULL OR length(line) > {width} OR n = {rows}
-LIMIT +?3",
-            total_count = shape.total_count,
+{merged}
+SELECT account, token, substr(line, 1, {width}) AS position, {object}{total_count} FROM merged"
         ),
-        false => [shape.total_count, " FROM merged"].concat(),
+        merged = shape.merge("merged", " || object", all),
+        width = shape.width(),
+        object = shape.object_of_line(),
+        total_count = shape.total_count,
+    )
+}
+
+/// The same of a period. In order of creation this is a part of each range: reads 2 * limit + 22 rows at most. In order
+/// of activity, or where ids don't tell when conversations were created, others lie between. Then this looks ahead at some
+/// positions ([`MAX_LOOKED_AT`]), and the list goes on behind the last one: reads 2 * limit + 1000 rows at most.
+fn list_of_period(shape: &Shape) -> String {
+    let position = shape.position();
+    let is_range = shape.sort == Sort::CreatedAt;
+    let falls = shape.direction.0 == "<";
+    let (first, end) = match (is_range, falls) {
+        (true, true) => ("min(?4, span.high)", "low"),
+        (true, false) => ("max(?4, span.low)", "high"),
+        (false, true) => ("?4", "''"),
+        (false, false) => ("?4", "'{'"),
     };
+    let until = if falls { ">=" } else { "<=" };
+    // The seed of the recursion has the columns of the span, the rest of it asks for them.
+    let [ahead, ahead_next] = match is_range {
+        true => [["span.", end].concat(), ["(SELECT ", end, " FROM span)"].concat()]
+            .map(|end| format!(" AND found.{position} {until} {end}")),
+        false => [String::new(), String::new()],
+    };
+    let merged = format!(
+        "
+      AND found.{position} {until} (SELECT end FROM bound) AND created_at >= ?7 AND created_at < ?8"
+    );
+    let from_span = Part { source: "span", first, condition: &merged, next_condition: &merged, rows: "+?3" };
+    let max_looked_at = MAX_LOOKED_AT.to_string();
+    let looking_ahead = Part { condition: &ahead, next_condition: &ahead_next, rows: &max_looked_at, ..from_span };
     format!(
         as_caller!(
             "{span},
-merged (account, token, state, line) AS (
-  SELECT caller.account_id, caller.token, column1, (
-    SELECT found.{position} || {object} FROM conversations AS found INDEXED BY {index}
-    WHERE found.account_id = caller.account_id AND {narrow} AND inbox_state = column1
-      AND found.{position} {past} {first}{end} AND NOT found.is_removed
-    ORDER BY found.{position} {order} LIMIT 1
+{ahead},
+bound (position, end) AS MATERIALIZED (
+  SELECT position, coalesce(position, {end})
+  FROM (
+    SELECT low, high, iif({has_others}, (SELECT line FROM ahead LIMIT 1 OFFSET {max_looked_at} - 1), NULL) AS position
+    FROM span
   )
-  FROM caller JOIN (VALUES {states})
-  UNION ALL
-  SELECT account, token, state, (
-    SELECT found.{position} || {object} FROM conversations AS found INDEXED BY {index}
-    WHERE found.account_id = merged.account AND {narrow} AND inbox_state = merged.state
-      AND found.{position} {past} substr(merged.line, 1, {width}){end} AND NOT found.is_removed
-    ORDER BY found.{position} {order} LIMIT 1
-  )
-  FROM merged WHERE line IS NOT NULL
-  ORDER BY 4 {order} NULLS LAST
-  LIMIT {rows}
-)
-SELECT account, token, substr(line, 1, {width}) AS position, {shown}{from}"
+),
+{merged}
+SELECT
+  account, token, substr(line, 1, {width}) AS position, {object},
+  (SELECT position FROM bound) AS stopped{total_count}
+FROM merged"
         ),
-        span = shape.span(),
-        position = position,
-        object = object,
-        width = width,
-        index = index,
-        narrow = shape.narrow,
-        states = shape.states.join(", "),
-        past = past,
-        first = first,
+        span = SPAN,
+        ahead = shape.merge("ahead", "", looking_ahead),
         end = end,
-        order = order,
-        rows = rows,
-        shown = shape.object_of_line(),
-        from = from,
+        has_others = if is_range { "low = ''" } else { "TRUE" },
+        max_looked_at = max_looked_at,
+        merged = shape.merge("merged", " || object", from_span),
+        width = shape.width(),
+        object = shape.object_of_line(),
+        total_count = shape.total_count,
     )
 }
 
@@ -164,7 +174,7 @@ LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)
 LIMIT +?3 + 1"
         ),
         span = shape.span(),
-        position = shape.position.0,
+        position = shape.position(),
         narrow = shape.narrow,
         states = shape.states.join(", "),
         created = created,
@@ -173,16 +183,6 @@ LIMIT +?3 + 1"
         object = shape.object(),
         total_count = shape.total_count,
     )
-}
-
-impl Sort {
-    /// The column of the position, and its width in characters.
-    fn position(self) -> (&'static str, usize) {
-        match self {
-            Self::CreatedAt => ("id", 16),
-            Self::LastActiveAt => ("activity", 23),
-        }
-    }
 }
 
 /// The newest message of a conversation in JSON, `null` where there is none or the caller must not read it: the text
@@ -207,6 +207,61 @@ macro_rules! last_message {
 }
 
 impl Shape<'_> {
+    /// The column of the position.
+    fn position(&self) -> &'static str {
+        match self.sort {
+            Sort::CreatedAt => "id",
+            Sort::LastActiveAt => "activity",
+        }
+    }
+
+    /// How many characters a position has.
+    fn width(&self) -> usize {
+        match self.sort {
+            Sort::CreatedAt => 16,
+            Sort::LastActiveAt => 23,
+        }
+    }
+
+    /// A common table expression: the states, each a range of the index. The recursion is their merge. Its queue holds
+    /// the next row of every range. What comes out first is the next row of the page, and the one behind it in its range
+    /// goes in. A row is one text, the position and then `object`: a subquery gives one column.
+    fn merge(&self, name: &str, object: &str, part: Part) -> String {
+        let Part { source, first, condition, next_condition, rows } = part;
+        let index = match (self.sort, self.of_group) {
+            (Sort::CreatedAt, false) => "conversations_by_inbox",
+            (Sort::CreatedAt, true) => "conversations_by_group_inbox",
+            (Sort::LastActiveAt, false) => "conversations_by_activity",
+            (Sort::LastActiveAt, true) => "conversations_by_group_activity",
+        };
+        let (past, order) = self.direction;
+        format!(
+            "{name} (account, token, state, line) AS (
+  SELECT {source}.account_id, {source}.token, column1, (
+    SELECT found.{position}{object} FROM conversations AS found INDEXED BY {index}
+    WHERE found.account_id = {source}.account_id AND {narrow} AND inbox_state = column1
+      AND found.{position} {past} {first}{condition} AND NOT found.is_removed
+    ORDER BY found.{position} {order} LIMIT 1
+  )
+  FROM {source} JOIN (VALUES {states})
+  UNION ALL
+  SELECT account, token, state, (
+    SELECT found.{position}{object} FROM conversations AS found INDEXED BY {index}
+    WHERE found.account_id = {name}.account AND {narrow} AND inbox_state = {name}.state
+      AND found.{position} {past} substr({name}.line, 1, {width}){next_condition} AND NOT found.is_removed
+    ORDER BY found.{position} {order} LIMIT 1
+  )
+  FROM {name} WHERE line IS NOT NULL
+  ORDER BY 4 {order} NULLS LAST
+  LIMIT {rows}
+)",
+            position = self.position(),
+            width = self.width(),
+            narrow = self.narrow,
+            states = self.states.join(", "),
+        )
+    }
+
     fn span(&self) -> &'static str {
         if self.is_of_period { SPAN } else { "" }
     }
@@ -224,50 +279,57 @@ impl Shape<'_> {
         }
     }
 
-    /// The column `object`, where `merged.line` is the position and the object, or the position alone.
+    /// The column `object`, where `merged.line` is the position and the object.
     fn object_of_line(&self) -> String {
-        let width = self.position.1;
-        let object = match self.with_last_message {
+        let width = self.width();
+        match self.with_last_message {
             true => format!(
                 concat!(
                     "substr(line, {width} + 1, length(line) - {width} - 1)",
                     last_message!("merged.account", "substr(merged.line, {width} - 15, 16)"),
-                    " || '}}'"
+                    " || '}}' AS object"
                 ),
                 width = width
             ),
-            false => format!("substr(line, {width} + 1)"),
-        };
-        match self.is_of_period {
-            true => format!("iif(length(line) > {width}, {object}, NULL) AS object"),
-            false => [&object, " AS object"].concat(),
+            false => format!("substr(line, {width} + 1) AS object"),
         }
     }
 }
 
-/// The column of the count: how many conversations a list has. Reads 1001 rows at most.
+/// The column of the count: how many conversations a list has. Reads 1002 rows at most, of a group and a period one more
+/// for each state, and all conversations of a contact.
 fn count(narrow: &str, filter: &Filter, states: &[String], is_of_period: bool) -> String {
     let index = match (&filter.contact_id, &filter.group_id) {
-        (Some(_), _) => "conversations_by_contact_and_group",
-        (None, Some(_)) => "conversations_by_group_inbox",
-        (None, None) => "conversations_by_inbox",
+        (Some(_), _) => "INDEXED BY conversations_by_contact_and_group",
+        (None, Some(_)) => "INDEXED BY conversations_by_group_inbox",
+        (None, None) if states.len() == 16 => "-- PRIMARY KEY (account_id, id)",
+        (None, None) => "INDEXED BY conversations_by_inbox",
     };
-    let (matches, span) = if is_of_period {
-        let matches = "found.created_at >= ?7 AND found.created_at < ?8";
-        (matches, " AND found.id > (SELECT low FROM span) AND found.id < (SELECT high FROM span)")
-    } else {
-        ("1", "")
+    let states = match states.len() {
+        // Without a period, the states of a group are one range. With one, each is a range of its own.
+        16 if filter.group_id.is_none() || !is_of_period => String::new(),
+        _ => [" AND inbox_state IN (", &states.join(", "), ")"].concat(),
+    };
+    let (source, matches, span) = match is_of_period {
+        true => (
+            "span",
+            "found.created_at >= ?7 AND found.created_at < ?8",
+            " AND found.id > span.low AND found.id < span.high",
+        ),
+        false => ("caller", "1", ""),
     };
     format!(
         total_count!(
-            "SELECT {matches} AS matches FROM conversations AS found INDEXED BY {index}
-      WHERE found.account_id = (SELECT account_id FROM caller) AND {narrow} AND inbox_state IN (VALUES {states}){span}
-        AND NOT found.is_removed"
+            "SELECT {matches} AS matches
+      FROM {source}
+      JOIN conversations AS found {index}
+        ON found.account_id = {source}.account_id AND {narrow}{states}{span} AND NOT found.is_removed"
         ),
         matches = matches,
+        source = source,
         index = index,
         narrow = narrow,
-        states = states.join(", "),
+        states = states,
         span = span,
     )
 }
@@ -291,7 +353,8 @@ pub fn list(paging: &Paging, sort: Sort, content: &Content) -> Statement {
     };
     let total_count = if include.total_count { count(narrow, filter, &states, is_of_period) } else { String::new() };
     let shape = Shape {
-        position: sort.position(),
+        sort,
+        of_group: filter.group_id.is_some(),
         direction: paging.direction(),
         narrow,
         states: &states,
@@ -302,7 +365,8 @@ pub fn list(paging: &Paging, sort: Sort, content: &Content) -> Statement {
     let sql = match (one_range, &filter.contact_id) {
         (Some(index), _) => list_all(index, &shape),
         (None, Some(_)) => list_of_contact(&shape),
-        (None, None) => list_merged(sort, filter.group_id.is_some(), &shape),
+        (None, None) if is_of_period => list_of_period(&shape),
+        (None, None) => list_merged(&shape),
     };
     let reference = |id: &Option<Reference>| id.as_ref().map(Reference::to_string).into();
     let mut parameters: Vec<Parameter> = vec![

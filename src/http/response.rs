@@ -11,6 +11,8 @@ pub struct Response {
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// What follows them.
     pub body: Body,
+    /// Whether nothing may store it, although the responses of its path may be stored.
+    pub is_private: bool,
 }
 
 /// A response's body.
@@ -42,7 +44,7 @@ pub struct Objects {
 
 impl Response {
     fn new(status: u16, body: Body) -> Self {
-        Self { status, headers: Vec::new(), body }
+        Self { status, headers: Vec::new(), body, is_private: false }
     }
 
     /// A JSON body.

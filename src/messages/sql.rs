@@ -9,7 +9,7 @@ use crate::{
     idempotency::{Identity, unless_replayed},
     input::values::Timestamp,
     messages::input::{Create, Update},
-    paging::{Paging, Period, lookahead, span, total_count},
+    paging::{MAX_LOOKED_AT, Paging, Period, span, total_count},
     query::{Parameter, Statement, answer, as_caller},
     removal::visible,
 };
@@ -20,9 +20,9 @@ pub fn list(paging: &Paging, conversation_id: Option<&Id>, period: &Period, with
     let is_of_period = !period.is_all();
     let count = if with_count { count(conversation_id.is_some(), is_of_period) } else { String::new() };
     let sql = match (conversation_id, is_of_period) {
-        (None, _) => list_all(paging, is_of_period, &count),
+        (None, false) => list_all(paging, &count),
         (Some(_), false) => list_of_conversation(paging, &count),
-        (Some(_), true) => list_of_period_of_conversation(paging, &count),
+        (_, true) => list_of_period(paging, conversation_id.is_some(), &count),
     };
     let conversation_id = conversation_id.map(Id::as_str);
     let mut parameters: Vec<Parameter> =
@@ -54,94 +54,20 @@ ORDER BY found.id {order} LIMIT +?3"
     )
 }
 
-/// The common table expression of a list of a period.
-const SPAN: &str = span!("messages", "?8", "?9");
-
-/// Where a list of a period begins and ends, in the direction of travel.
-fn ends(past: &str) -> (&'static str, &'static str) {
-    match past {
-        "<" => ("min(?4, (SELECT high FROM span))", "(SELECT low FROM span)"),
-        _ => ("max(?4, (SELECT low FROM span))", "(SELECT high FROM span)"),
-    }
-}
-
-/// The columns of a list of a period. A row that is not of it has no object. The first row stays in any case: it has the
-/// caller.
-macro_rules! of_period {
-    ($rows:expr) => {
-        concat!(
-            "
-SELECT account, token, position, iif(matches, object, NULL) AS object, iif(n = ",
-            lookahead!(),
-            ", position, NULL) AS stopped, resume{count}
-FROM (
-  SELECT *, row_number() OVER () AS n FROM (
-    ",
-            $rows,
-            "
-  )
-)
-WHERE matches IS NOT FALSE OR n IN (1, ",
-            lookahead!(),
-            ")
-LIMIT +?3 + 1"
-        )
-    };
-}
-
-/// Reads limit + 4 rows at most. In an account that has messages whose ids don't tell when they were created, it reads
-/// as many as `lookahead!` says.
-fn list_of_period_of_conversation(paging: &Paging, count: &str) -> String {
-    let (past, order) = paging.direction();
-    let (first, end) = ends(past);
-    let before = if past == "<" { ">" } else { "<" };
-    format!(
-        as_caller!(concat!(
-            "{span}",
-            of_period!(concat!(
-                "SELECT
-      caller.account_id AS account, caller.token, found.id AS position, found.object, NULL AS resume,
-      found.created_at >= ?6 AND found.created_at < ?7 AS matches
-    FROM caller
-    LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
-      ON found.account_id = caller.account_id AND found.conversation_id = +?5 AND found.id {past} {first}
-      AND found.id {before} {end} AND ",
-                visible!("found"),
-                "
-    ORDER BY found.id {order} LIMIT ",
-                lookahead!()
-            ))
-        )),
-        span = SPAN,
-        count = count,
-        past = past,
-        first = first,
-        before = before,
-        end = end,
-        order = order,
-    )
-}
-
 /// Reads 2 * limit + 6 rows at most, as long as no conversation is being removed. While one is, there can be any number
 /// of messages to pass over: then this looks at twenty thousand of them and says where to resume. The index tells which
-/// ones to pass over: in the table they may be long. Of a period it reads 2 * limit + 10 rows at most, or twice as many
-/// as `lookahead!` says in an account that has messages whose ids don't tell when they were created.
-fn list_all(paging: &Paging, is_of_period: bool, count: &str) -> String {
+/// ones to pass over: in the table they may be long.
+fn list_all(paging: &Paging, count: &str) -> String {
     let (past, order) = paging.direction();
     // `{` is greater than any position.
     let (until, end) = if past == "<" { (">=", "") } else { ("<=", "{") };
-    let bound = ["coalesce((SELECT id FROM bound), '", end, "')"].concat();
-    let (first, last) = match (is_of_period, ends(past)) {
-        (false, _) => ("?4", bound),
-        (true, (first, end)) => (first, [if past == "<" { "max(" } else { "min(" }, &bound, ", ", end, ")"].concat()),
-    };
-    let page = format!(
-        concat!(
+    format!(
+        as_caller!(concat!(
             ",
 bound (id) AS (
   SELECT passed.id FROM caller
   JOIN messages AS passed INDEXED BY messages_by_id
-    ON passed.account_id = caller.account_id AND passed.id {past} {first}
+    ON passed.account_id = caller.account_id AND passed.id {past} ?4
   WHERE EXISTS (
     SELECT 1 FROM conversations AS removed INDEXED BY conversations_removed
     WHERE removed.account_id = caller.account_id AND removed.is_removed
@@ -153,49 +79,85 @@ page (account_id, token, conversation_id, id) AS (
   FROM caller
   LEFT JOIN messages AS shown INDEXED BY messages_by_id
     ON shown.account_id = caller.account_id AND ?5 IS NULL
-    AND shown.id {past} {first} AND shown.id {until} {last}
+    AND shown.id {past} ?4 AND shown.id {until} coalesce((SELECT id FROM bound), '{end}')
     AND ",
             visible!("shown"),
             "
-  ORDER BY shown.id {order} LIMIT {rows}
-)"
-        ),
-        past = past,
-        first = first,
-        order = order,
-        until = until,
-        last = last,
-        rows = if is_of_period { lookahead!() } else { "+?3" },
-    );
-    match is_of_period {
-        false => format!(
-            as_caller!(
-                "{page}
+  ORDER BY shown.id {order} LIMIT +?3
+)
 SELECT page.account_id AS account, page.token, found.id AS position, found.object, (SELECT id FROM bound) AS resume{count}
 FROM page
 LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
   ON found.account_id = page.account_id AND found.conversation_id = page.conversation_id AND found.id = page.id"
-            ),
-            page = page,
-            count = count,
-        ),
-        true => format!(
-            as_caller!(concat!(
-                "{span}{page}",
-                of_period!(
-                    "SELECT
-      page.account_id AS account, page.token, found.id AS position, found.object, (SELECT id FROM bound) AS resume,
-      found.created_at >= ?6 AND found.created_at < ?7 AS matches
-    FROM page
-    LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
-      ON found.account_id = page.account_id AND found.conversation_id = page.conversation_id AND found.id = page.id"
-                )
-            )),
-            span = SPAN,
-            page = page,
-            count = count,
-        ),
-    }
+        )),
+        past = past,
+        order = order,
+        until = until,
+        end = end,
+        count = count,
+    )
+}
+
+/// The common table expression of a list of a period.
+const SPAN: &str = span!("messages", "?8", "?9");
+
+/// A page of a period, which is a range of the index. Reads 2 * limit + 10 rows at most. Only where ids don't tell when
+/// messages were created, or while a conversation is being removed, there are others in the range: then this looks at
+/// [`MAX_LOOKED_AT`] messages, and the list goes on behind them. So it reads 2 * limit + 1000 rows at most. The time of a
+/// message is in the table, behind its text: it is read only where the id does not tell it.
+fn list_of_period(paging: &Paging, of_conversation: bool, count: &str) -> String {
+    let (past, order) = paging.direction();
+    let (first, before, end, bounded) = match past {
+        "<" => ("min(?4, span.high)", ">=", "span.low", "max"),
+        _ => ("max(?4, span.low)", "<=", "span.high", "min"),
+    };
+    let (index, narrow) = match of_conversation {
+        true => ("-- PRIMARY KEY (account_id, conversation_id, id)", "conversation_id = +?5"),
+        false => ("INDEXED BY messages_by_id", "?5 IS NULL"),
+    };
+    format!(
+        as_caller!(concat!(
+            "{span},
+bound (id) AS (
+  SELECT passed.id FROM span
+  JOIN messages AS passed {index}
+    ON passed.account_id = span.account_id AND {narrow}
+    AND passed.id {past} {first} AND passed.id {before} {end}
+  WHERE span.low = '' OR EXISTS (
+    SELECT 1 FROM conversations AS removed INDEXED BY conversations_removed
+    WHERE removed.account_id = span.account_id AND removed.is_removed
+  )
+  ORDER BY passed.id {order} LIMIT 1 OFFSET {max_looked_at} - 1
+),
+page (account_id, token, conversation_id, id) AS (
+  SELECT span.account_id, span.token, shown.conversation_id, shown.id
+  FROM span
+  LEFT JOIN messages AS shown {index}
+    ON shown.account_id = span.account_id AND {narrow}
+    AND shown.id {past} {first} AND shown.id {before} {bounded}({end}, coalesce((SELECT id FROM bound), {end}))
+    AND (span.low <> '' OR (shown.created_at >= ?6 AND shown.created_at < ?7))
+    AND ",
+            visible!("shown"),
+            "
+  ORDER BY shown.id {order} LIMIT +?3
+)
+SELECT page.account_id AS account, page.token, found.id AS position, found.object, (SELECT id FROM bound) AS stopped{count}
+FROM page
+LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
+  ON found.account_id = page.account_id AND found.conversation_id = page.conversation_id AND found.id = page.id"
+        )),
+        span = SPAN,
+        index = index,
+        narrow = narrow,
+        past = past,
+        first = first,
+        before = before,
+        end = end,
+        bounded = bounded,
+        max_looked_at = MAX_LOOKED_AT,
+        order = order,
+        count = count,
+    )
 }
 
 /// The column of the count: how many messages a list has. Reads 1003 rows at most. Messages that are being removed are
@@ -205,23 +167,25 @@ fn count(of_conversation: bool, is_of_period: bool) -> String {
         true => ("-- PRIMARY KEY (account_id, conversation_id, id)", "counted.conversation_id = +?5"),
         false => ("INDEXED BY messages_by_id", "?5 IS NULL"),
     };
-    // The time is in the table, behind the text: it is read only where the id does not tell it.
-    let (created, span) = match is_of_period {
+    let (source, created, span) = match is_of_period {
         true => (
-            " AND ((SELECT low FROM span) <> '' OR (counted.created_at >= ?6 AND counted.created_at < ?7))",
-            " AND counted.id > (SELECT low FROM span) AND counted.id < (SELECT high FROM span)",
+            "span",
+            " AND (span.low <> '' OR (counted.created_at >= ?6 AND counted.created_at < ?7))",
+            " AND counted.id > span.low AND counted.id < span.high",
         ),
-        false => ("", ""),
+        false => ("caller", "", ""),
     };
     format!(
         total_count!(concat!(
             "SELECT ",
             visible!("counted"),
             "{created} AS matches
-      FROM messages AS counted {index}
-      WHERE counted.account_id = (SELECT account_id FROM caller) AND {which}{span}"
+      FROM {source}
+      JOIN messages AS counted {index}
+        ON counted.account_id = {source}.account_id AND {which}{span}"
         )),
         created = created,
+        source = source,
         index = index,
         which = which,
         span = span,

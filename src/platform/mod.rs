@@ -502,7 +502,8 @@ impl Incoming {
 
         let account = self.account();
         let timing = self.record.cost.server_timing();
-        let no_store = response.status >= 400 || self.record.route.is_some_and(routes::is_private);
+        let no_store =
+            response.status >= 400 || response.is_private || self.record.route.is_some_and(routes::is_private);
         let cache = if no_store { "private, no-store" } else { "private, no-cache" };
         let mut headers = vec![("x-request-id", request_id), ("cache-control", cache), NO_SNIFFING];
         if self.head.url.is_https() {
