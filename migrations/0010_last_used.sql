@@ -27,7 +27,8 @@ ALTER TABLE tokens ADD COLUMN object TEXT GENERATED ALWAYS AS (
   )
 ) VIRTUAL;
 
--- Its tag has two parts: what a request can change of the token, which `If-Match` is about, and the day of its last use.
+-- Its tag has two parts: what a request can change of the token, which `If-Match` is about, and the day of the last
+-- use.
 ALTER TABLE tokens DROP COLUMN tag;
 ALTER TABLE tokens ADD COLUMN tag TEXT GENERATED ALWAYS AS (
   coalesce(id || '-' || revoked_at, id) || '.' || coalesce(last_used_at / 86400, 0)

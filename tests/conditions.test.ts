@@ -317,7 +317,11 @@ test("another account's or another object's ETag does not match", async () => {
 
 test("a list has no ETag, except that of events: no tag matches, and it is always sent", async () => {
   const alice = await account();
-  const lists = OPERATIONS.filter(({ method, path }) => method === "GET" && !path.includes("{id}") && path !== EVENTS);
+  const lists = OPERATIONS.filter(
+    ({ method, path, headers }) =>
+      method === "GET" && !path.includes("{id}") && path !== EVENTS && !headers.includes("If-None-Match"),
+  );
+  assert.ok(lists.length >= 4);
   for (const { path } of lists) {
     const answer = await alice.get(path, undefined, { "If-None-Match": '"x", W/"y"' });
     assert.deepEqual([answer.status, answer.headers.etag], [200, undefined], path);

@@ -122,7 +122,10 @@ test("a page with last messages ends when its objects have more than 1 MB", asyn
     assert.ok(pages < 5);
     answer = await alice.get(next);
   }
-  assert.deepEqual(seen, Array.from({ length: 30 }, (_, n) => `${29 - n}`.padStart(16, "0")));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 30 }, (_, n) => `${29 - n}`.padStart(16, "0")),
+  );
 });
 
 test("include of another form is a 400", async () => {

@@ -188,7 +188,21 @@ test("ids must be 1 to 100 different ids", async () => {
   const { alice, ids } = await holder(1);
   const [id] = ids;
   const many = Array.from({ length: 101 }, (_, n) => String(n).padStart(16, "0"));
-  for (const wrong of [[], [id, id], [id, "short"], [`${id}0`], [id, 5], "", null, id, `${id},${id}`, {}, 5, many, [null]])
+  for (const wrong of [
+    [],
+    [id, id],
+    [id, "short"],
+    [`${id}0`],
+    [id, 5],
+    "",
+    null,
+    id,
+    `${id},${id}`,
+    {},
+    5,
+    many,
+    [null],
+  ])
     assertError(await alice.patch(COLLECTION, { ids: wrong, is_muted: true }), 400, "parameter_invalid", "ids");
   for (const wrong of ["", `${id},`, `${id},${id}`, `${id} ${NONE[0]}`, many.join(",")]) {
     const answer = await alice.send("PATCH", COLLECTION, { "Content-Type": FORM }, `ids=${encodeURIComponent(wrong)}`);

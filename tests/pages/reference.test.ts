@@ -96,6 +96,19 @@ inBrowser("the samples are in the language that the reader chose, also at the ne
   assert.equal(await section.getByText("client.messages.list(").isVisible(), false);
 });
 
+const CLIPBOARD = { permissions: ["clipboard-read", "clipboard-write"] };
+
+inBrowser("a sample can be copied", CLIPBOARD, async (page) => {
+  await open(page, "#deleteMessage");
+  const section = page.locator("section", { has: page.locator("#deleteMessage") });
+  await page.getByRole("radio", { name: "Python" }).check({ force: true });
+  await section.getByRole("button", { name: "Copy" }).click();
+  await section.getByRole("button", { name: "Copied" }).waitFor();
+  const copied = String(await page.evaluate("navigator.clipboard.readText()"));
+  assert.equal(copied, await section.locator(".python code").textContent());
+  assert.match(copied, /requests\.delete\(/);
+});
+
 inBrowser("the documentation_url of every error leads to its section", {}, async (page) => {
   for (const code of codes) {
     // The link may open a new page, or change the hash of an open one.

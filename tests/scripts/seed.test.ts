@@ -70,8 +70,7 @@ test("the inbox is as the API reference shows it, and existing rows are not chan
     const senders = messages
       .filter(({ conversation_id }) => conversation_id !== EXAMPLE.id)
       .map((row) => row.contact_id);
-    for (const id of [...ids, ...senders])
-      assert.match(String(id ?? "anna-keller"), /^[a-z0-9]+(-[a-z0-9]+)+$/);
+    for (const id of [...ids, ...senders]) assert.match(String(id ?? "anna-keller"), /^[a-z0-9]+(-[a-z0-9]+)+$/);
     assert.ok(named("anna-keller") && named("book-club"));
   });
 

@@ -7,6 +7,7 @@ import { inBrowser } from "../browser.ts";
 import {
   assertNames,
   connection,
+  eventually,
   focused,
   inboxOf,
   input,

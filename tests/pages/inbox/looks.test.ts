@@ -46,7 +46,7 @@ for (const [name, options] of Object.entries({
     await assertAccessible();
     await page.keyboard.press("Escape");
     await page.goto("/inbox?search=erin");
-    await page.getByText("No match").waitFor();
+    await page.getByText("No match", { exact: true }).waitFor();
     await assertAccessible();
     await page.locator("h1").click();
     await page.keyboard.press("?");
