@@ -41,7 +41,7 @@ test("openapi.yaml describes every route with its scope, and no other", () => {
     if (route !== undefined) path = route.replace(":id", "{id}");
     else expected.push([`${method} ${path}`, scope && scopes[scope]]);
   }
-  const [, files] = /const FILES: .*?= &\[(.*?)\]/.exec(routes)!;
+  const [, files] = /const FILES: .*?= &\[(.*?)\]/s.exec(routes)!;
   // The other files are pages for people.
   for (const [, file] of files!.matchAll(/"([^"]*\.json)"/g)) expected.push([`GET ${file}`, undefined]);
   assert.deepEqual(

@@ -1135,7 +1135,7 @@ export interface components {
              * @description The day on which the token was last used, as the time of its first second in UTC. Null if the token was not used yet.
              * @example 705024000
              */
-            last_used_at?: components["schemas"]["Timestamp"] | null;
+            last_used_at: components["schemas"]["Timestamp"] | null;
             /** @description The time when the token was revoked, or when a rotation will revoke it. Null otherwise. */
             revoked_at: components["schemas"]["Timestamp"] | null;
         };
@@ -1185,7 +1185,7 @@ export interface components {
              * @description The day on which the token was last used, as the time of its first second in UTC. Null if the token was not used yet.
              * @example 705024000
              */
-            last_used_at?: components["schemas"]["Timestamp"] | null;
+            last_used_at: components["schemas"]["Timestamp"] | null;
             /** @description The time when the token was revoked, or when a rotation will revoke it. Null otherwise. */
             revoked_at: components["schemas"]["Timestamp"] | null;
             /**
