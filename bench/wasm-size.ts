@@ -1,21 +1,21 @@
 // The size of the Worker's wasm, and of each crate's code in it: `node bench/wasm-size.ts` after `npm run build`.
 // The built module has no names, so the crates are those of the module before wasm-opt, which has names.
 import { execFileSync } from "node:child_process";
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const [bindgen] = globSync(join(root, ".tools/wasm-bindgen-*/bin/wasm-bindgen"));
-if (!bindgen) throw new Error("There is no wasm-bindgen yet: run `npm run build` first.");
+const bindgen = join(root, ".tools/bindgen/debug/bindgen");
+if (!existsSync(bindgen)) throw new Error("There is no wasm-bindgen yet: run `npm run build` first.");
 const scratch = mkdtempSync(join(tmpdir(), "wasm-size-"));
 const compiled = join(root, "target/wasm32-unknown-unknown/release/conversations.wasm");
-execFileSync(bindgen, ["--target", "web", "--no-typescript", "--out-name", "named", "--out-dir", scratch, compiled]);
+execFileSync(bindgen, [compiled, scratch]);
 
 const built = readFileSync(join(root, "build/index_bg.wasm"));
-const named = readFileSync(join(scratch, "named_bg.wasm"));
+const named = readFileSync(join(scratch, "index_bg.wasm"));
 rmSync(scratch, { recursive: true });
 
 const FUNCTION_IMPORT = 0;

@@ -5,18 +5,11 @@ import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writ
 import { join } from "node:path";
 import { check, lock } from "proper-lockfile";
 import { command, options } from "./cli.ts";
-import { reporting, root, run, step } from "./shared.ts";
+import "./rust.ts";
+import { Failure, reporting, root, run, step } from "./shared.ts";
+import { securityExpiry } from "./site/texts.ts";
 
 const TARGET = "wasm32-unknown-unknown";
-// The reset is for src/entry.js, which makes a new instance after a trap.
-const BINDGEN_FLAGS = [
-  "--target",
-  "web",
-  "--no-typescript",
-  "--out-name",
-  "index",
-  "--experimental-reset-state-function",
-];
 /** Classes that the `worker` crate exports for features that this project does not use: they would stay in the wasm. */
 const UNUSED_CLASSES = /containerstartupoptions|intounderlying|minifyconfig|r2range/;
 // The features that rustc uses and the runtime supports; any other stays out of the module.
@@ -31,6 +24,7 @@ const FEATURES = [
 ];
 
 const WASM = `target/${TARGET}/release/conversations.wasm`;
+const BINDGEN = "scripts/bindgen";
 /** All that build/ is made from, once cargo has made the wasm. */
 const INPUTS = [
   WASM,
@@ -38,6 +32,8 @@ const INPUTS = [
   "openapi.yaml",
   "package-lock.json",
   "scripts/{build,site}.ts",
+  `${BINDGEN}/*`,
+  "scripts/site/*",
   "{site,clients/typescript/src}/**/*",
 ];
 
@@ -56,6 +52,7 @@ await command("Usage: npm run build", async (args) => {
 });
 
 async function build(tools: string) {
+  checkVersions();
   const { stdout: library } = await run("rustc", ["--print", "target-libdir", "--target", TARGET]);
   if (!existsSync(library)) {
     await step(`Add the Rust target ${TARGET}`, (onLine) =>
@@ -63,30 +60,32 @@ async function build(tools: string) {
     );
   }
 
-  // The glue code and its generator must have the same version.
-  const version = /name = "wasm-bindgen"\nversion = "(.+)"/.exec(readFileSync(join(root, "Cargo.lock"), "utf8"))![1];
-  const folder = join(tools, `wasm-bindgen-${version}`);
-  const bindgen = join(folder, "bin", "wasm-bindgen");
-  if (!existsSync(bindgen)) {
-    // A debug build of the tool takes half the time and is fast enough.
-    const install = ["install", "--debug", "--locked", "--root", folder, `wasm-bindgen-cli@${version}`];
-    await step(`Install wasm-bindgen ${version} (once, one to three minutes)`, (onLine) =>
-      run("cargo", install, reporting(onLine)),
-    );
-  }
-
   // Cargo.toml says why the type of the crate stands here.
-  const compile = ["rustc", "--lib", "--crate-type", "cdylib", "--release", "--locked", "--target", TARGET];
-  await step("Compile the Worker", (onLine) => run("cargo", [...compile, "--target-dir", "target"], reporting(onLine)));
+  const worker = [
+    "rustc",
+    "--lib",
+    "--crate-type",
+    "cdylib",
+    "--release",
+    "--target",
+    TARGET,
+    "--target-dir",
+    "target",
+  ];
+  const bindgen = ["build", "--manifest-path", `${BINDGEN}/Cargo.toml`, "--target-dir", join(tools, "bindgen")];
+  // Side by side: the end of the Worker's compilation uses only one core.
+  await step("Compile the Worker and wasm-bindgen", (onLine) =>
+    Promise.all([worker, bindgen].map((args) => run("cargo", [...args, "--locked"], reporting(onLine)))),
+  );
 
-  const hash = hashOf(INPUTS);
+  const hash = `${hashOf(INPUTS)} ${securityExpiry()}`;
   const stamp = join(root, "build", ".hash");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === hash) return;
   const [fresh, old] = [join(tools, "build-new"), join(tools, "build-old")];
   rmSync(fresh, { recursive: true, force: true });
   rmSync(old, { recursive: true, force: true });
   await step("Bind and optimize the wasm", async () => {
-    await run(bindgen, [...BINDGEN_FLAGS, "--out-dir", fresh, WASM]);
+    await run(join(tools, "bindgen", "debug", "bindgen"), [WASM, fresh]);
     const module = join(fresh, "index_bg.wasm");
     const glue = readFileSync(join(fresh, "index.js"), "utf8");
     const used = [...new Set(glue.match(/(?<=\bwasm\.)\w+/g))].filter((name) => !UNUSED_CLASSES.test(name));
@@ -105,6 +104,20 @@ async function build(tools: string) {
   if (existsSync(join(root, "build"))) renameSync(join(root, "build"), old);
   renameSync(fresh, join(root, "build"));
   rmSync(old, { recursive: true, force: true });
+}
+
+/** The glue and its generator must have the same version. */
+function checkVersions() {
+  const versionIn = (lock: string, crate: string) =>
+    new RegExp(`^name = "${crate}"\nversion = "(.+)"`, "m").exec(readFileSync(join(root, lock), "utf8"))?.[1];
+  const used = versionIn("Cargo.lock", "wasm-bindgen");
+  const generator = versionIn(`${BINDGEN}/Cargo.lock`, "wasm-bindgen-cli-support");
+  if (used === generator) return;
+  throw new Failure(
+    `Cargo.lock has wasm-bindgen ${used}, but ${BINDGEN}/Cargo.lock has wasm-bindgen-cli-support ${generator}. They ` +
+      `must have the same version: change it in ${BINDGEN}/Cargo.toml, then run ` +
+      `\`cargo update --manifest-path ${BINDGEN}/Cargo.toml\`.`,
+  );
 }
 
 /** A hash of the names and contents of files. */

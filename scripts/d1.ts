@@ -1,8 +1,9 @@
-// The local or the deployed databases, by way of wrangler.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// The databases: the local ones by their files, the deployed ones by way of wrangler.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { parse } from "smol-toml";
+import { fileOf, migrateLocally, runLocally } from "./local.ts";
 import { Failure, QUIET, root, run } from "./shared.ts";
 
 /** A database by its binding in wrangler.toml, `DB`, `DB_1` and so on: the deployed one, or that in a local folder. */
@@ -14,19 +15,14 @@ export type Row = Record<string, string | number | null>;
 export type Statement = string | { sql: string; parameters: (string | number | null)[] };
 
 /** What D1 returns of a statement. */
-type Result = { results: Row[]; meta: { size_after: number } };
+export type Result = { results: Row[]; meta: { size_after: number } };
 /** The parts of D1's binding that are used here. */
 type Prepared = { bind(...parameters: unknown[]): object };
 type Binding = { prepare(sql: string): Prepared; batch(statements: object[]): Promise<Result[]> };
-/** The databases of one place, connected to this process. */
+/** The deployed databases, connected to this process. */
 type Connection = { env: Record<string, Binding>; dispose(): Promise<void> };
 
-/** How long to wait for another process that has locked the local database, and how long between two tries. */
-const MAX_LOCKED_SECONDS = 10;
-const RETRY_MILLISECONDS = 20;
-
 export const CONFIG = join(root, "wrangler.toml");
-const MIGRATIONS = join(root, "migrations");
 /** The first database has no number in its name. */
 export const FIRST = "DB";
 const NAME = /^DB(?:_([1-9]\d{0,3}))?$/;
@@ -45,18 +41,14 @@ type Settings = {
   name?: string;
   account_id?: string;
   compatibility_date?: string;
-  d1_databases?: { binding: string; database_name?: string }[];
+  d1_databases?: { binding: string; database_name?: string; database_id?: string; preview_database_id?: string }[];
 };
 
-async function settings(): Promise<Settings> {
-  Object.assign(process.env, QUIET);
-  const { experimental_readRawConfig } = await import("wrangler");
-  return experimental_readRawConfig({ config: CONFIG }).rawConfig as Settings;
-}
+const settings = () => parse(readFileSync(CONFIG, "utf8")) as Settings;
 
 /** The databases that wrangler.toml binds, in the order of their numbers, with their names at Cloudflare. */
-export async function boundDatabases(): Promise<{ binding: string; name: string }[]> {
-  const { d1_databases = [] } = await settings();
+export function boundDatabases(): { binding: string; name: string }[] {
+  const { d1_databases = [] } = settings();
   const bound = d1_databases
     .filter(({ binding }) => numberOf(binding) !== undefined)
     .map(({ binding, database_name }) => {
@@ -76,8 +68,8 @@ export const localDatabase = (folder: string | undefined, binding = FIRST): Loca
 });
 
 /** All local databases. */
-export const localDatabases = async (folder: string | undefined) =>
-  (await boundDatabases()).map(({ binding }) => localDatabase(folder, binding));
+export const localDatabases = (folder: string | undefined) =>
+  boundDatabases().map(({ binding }) => localDatabase(folder, binding));
 
 /** How many wranglers run at the same time: each takes seconds of CPU time, and there may be many databases. */
 const MAX_PROCESSES = 8;
@@ -106,49 +98,32 @@ export async function measured(database: Database, statement: string): Promise<{
 /** Applies the migrations that the database does not have yet. */
 export async function migrate(database: Database): Promise<void> {
   if (database.remote) await wrangler("d1", "migrations", "apply", database.binding, "--remote");
-  else await migrateLocally(database);
-}
-
-/** Does what `wrangler d1 migrations apply` does, which takes seconds for each database. */
-async function migrateLocally(database: LocalDatabase): Promise<void> {
-  const [, applied] = await query(
-    database,
-    `CREATE TABLE IF NOT EXISTS d1_migrations (
-       id INTEGER PRIMARY KEY AUTOINCREMENT,
-       name TEXT UNIQUE,
-       applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
-     )`,
-    "SELECT name FROM d1_migrations",
-  );
-  const names = new Set(applied!.map(({ name }) => name));
-  const { unstable_splitSqlQuery } = await import("wrangler");
-  for (const name of readdirSync(MIGRATIONS).sort()) {
-    if (names.has(name)) continue;
-    const statements = unstable_splitSqlQuery(readFileSync(join(MIGRATIONS, name), "utf8"));
-    await query(database, ...statements, `INSERT INTO d1_migrations (name) VALUES (${text(name)})`);
-  }
+  else await migrateLocally(localFile(database));
 }
 
 /** Any text as an SQL expression. In hexadecimal no character of it has a meaning in SQL. */
 export const text = (value: string) => `CAST(x'${Buffer.from(value).toString("hex")}' AS TEXT)`;
 
 async function batch(database: Database, statements: Statement[]): Promise<Result[]> {
-  if (database.remote && session === undefined) return execute(database.binding, statements);
-  const connection = await (database.remote ? session! : connected(database.folder));
-  const binding = connection.env[database.binding];
-  if (binding === undefined) throw new Failure(`wrangler.toml does not bind ${database.binding}.`);
-  try {
-    return await unlessLocked(() =>
-      binding.batch(
-        statements.map((statement) => {
-          if (typeof statement === "string") return binding.prepare(statement);
-          return binding.prepare(statement.sql).bind(...statement.parameters);
-        }),
-      ),
-    );
-  } finally {
-    if (!database.remote) release(database.folder);
-  }
+  if (!database.remote) return runLocally(localFile(database), statements);
+  if (session === undefined) return execute(database.binding, statements);
+  const binding = (await session).env[database.binding];
+  if (binding === undefined) throw notBound(database);
+  return binding.batch(
+    statements.map((statement) => {
+      if (typeof statement === "string") return binding.prepare(statement);
+      return binding.prepare(statement.sql).bind(...statement.parameters);
+    }),
+  );
+}
+
+const notBound = ({ binding }: Database) => new Failure(`wrangler.toml does not bind ${binding}.`);
+
+/** The file of a local database, which has the id that wrangler gives it. */
+function localFile(database: LocalDatabase): string {
+  const found = settings().d1_databases?.find(({ binding }) => binding === database.binding);
+  if (found === undefined) throw notBound(database);
+  return fileOf(database.folder, found.preview_database_id ?? found.database_id ?? found.binding);
 }
 
 async function execute(binding: string, statements: Statement[]): Promise<Result[]> {
@@ -159,7 +134,7 @@ async function execute(binding: string, statements: Statement[]): Promise<Result
   return JSON.parse(await wrangler("d1", "execute", binding, "--remote", "--json", "--command", sql.join(";\n")));
 }
 
-// --- connections: `wrangler d1 execute` takes seconds to start, tries once, and takes no parameters
+// --- a session: `wrangler d1 execute` takes seconds to start, tries once, and takes no parameters
 
 /** The connection to the deployed databases, while there is one. */
 let session: Promise<Connection> | undefined;
@@ -169,13 +144,13 @@ let session: Promise<Connection> | undefined;
 export async function inSession<T>(work: () => Promise<T>): Promise<T> {
   session = (async () => {
     const known: { name: string; uuid: string }[] = JSON.parse(await wrangler("d1", "list", "--json"));
-    const databases = (await boundDatabases()).map(({ binding, name }) => {
+    const databases = boundDatabases().map(({ binding, name }) => {
       const database_id = known.find((database) => database.name === name)?.uuid;
       if (database_id === undefined)
         throw new Failure(`The database "${name}" does not exist: run \`npm run deploy\`.`);
       return { binding, database_name: name, database_id, remote: true };
     });
-    return connect(databases, false);
+    return connect(databases);
   })();
   try {
     await session;
@@ -187,42 +162,16 @@ export async function inSession<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Connections to local databases by their folder, and how many calls use each. */
-const connections = new Map<string, { connection: Promise<Connection>; calls: number; end?: NodeJS.Timeout }>();
-/** How long a connection stays open without a call. A command makes its calls one soon after the other. */
-const IDLE_MILLISECONDS = 100;
-
-async function connected(folder: string): Promise<Connection> {
-  let entry = connections.get(folder);
-  if (entry === undefined) {
-    // Where `--persist-to` has the data.
-    const connection = settings().then(({ d1_databases = [] }) => connect(d1_databases, { path: join(folder, "v3") }));
-    entry = { connection, calls: 0 };
-    connections.set(folder, entry);
-  }
-  clearTimeout(entry.end);
-  entry.calls++;
-  return entry.connection;
-}
-
-function release(folder: string) {
-  const entry = connections.get(folder)!;
-  if (--entry.calls > 0) return;
-  entry.end = setTimeout(async () => {
-    connections.delete(folder);
-    await (await entry.connection).dispose();
-  }, IDLE_MILLISECONDS);
-}
-
 /** Connects to databases. The configuration has nothing else: wrangler would warn that it can't run the Durable Objects
  * here. */
-async function connect(d1_databases: object[], persist: { path: string } | false): Promise<Connection> {
+async function connect(d1_databases: object[]): Promise<Connection> {
+  Object.assign(process.env, QUIET);
   const { getPlatformProxy } = await import("wrangler");
-  const { name, account_id, compatibility_date } = await settings();
+  const { name, account_id, compatibility_date } = settings();
   const scratch = mkdtempSync(join(tmpdir(), "conversations-"));
   const configPath = join(scratch, "wrangler.json");
   writeFileSync(configPath, JSON.stringify({ name, account_id, compatibility_date, d1_databases }));
-  const { env, dispose } = await getPlatformProxy<Record<string, Binding>>({ configPath, persist });
+  const { env, dispose } = await getPlatformProxy<Record<string, Binding>>({ configPath, persist: false });
   return {
     env,
     dispose: async () => {
@@ -230,21 +179,4 @@ async function connect(d1_databases: object[], persist: { path: string } | false
       rmSync(scratch, { recursive: true });
     },
   };
-}
-
-/** Tries again while another process writes to the local database. A transaction that meets its lock does nothing. */
-async function unlessLocked<T>(work: () => Promise<T>): Promise<T> {
-  for (const end = Date.now() + 1000 * MAX_LOCKED_SECONDS; ; await delay(RETRY_MILLISECONDS)) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!String((error as Error).message).includes("SQLITE_BUSY")) throw error;
-      if (Date.now() > end) {
-        throw new Failure(
-          `The local database is locked. Another process has been writing to it for ${MAX_LOCKED_SECONDS} seconds. ` +
-            "Stop that process, or run the command again.",
-        );
-      }
-    }
-  }
 }

@@ -119,7 +119,7 @@ async function add(values: {
   if (values.location !== undefined && !(values.write && values.remote)) {
     misuse("--location is for a database that is created: with --write and --remote");
   }
-  const bound = await boundDatabases();
+  const bound = boundDatabases();
   const number = numberOf(bound.at(-1)!.binding)! + 1;
   const binding = bindingOf(number);
   const name = `${bound[0]!.name}-${number}`;

@@ -36,7 +36,7 @@ await command(USAGE, async (args) => {
   await signIn();
   // `wrangler deploy` finds a database without an id in wrangler.toml by its name. It is created here beforehand, so
   // that its tables exist before the first request.
-  const bound = await boundDatabases();
+  const bound = boundDatabases();
   const databases = bound.map(({ binding }): Database => ({ binding, remote: true }));
   const existing: { name: string }[] = JSON.parse(await step("Databases", () => wrangler("d1", "list", "--json")));
   const isNew = (name: string) => !existing.some((database) => database.name === name);

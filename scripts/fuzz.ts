@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { command, misuse, options, wholeNumber } from "./cli.ts";
+import "./rust.ts";
 import { Failure, reporting, root, run, step } from "./shared.ts";
 
 const USAGE = `Usage: npm run fuzz [-- --only TARGET] [--seconds 60] [--keep]

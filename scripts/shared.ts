@@ -1,5 +1,4 @@
 // What the commands share: running programs, and progress on stderr.
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { execa } from "execa";
 import { Listr, ListrLogger, type ListrTask, PRESET_TIMER, ProcessOutput } from "listr2";
@@ -9,18 +8,6 @@ export const root = join(import.meta.dirname, "..");
 
 /** An expected failure: its message is shown without a stack trace. */
 export class Failure extends Error {}
-
-// Where rustup may not install the Rust that rust-toolchain.toml names, its default one is used: `rust-version` in
-// Cargo.toml still says which will do.
-if (process.env.RUSTUP_AUTO_INSTALL === "0") {
-  const { status, stderr } = spawnSync("rustc", ["--version"], { cwd: root, encoding: "utf8" });
-  const [chosen] =
-    status === 0 ? [] : (spawnSync("rustup", ["default"], { encoding: "utf8" }).stdout?.split(" ") ?? []);
-  if (chosen && /is not installed/.test(stderr)) {
-    process.env.RUSTUP_TOOLCHAIN = chosen;
-    console.error(`Using the Rust ${chosen}: the one that rust-toolchain.toml names is not installed.`);
-  }
-}
 
 /** No telemetry, no banners, no prompts about other products, no look-up of where this machine is. */
 export const QUIET = {

@@ -1,48 +1,31 @@
-// The static files that the Worker serves, made from site/, openapi.yaml and the renderer. Part of `npm run build`.
+// The static files that the Worker serves, made from site/ and openapi.yaml. Part of `npm run build`.
 import { cpSync, globSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import scalar from "@scalar/fastify-api-reference";
-import { build } from "esbuild";
+import { basename, join } from "node:path";
 import { parse } from "yaml";
 import { root } from "./shared.ts";
+import { makeAssets, withHashedNames } from "./site/assets.ts";
+import { Description } from "./site/description.ts";
+import { referencePage } from "./site/page.ts";
+import { tryOperations } from "./site/requests.ts";
+import { makeTexts } from "./site/texts.ts";
 
 /** Writes the files to a folder. */
 export async function makePages(folder: string) {
   const site = join(root, "site");
-  const sources = [join(site, "scripts"), join(site, "tsconfig.json")];
+  const sources = ["assets", "scripts", "tsconfig.json"].map((name) => join(site, name));
   cpSync(site, folder, { recursive: true, filter: (path) => !sources.includes(path) });
 
-  const description = parse(readFileSync(join(root, "openapi.yaml"), "utf8"));
-  writeFileSync(join(folder, "openapi.json"), JSON.stringify(description));
+  const source = readFileSync(join(root, "openapi.yaml"), "utf8");
+  const document = parse(source);
+  makeTexts(folder, source, document);
+  writeFileSync(join(folder, "openapi.json"), JSON.stringify(document));
 
-  await build({
-    entryPoints: globSync(join(site, "scripts", "*.ts")),
-    outdir: join(folder, "assets"),
-    bundle: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    logLevel: "error",
-  });
-  writeFileSync(join(folder, "assets", "scalar.js"), renderer());
-}
-
-/** Scalar's API reference as one script. Its own package has 250 dependencies. Its plugin for Fastify has sixteen and
- * contains the same script, which it gives to a Fastify server, or to this stand-in for one. */
-function renderer(): string {
-  let script = "";
-  const reply = {
-    header: () => reply,
-    send: (text: string) => {
-      script = text;
-    },
-  };
-  const route = ({ url, handler }: { url: string; handler: (request: unknown, reply: unknown) => void }) => {
-    if (url.endsWith(".js")) handler({}, reply);
-  };
-  const fastify = { route, hasPlugin: () => false };
-  scalar(fastify as never, { configuration: { url: "/openapi.json" } }, () => {});
-  if (script === "") throw new Error("@scalar/fastify-api-reference has no script: its routes have changed.");
-  const licence = readFileSync(join(root, "node_modules", "@scalar", "fastify-api-reference", "LICENSE"), "utf8");
-  return `/*! Scalar\n${licence}*/\n${script}`;
+  const description = new Description(document);
+  const assets = await makeAssets(site, folder, { operations: tryOperations(description.operations()) });
+  for (const path of globSync(join(site, "*.html"))) {
+    const name = basename(path);
+    const html = readFileSync(path, "utf8");
+    const page = name === "index.html" ? referencePage(html, description) : html;
+    writeFileSync(join(folder, name), withHashedNames(page, assets));
+  }
 }

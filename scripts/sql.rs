@@ -40,6 +40,7 @@ const REQUESTS: &[(&str, &str, &str, &str)] = &[
     ("GET", "/v1/messages/SIuAFUNKdSYHZF2w", "", ""),
     ("PUT", "/v1/messages/SIuAFUNKdSYHZF2w", "", "read_at=1790000000"),
     ("DELETE", "/v1/messages/SIuAFUNKdSYHZF2w", "", ""),
+    ("GET", "/v1/token", "", ""),
     ("GET", "/v1/tokens", "", ""),
     ("POST", "/v1/tokens", "", "name=CI&scopes=conversations:read"),
     ("GET", "/v1/tokens/SIuAFUNKdSYHZF2w", "", ""),

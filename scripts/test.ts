@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { styleText } from "node:util";
 import type { ListrTask } from "listr2";
 import { command, options } from "./cli.ts";
+import "./rust.ts";
 import { root, run, tasks } from "./shared.ts";
 
 const USAGE = `Usage: npm test [-- --only tests/FILE.test.ts]
@@ -65,9 +66,14 @@ const MAX_TEST_MS = 1_200_000;
 const MODEL_STEPS = "2000";
 
 const WASM = ["--target", "wasm32-unknown-unknown"];
+const BINDGEN = ["--manifest-path", "scripts/bindgen/Cargo.toml"];
 const CARGO_DENY: [RegExp, string] = [
   /no such command: `deny`/,
   "cargo-deny is not installed: cargo install --locked cargo-deny@0.20.2",
+];
+const ADVISORIES: [RegExp, string] = [
+  /failed to fetch advisory database/,
+  "the advisory database could not be fetched",
 ];
 const scratch = mkdtempSync(join(tmpdir(), "conversations-test-"));
 
@@ -77,6 +83,7 @@ const BUILD: Check = { title: "Build", program: "npm", args: ["run", "--silent",
 const LISTS: Record<string, Check[]> = {
   Rust: [
     { title: "Format: Rust", program: "cargo", args: ["fmt", "--check"] },
+    { title: "Format: wasm-bindgen", program: "cargo", args: ["fmt", "--check", ...BINDGEN] },
     { title: "Format: fuzzing", program: "cargo", args: ["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"] },
     { title: "Clippy", program: "cargo", args: ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"] },
     { title: "Clippy: wasm", program: "cargo", args: ["clippy", "--locked", ...WASM, "--", "-D", "warnings"] },
@@ -97,7 +104,13 @@ const LISTS: Record<string, Check[]> = {
       title: "Advisories: crates",
       program: "cargo",
       args: ["deny", "--locked", "check", "advisories"],
-      needs: [CARGO_DENY, [/failed to fetch advisory database/, "the advisory database could not be fetched"]],
+      needs: [CARGO_DENY, ADVISORIES],
+    },
+    {
+      title: "Advisories and sources: crates of wasm-bindgen",
+      program: "cargo",
+      args: ["deny", "--locked", ...BINDGEN, "check", "advisories", "sources"],
+      needs: [CARGO_DENY, ADVISORIES],
     },
   ],
   "Everything else": [

@@ -66,6 +66,7 @@ await command(USAGE, async ([action = "", ...args]) => {
             scopes: token.scopes.join(" "),
             created: time(token.created_at),
             expires: time(token.expires_at),
+            "last used": time(token.last_used_at).slice(0, 10),
             revoked: time(token.revoked_at),
             state: stateOf(token),
           })),

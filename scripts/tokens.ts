@@ -17,6 +17,8 @@ export const SCOPES: Record<string, number> = {
   "webhooks:write": 64,
 };
 
+const bitsOf = (scopes: string[]) => scopes.reduce((all, scope) => all | SCOPES[scope], 0);
+
 /** A token as the operator sees it: everything except the secret. */
 export type Token = {
   id: string;
@@ -25,6 +27,8 @@ export type Token = {
   scopes: string[];
   created_at: number;
   expires_at: number | null;
+  /** 00:00 UTC of the day. Null if it was not used yet. */
+  last_used_at: number | null;
   /** In the future after a rotation with a grace period: until then the token is active. */
   revoked_at: number | null;
   state: "active" | "expired" | "revoked";
@@ -84,13 +88,12 @@ export async function createToken(
   { account, name, scopes, expiresAt }: { account: string; name: string; scopes: string[]; expiresAt: number | null },
 ): Promise<string> {
   const secret = newSecret(database);
-  const bits = scopes.reduce((all, scope) => all | SCOPES[scope], 0);
   const results = await query(
     database,
     `INSERT INTO accounts (name, created_at) VALUES (${text(account)}, unixepoch()) ON CONFLICT (name) DO NOTHING`,
     `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, is_full)
-     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bits}, unixepoch(), ${expiresAt ?? "NULL"},
-       accounts.is_full
+     SELECT '${hashOf(secret)}', '${newId()}', id, ${text(name)}, ${bitsOf(scopes)}, unixepoch(),
+       ${expiresAt ?? "NULL"}, accounts.is_full
      FROM accounts WHERE name = ${text(account)} AND ${PRESENT} AND held_at IS NULL
      RETURNING id`,
   );
@@ -113,7 +116,7 @@ async function tokensOf(database: Database, account: string | undefined): Promis
   const [rows] = await query(
     database,
     `SELECT tokens.id, accounts.name AS account, tokens.name, coalesce(held_scopes, scopes) AS scopes,
-       tokens.created_at, expires_at, revoked_at,
+       tokens.created_at, expires_at, last_used_at, revoked_at,
        CASE
          WHEN valid_until > unixepoch() THEN 'active'
          WHEN is_revoked OR revoked_at <= unixepoch() THEN 'revoked'
@@ -126,6 +129,22 @@ async function tokensOf(database: Database, account: string | undefined): Promis
     ...(row as Omit<Token, "scopes">),
     scopes: Object.keys(SCOPES).filter((scope) => Number(scopes) & SCOPES[scope]),
   }));
+}
+
+/** Whether a token is valid, in the database that has its account now, and has all these scopes. */
+export async function hasToken(databases: Database[], secret: string, scopes: string[]): Promise<boolean> {
+  const bits = bitsOf(scopes);
+  const found = await Promise.all(
+    databases.map((database) =>
+      query(
+        database,
+        `SELECT 1 FROM tokens JOIN accounts ON accounts.id = tokens.account_id
+         WHERE hash = '${hashOf(secret)}' AND ${PRESENT} AND valid_until > unixepoch()
+           AND coalesce(held_scopes, scopes) & ${bits} = ${bits}`,
+      ),
+    ),
+  );
+  return found.some(([rows]) => rows!.length > 0);
 }
 
 /** Revokes a token, at once and also in its grace period, as the API does. Returns false if there is no such token.

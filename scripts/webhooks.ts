@@ -5,7 +5,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
-import { Conversations, ConversationsError, NetworkError, type NewWebhook } from "../clients/typescript/src/index.ts";
+import {
+  ConversationsClient,
+  ConversationsError,
+  NetworkError,
+  type NewWebhook,
+} from "../clients/typescript/src/index.ts";
 import { command, misuse, options, stopSignal } from "./cli.ts";
 import { localDatabase } from "./d1.ts";
 import { Failure } from "./shared.ts";
@@ -40,7 +45,7 @@ await command(USAGE, async ([action = "", ...args]) => {
   });
   if (!URL.canParse(values.url)) misuse(`--url is '${values.url}', it must be a URL`);
   const token = values.token ?? tokenOfStart(values["persist-to"]);
-  const { webhooks } = new Conversations({ token, baseUrl: values.url });
+  const { webhooks } = new ConversationsClient({ token, baseUrl: values.url });
   // The API says which types there are.
   const types = (values.types?.split(/[\s,]+/).filter((type) => type !== "") ?? null) as NewWebhook["types"];
   await listen(webhooks, types, values.json).catch((error) => {
@@ -61,7 +66,7 @@ function tokenOfStart(folder: string | undefined): string {
 }
 
 /** Prints what is delivered until the command is asked to stop. */
-async function listen(webhooks: Conversations["webhooks"], types: NewWebhook["types"], json: boolean) {
+async function listen(webhooks: ConversationsClient["webhooks"], types: NewWebhook["types"], json: boolean) {
   const { promise: stopped, resolve: stop, reject: fail } = Promise.withResolvers<void>();
   // The signal may come while the endpoint is being created: it must be deleted then too.
   stopSignal().addEventListener("abort", () => stop());

@@ -9,9 +9,9 @@ export const WHERE = { remote: { type: "boolean" }, "persist-to": { type: "strin
 export async function open(values: { remote?: boolean; "persist-to"?: string }): Promise<Database[]> {
   if (values.remote) {
     if (values["persist-to"] !== undefined) misuse("--persist-to and --remote exclude each other");
-    return (await boundDatabases()).map(({ binding }) => ({ binding, remote: true }));
+    return boundDatabases().map(({ binding }) => ({ binding, remote: true }));
   }
-  const databases = await localDatabases(values["persist-to"]);
+  const databases = localDatabases(values["persist-to"]);
   await Promise.all(databases.map(migrate));
   return databases;
 }

@@ -13,6 +13,7 @@ pub mod http;
 pub mod id;
 pub mod idempotency;
 pub mod input;
+mod last_use;
 pub mod limits;
 mod live;
 pub mod messages;
@@ -20,6 +21,7 @@ mod moved;
 pub mod paging;
 mod platform;
 pub mod query;
+mod recent;
 mod removal;
 pub mod request;
 pub mod routes;
@@ -65,7 +67,9 @@ async fn respond(request: &mut Incoming) -> Result<Response, Error> {
     let endpoint = match routes::find(&request.head)? {
         Destination::Endpoint(endpoint) => endpoint,
         Destination::File => return request.file().await?.ok_or_else(routes::path_unknown),
-        Destination::Preflight => return Ok(cors::preflight()),
+        Destination::Preflight => {
+            return Ok(cors::preflight(request.head.access_control_request_headers.as_deref()));
+        }
         Destination::Options(allow) => return Ok(Response::options(allow)),
     };
     request.record.route = Some(endpoint.route);

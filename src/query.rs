@@ -7,7 +7,7 @@
 //! The first statement that finds rows answers. Its columns are those of [`Rows`]:
 //! - `account`: the account's id, negative when the token lacks the scope. No row at all, or NULL: the token is not
 //!   valid.
-//! - `token`: the token's id, for the log.
+//! - `token`: the token's id, for the log, and the day if it was not used on it before (last_use.rs).
 //! - `scopes`: the bits of the token's scopes, where the object may be one that the caller may not read.
 //! - `is_watched`: of a write, whether the account's changes are watched live.
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
@@ -56,7 +56,7 @@ macro_rules! as_caller {
             "\
 WITH RECURSIVE caller AS (
   SELECT iif(scopes & ?2, account_id, iif(scopes = ", $crate::moved::moved!(), ", 0, -account_id)) AS account_id,
-    id AS token, scopes, valid_until, is_full, is_watched
+    ", $crate::last_use::token!(), " AS token, scopes, valid_until, is_full, is_watched
   FROM tokens -- PRIMARY KEY (hash)
   WHERE hash = +?1 AND ",
             $valid,

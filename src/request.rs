@@ -10,7 +10,7 @@ use crate::{
     id::Id,
     idempotency::{Identity, Key},
     input::{
-        attributes::{Attributes, Input, Nothing},
+        attributes::{Attributes, Input, Names, Nothing, Place},
         body,
     },
     paging::{self, Paging, Plain},
@@ -96,10 +96,14 @@ impl Request {
         Paging::new(limit, starting_after, ending_before, &paging::IDS)
     }
 
-    /// What the query and the body say, as the endpoint takes them.
+    /// What the query and the body say, as the endpoint takes them. Errors when an attribute is unknown, missing or
+    /// wrong. An unknown one comes first: it may be a required one that is misspelt, or in the wrong place.
     pub fn inputs<Query: Input, Body: Input>(&mut self) -> Result<(Query, Body), Error> {
-        let body = std::mem::take(&mut self.body).parse()?;
-        let query = std::mem::take(&mut self.query).parse()?;
+        let names = Names::of::<Query, Body>();
+        self.body.reject_unknown(Place::Body, &names)?;
+        self.query.reject_unknown(Place::Query, &names)?;
+        let body = Body::take(&mut self.body)?;
+        let query = Query::take(&mut self.query)?;
         Ok((query, body))
     }
 }
@@ -119,7 +123,7 @@ fn if_match(head: &Head, route: &str) -> Result<Condition, Error> {
 }
 
 /// The condition of a read. A path that does not end with an id has no ETag: no tag matches, and `*` would match
-/// always.
+/// always. The caller's own token has one too.
 fn if_none_match(head: &Head, route: &str) -> Result<Condition, Error> {
     const NAME: &str = "If-None-Match";
     let invalid = |message| Err(Error::for_param(Code::ParameterInvalid, NAME, message));
@@ -127,7 +131,7 @@ fn if_none_match(head: &Head, route: &str) -> Result<Condition, Error> {
         return invalid("`If-None-Match` works with GET and HEAD only. With PUT, PATCH and DELETE, use `If-Match`.");
     }
     match Condition::parse(NAME, head.if_none_match.as_deref())? {
-        Condition::Any if !route.ends_with(":id") => {
+        Condition::Any if !route.ends_with(":id") && route != "/v1/token" => {
             invalid("`If-None-Match: *` works with the path of a single object only.")
         }
         condition => Ok(condition),

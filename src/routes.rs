@@ -2,7 +2,7 @@
 
 use crate::{
     auth::scopes::Scope::{
-        self, ConversationsRead, ConversationsWrite, EventsRead, MessagesRead, MessagesWrite, TokensWrite,
+        self, Any, ConversationsRead, ConversationsWrite, EventsRead, MessagesRead, MessagesWrite, TokensWrite,
         WebhooksWrite,
     },
     conversations, events, health,
@@ -49,6 +49,9 @@ const TABLE: &[(&str, usize, &[Method])] = &[
         ("PATCH",  Some(MessagesWrite),      messages::update),
         ("DELETE", Some(MessagesWrite),      messages::delete),
     ]),
+    ("/v1/token", SMALL, &[
+        ("GET",    Some(Any),                tokens::retrieve_own),
+    ]),
     ("/v1/tokens", SMALL, &[
         ("GET",    Some(TokensWrite),        tokens::list),
         ("POST",   Some(TokensWrite),        tokens::create),
@@ -88,8 +91,17 @@ const TABLE: &[(&str, usize, &[Method])] = &[
     ]),
 ];
 
-/// The pages, which come from `site/`. What they need lies under `/assets/`.
-const FILES: &[&str] = &["/", "/inbox", "/webhooks", "/openapi.json"];
+/// The static files, which `scripts/site.ts` makes. What the pages need lies under `/assets/`.
+const FILES: &[&str] = &[
+    "/",
+    "/inbox",
+    "/webhooks",
+    "/openapi.json",
+    "/openapi.yaml",
+    "/llms.txt",
+    "/favicon.ico",
+    "/.well-known/security.txt",
+];
 
 /// One method of one path.
 #[derive(Debug)]
@@ -148,8 +160,8 @@ pub fn find(head: &Head) -> Result<Destination, Error> {
 pub fn path_unknown() -> Error {
     Error::new(
         Code::PathUnknown,
-        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages, /v1/tokens, /v1/events or \
-         /v1/webhooks and have no trailing slash.",
+        "No endpoint has this path. Paths start with /v1/conversations, /v1/messages, /v1/token, /v1/tokens, \
+         /v1/events or /v1/webhooks and have no trailing slash.",
     )
 }
 
@@ -166,7 +178,7 @@ fn matches<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
 /// Whether no cache may store what the route answers with, a browser's own included: messages, also those of events,
 /// tokens and webhooks.
 pub fn is_private(route: &str) -> bool {
-    ["/v1/messages", "/v1/tokens", "/v1/events", "/v1/webhooks"].iter().any(|private| route.starts_with(private))
+    ["/v1/messages", "/v1/token", "/v1/events", "/v1/webhooks"].iter().any(|private| route.starts_with(private))
 }
 
 fn options_or_refusal(method: &str, methods: &[&str]) -> Result<Destination, Error> {

@@ -23,7 +23,7 @@ import {
   type World,
   world,
 } from "./support/requests.ts";
-import { ALL, newToken, randomId, SCOPES } from "./support/tokens.ts";
+import { ALL, bitOf, newToken, randomId } from "./support/tokens.ts";
 
 const tagOf = ({ headers }: Answer): string => String(headers.etag);
 
@@ -284,7 +284,7 @@ for (const kind of KINDS) {
 
     test("an object that does not exist is a 404, and without the scope a 403", async () => {
       const alice = await account();
-      const narrow = await account(ALL & ~SCOPES[kind.retrieve.scope]!);
+      const narrow = await account(ALL & ~bitOf(kind.retrieve.scope));
       for (const condition of ["*", '"x"']) {
         const header = { "If-None-Match": condition };
         for (const path of [`${kind.collection}/${NO_ID}`, `${kind.collection}/x`]) {
@@ -317,7 +317,11 @@ test("another account's or another object's ETag does not match", async () => {
 
 test("a list has no ETag, except that of events: no tag matches, and it is always sent", async () => {
   const alice = await account();
-  const lists = OPERATIONS.filter(({ method, path }) => method === "GET" && !path.includes("{id}") && path !== EVENTS);
+  const lists = OPERATIONS.filter(
+    ({ method, path, headers }) =>
+      method === "GET" && !path.includes("{id}") && path !== EVENTS && !headers.includes("If-None-Match"),
+  );
+  assert.ok(lists.length >= 4);
   for (const { path } of lists) {
     const answer = await alice.get(path, undefined, { "If-None-Match": '"x", W/"y"' });
     assert.deepEqual([answer.status, answer.headers.etag], [200, undefined], path);

@@ -9,6 +9,7 @@ import { send } from "./support/http.ts";
 import { description, methodsOf, resolved, type Schema } from "./support/openapi.ts";
 import { OPERATIONS } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, NO_ID } from "./support/paths.ts";
+import { REQUESTS, send as sendRequest, world } from "./support/requests.ts";
 
 const ORIGIN = { Origin: "https://app.example" };
 const words = (header: unknown): string[] =>
@@ -53,6 +54,44 @@ test("a preflight allows every method and header that the API takes, on any path
       assert.equal(headers["access-control-max-age"], "86400");
       assert.equal(cost.calls, 0);
     }
+  }
+});
+
+test("a preflight allows whatever harmless headers it asks for, beside those that the API takes", async () => {
+  const tools = ["baggage", "sentry-trace", "traceparent", "tracestate", "x-request-id", "x-datadog-trace-id", "b3"];
+  const preflight = async (asked?: string) => {
+    const { status, headers, cost } = await send("OPTIONS", COLLECTION, {
+      ...ORIGIN,
+      "Access-Control-Request-Method": "GET",
+      ...(asked !== undefined && { "Access-Control-Request-Headers": asked }),
+    });
+    assert.deepEqual([status, headers.vary, cost.calls], [204, "Access-Control-Request-Headers", 0]);
+    return words(headers["access-control-allow-headers"]);
+  };
+  const own = await preflight();
+  assert.deepEqual(await preflight(["authorization", ...tools].join(",")), [...own, ...tools]);
+  assert.deepEqual(await preflight(tools.join(", ").toUpperCase()), [...own, ...tools]);
+  assert.deepEqual(await preflight("*,cookie,sec-fetch-mode,cf-connecting-ip,a b,x-a"), [...own, "x-a"]);
+  const many = Array.from({ length: 200 }, (_, n) => `x-${n}`);
+  assert.deepEqual(await preflight(many.join()), [...own, ...many.slice(0, 64)]);
+});
+
+test("headers of tools change no request", async () => {
+  const tools = {
+    ...ORIGIN,
+    baggage: "sentry-environment=production,sentry-release=1",
+    "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    tracestate: "vendor=1",
+    "X-Requested-With": "XMLHttpRequest",
+  };
+  for (const request of REQUESTS) {
+    const [plain, traced] = [
+      await sendRequest(await world(), request),
+      await sendRequest(await world(), request, tools),
+    ];
+    assert.deepEqual([traced.status, traced.cost], [plain.status, plain.cost], request.name);
+    assert.deepEqual(Object.keys(traced.json ?? {}), Object.keys(plain.json ?? {}), request.name);
   }
 });
 

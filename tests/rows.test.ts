@@ -15,6 +15,7 @@ import {
   item,
   MESSAGES,
   messageItem,
+  OWN_TOKEN,
   ping,
   rotation,
   secretRotation,
@@ -246,6 +247,7 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
     3,
     3,
   ],
+  ["retrieve the token of the request", () => alice.get(OWN_TOKEN), 3, 0, 0],
   // A creation counts the account's valid tokens, so each of these has an account of its own.
   ["create a token, the account's second", async () => (await pair())[0].post(TOKEN_COLLECTION, TOKEN), 10, 4, 4],
   [

@@ -96,6 +96,7 @@ test("a row of tokens that breaks a constraint is refused", async () => {
     revoked_at: null,
     is_revoked: 0,
     is_full: 0,
+    last_used_at: 86400,
   };
   await refuses("tokens", good, {
     hash: [null, "", HASH.toUpperCase(), HASH.slice(1), `${HASH}0`, `${HASH.slice(1)}g`],
@@ -108,6 +109,8 @@ test("a row of tokens that breaks a constraint is refused", async () => {
     revoked_at: BAD_TIMES,
     is_revoked: [null, 2, -1, 0.5, "true"],
     is_full: [null, 2, -1, 0.5, "true"],
+    // It is the beginning of a day.
+    last_used_at: [...BAD_TIMES, 1, 86399, 253402300799],
   });
   await assert.rejects(insert("tokens", { ...good, id: "another0123456id" }), /UNIQUE/, "the same hash twice");
   await assert.rejects(insert("tokens", { ...good, hash: HASH.replace("0", "1") }), /UNIQUE/, "the same id twice");
@@ -354,11 +357,18 @@ test("a row's tag is the id of the request that changed it last, or the row's ow
   }
   const token = async () => (await sql("SELECT id, tag, object FROM tokens WHERE account_id = ?", alice.id))[0]!;
   const before = await token();
-  assert.equal(before.tag, before.id);
-  await sql("UPDATE tokens SET revoked_at = 7 WHERE account_id = ?", alice.id);
+  const change = { revoked_at: 7, last_used_at: 3 * 86400 };
+  await sql("UPDATE tokens SET last_used_at = NULL WHERE account_id = ?", alice.id);
+  const unused = await token();
+  await sql("UPDATE tokens SET last_used_at = ? WHERE account_id = ?", change.last_used_at, alice.id);
+  const used = await token();
+  await sql("UPDATE tokens SET revoked_at = ? WHERE account_id = ?", change.revoked_at, alice.id);
   const after = await token();
-  assert.equal(after.tag, `${before.id}-7`);
-  assert.deepEqual(JSON.parse(String(after.object)), { ...JSON.parse(String(before.object)), revoked_at: 7 });
+  assert.deepEqual(
+    [unused, used, after].map(({ tag }) => tag),
+    [`${before.id}.0`, `${before.id}.3`, `${before.id}-7.3`],
+  );
+  assert.deepEqual(JSON.parse(String(after.object)), { ...JSON.parse(String(before.object)), ...change });
 });
 
 test("an idempotency key belongs to an account, and is deleted with it", async () => {

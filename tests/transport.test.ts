@@ -124,11 +124,33 @@ test("pages stay alone in their window, and in no frame", async () => {
 });
 
 test("every static file has nosniff once, and its own Cache-Control", async () => {
-  for (const path of ["/", "/inbox", "/webhooks", "/openapi.json", "/assets/scalar.js", "/assets/inbox.js"]) {
-    const response = await fetch(`${origin}${path}`);
-    await response.body?.cancel();
-    assert.equal(response.status, 200, path);
-    assert.equal(response.headers.get("x-content-type-options"), "nosniff", path);
-    assert.equal(response.headers.get("cache-control"), "public, max-age=0, must-revalidate", path);
+  for (const path of ["/", "/inbox", "/webhooks", "/openapi.json"]) {
+    const { headers } = await file(path);
+    assert.equal(headers.get("cache-control"), "public, max-age=0, must-revalidate", path);
+    const again = await fetch(`${origin}${path}`, { headers: { "If-None-Match": headers.get("etag")! } });
+    await again.body?.cancel();
+    assert.equal(again.status, 304, path);
   }
 });
+
+test("a page's files have a hash in their names, and browsers keep them", async () => {
+  for (const page of ["/", "/inbox", "/webhooks"]) {
+    const html = await (await fetch(`${origin}${page}`)).text();
+    const paths = [...html.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, path]) => path!);
+    assert.deepEqual([...new Set(paths.map((path) => path.split(".").at(-1)))].sort(), ["css", "js", "svg"], page);
+    for (const path of paths) {
+      assert.match(path, /-[0-9A-Z]{8}\.(?:css|js|svg)$/, page);
+      const { headers } = await file(path);
+      assert.equal(headers.get("cache-control"), "public, max-age=31536000, immutable", path);
+    }
+  }
+});
+
+/** A static file. */
+async function file(path: string): Promise<Response> {
+  const response = await fetch(`${origin}${path}`);
+  await response.body?.cancel();
+  assert.equal(response.status, 200, path);
+  assert.equal(response.headers.get("x-content-type-options"), "nosniff", path);
+  return response;
+}

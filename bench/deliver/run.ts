@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Conversations } from "../../clients/typescript/src/index.ts";
+import { ConversationsClient } from "../../clients/typescript/src/index.ts";
 import { step } from "../../scripts/shared.ts";
 import { freePort, Server, stateFolder, tokenIn } from "../../tests/scripts/processes.ts";
 import { publishPart, table } from "../report.ts";
@@ -39,7 +39,7 @@ await publishPart("deliver", rendered(), { ...how, delays, rates }, ["wrangler",
 
 /** The API, and when each message arrived at each endpoint. */
 interface World extends Target {
-  client: Conversations;
+  client: ConversationsClient;
   everywhere: Times[];
 }
 
@@ -50,7 +50,7 @@ async function inWorld<T>(count: number, measure: (world: World) => Promise<T>):
   const port = await freePort();
   await using api = new Server(port, state.path);
   const [url, token] = [`http://127.0.0.1:${port}`, tokenIn(await api.greeting())];
-  const client = new Conversations({ token, baseUrl: url });
+  const client = new ConversationsClient({ token, baseUrl: url });
   const everywhere: Times[] = Array.from({ length: count }, () => new Map());
   const receivers = createServer(async (request, response) => {
     const now = performance.now();
@@ -85,7 +85,7 @@ async function live(world: World) {
 /** Moves all endpoints back, and returns how many events a second they get. */
 async function replay(world: World) {
   const { client, everywhere } = world;
-  const endpoints = (await client.webhooks.list({ limit: 100 }).page()).data;
+  const endpoints = (await client.webhooks.list({ limit: 100 })).data;
   const { last_event_id } = endpoints[0]!;
   const answered: Times = new Map();
   const sender = async () => {
@@ -97,7 +97,7 @@ async function replay(world: World) {
   await Promise.all(Array.from({ length: SENDERS }, sender));
   await arrivals(answered, everywhere);
   // A delivery that is under way moves the position.
-  while ((await client.webhooks.list({ limit: 100 }).page()).data.some(({ behind }) => behind > 0)) await delay(100);
+  while ((await client.webhooks.list({ limit: 100 })).data.some(({ behind }) => behind > 0)) await delay(100);
   for (const arrived of everywhere) arrived.clear();
 
   const started = performance.now();

@@ -22,6 +22,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "idempotency_key", check: targets::headers::idempotency_key },
     Target { name: "entity_tags", check: targets::headers::entity_tags },
     Target { name: "content_type", check: targets::headers::content_type },
+    Target { name: "preflight", check: targets::headers::preflight },
     Target { name: "address", check: targets::headers::address },
     Target { name: "head", check: targets::head::head },
     Target { name: "route", check: targets::route::route },

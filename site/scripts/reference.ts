@@ -1,50 +1,75 @@
-// The page at `/`: the API description, rendered by Scalar. The page sends requests only to this Worker. Every feature
-// of Scalar that calls another server is off, and the page's security policy forbids such requests too.
-export {};
+// The page at `/`: the API reference. All of its text is in the HTML. This script puts the origin of the deployment
+// into the commands, copies samples, marks the section in view in the contents, and loads the request form when it is
+// wanted.
 
-declare const Scalar: { createApiReference(element: string, configuration: object): unknown };
+const navigation = document.getElementById("navigation")!;
 
-const description = await (await fetch("/openapi.json")).json();
-description.info.description = description.info.description
-  // The commands in the guides use the URL of this deployment.
-  .replaceAll("{origin}", location.origin)
-  // Scalar's menu drops the underscores of a heading, unless the whole heading is emphasized.
-  .replace(/^## (\w+)$/gm, "## *$1*");
+for (const place of document.querySelectorAll(".origin")) place.textContent = location.origin;
 
-// The request form sends only required parameters at first. The reader selects the others: some exclude each other.
-const { paths, components } = description;
-const inPlace = Object.values<any>(paths).flatMap((path) =>
-  Object.values<any>(path).flatMap((operation) => operation.parameters ?? []),
+document.addEventListener("click", async ({ target }) => {
+  const button = target instanceof Element ? target.closest("button") : null;
+  if (button?.dataset.try !== undefined) {
+    try {
+      const { toggleForm } = await import("./reference/form.ts");
+      toggleForm(button);
+    } catch {
+      button.textContent = "Can't load the form. Try again";
+    }
+  } else if (button?.dataset.copy !== undefined) {
+    const samples = button.closest(".examples")!.querySelectorAll<HTMLElement>(".sample");
+    const shown = [...samples].find((sample) => sample.checkVisibility())!;
+    await navigator.clipboard.writeText(shown.querySelector("code")!.textContent!);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  }
+});
+
+// On a phone the contents cover the page. A link in them leads to what they cover.
+navigation.addEventListener("click", ({ target }) => {
+  if (target instanceof Element && target.closest("a") !== null && navigation.matches(":popover-open"))
+    navigation.hidePopover();
+});
+
+// The language of the samples stays for the next visit.
+const LANGUAGE_KEY = "language";
+const languages = document.querySelector(".languages")!;
+const chosen = localStorage.getItem(LANGUAGE_KEY);
+for (const choice of languages.querySelectorAll("input")) if (choice.value === chosen) choice.checked = true;
+languages.addEventListener("change", ({ target }) =>
+  localStorage.setItem(LANGUAGE_KEY, (target as HTMLInputElement).value),
 );
-for (const parameter of [...inPlace, ...Object.values<any>(components.parameters)]) {
-  if (parameter.$ref !== undefined || parameter.required || parameter.name === "limit") continue;
-  const { example, ...schema } =
-    parameter.schema.$ref === undefined
-      ? parameter.schema
-      : components.schemas[parameter.schema.$ref.split("/").at(-1)];
-  const value = example ?? schema.default;
-  if (value === undefined) continue;
-  parameter.schema = schema;
-  parameter.examples = { default: { value, "x-disabled": true } };
+
+/** Older versions of this page had other anchors for guides and operations. */
+function followOldAnchor(): void {
+  const hash = decodeURIComponent(location.hash.slice(1));
+  if (hash === "" || document.getElementById(hash) !== null) return;
+  const [, method, path] = /tag\/[^/]+\/([A-Z]+)(\/.*)$/.exec(hash) ?? [];
+  const operation =
+    method === undefined ? null : document.querySelector(`[data-route="${CSS.escape(`${method} ${path}`)}"]`);
+  const id = operation?.id ?? hash.split("/").at(-1)!.replaceAll("-", "_");
+  if (document.getElementById(id) !== null) location.replace(`#${id}`);
+}
+addEventListener("hashchange", followOldAnchor);
+followOldAnchor();
+
+// Marks the section in view in the contents.
+const links = new Map([...navigation.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
+const headings = [...document.querySelectorAll("main [id]")].filter(({ id }) => links.has(id));
+const inView = new IntersectionObserver(markCurrent, { rootMargin: "0px 0px -70% 0px" });
+for (const heading of headings) inView.observe(heading);
+
+function markCurrent(): void {
+  const passed = headings.findLast((heading) => heading.getBoundingClientRect().top < innerHeight * 0.3);
+  navigation.querySelector("[aria-current]")?.removeAttribute("aria-current");
+  const link = links.get(passed?.id ?? "");
+  link?.setAttribute("aria-current", "true");
+  if (link !== undefined && !navigation.matches(":popover-open")) keepInView(link);
 }
 
-// The page asks for one token, at its top. The description of each operation names the scope.
-description.security = [{ token: [] }];
-for (const path of Object.values<any>(paths))
-  for (const operation of Object.values<any>(path)) if (operation.security?.length) delete operation.security;
-
-Scalar.createApiReference("#reference", {
-  content: description,
-  servers: [{ url: location.origin }],
-  // The `documentation_url` of an error is `/#` and its code, so the heading of the code needs that anchor. Scalar
-  // makes the anchor from the heading's id, without the name of the document.
-  slug: "api",
-  generateHeadingSlug: ({ slug }: { slug: string }) =>
-    `api/${slug === "introduction" ? "description/introduction" : slug.replaceAll("-", "_")}`,
-  telemetry: false,
-  agent: { disabled: true },
-  mcp: { disabled: true },
-  withDefaultFonts: false,
-  showDeveloperTools: "never",
-  hideClientButton: true,
-});
+/** Scrolls the contents, and not the page. */
+function keepInView(link: HTMLElement): void {
+  const { top, bottom } = link.getBoundingClientRect();
+  const bounds = navigation.getBoundingClientRect();
+  if (top < bounds.top) navigation.scrollTop += top - bounds.top;
+  else if (bottom > bounds.bottom) navigation.scrollTop += bottom - bounds.bottom;
+}

@@ -1,6 +1,6 @@
 // The page at `/webhooks`.
 
-import { type Conversations, ConversationsError, type Webhook } from "../../clients/typescript/src/index.ts";
+import { type ConversationsClient, ConversationsError, type Webhook } from "../../clients/typescript/src/index.ts";
 import { byId } from "./shared/dom.ts";
 import { showPanes } from "./shared/panes.ts";
 import { noneRuns, pauseLive } from "./shared/pending.ts";
@@ -15,7 +15,7 @@ import { explain, nameOf } from "./webhooks/words.ts";
 /** Attempts are not events of the log. So the page asks for them, as long as it is visible. */
 const INTERVAL_MS = 3_000;
 
-let client: Conversations;
+let client: ConversationsClient;
 let endpoints: Endpoints;
 let endpoint: Endpoint;
 let dialogs: Dialogs;
@@ -26,7 +26,7 @@ let open: string | null = null;
 let round = new AbortController();
 
 const session = createSession({
-  check: (client) => client.webhooks.list({ limit: 1 }).page(),
+  check: (client) => client.webhooks.list({ limit: 1 }),
   onSignIn: (signedIn, signal) => {
     client = signedIn;
     endpoints = createEndpoints(select);

@@ -17,10 +17,12 @@ pub enum Scope {
     EventsRead = 32,
     /// `webhooks:write`
     WebhooksWrite = 64,
+    /// Whichever the token has: it has one at least.
+    Any = 127,
 }
 
 impl Scope {
-    /// Every scope.
+    /// Every scope that a token can have.
     pub const ALL: [Self; 7] = [
         Self::ConversationsRead,
         Self::ConversationsWrite,
@@ -31,7 +33,7 @@ impl Scope {
         Self::WebhooksWrite,
     ];
 
-    /// The name as callers and operators write it.
+    /// The name as callers and operators write it. [`Scope::Any`] has none.
     pub fn name(self) -> &'static str {
         match self {
             Self::ConversationsRead => "conversations:read",
@@ -41,10 +43,11 @@ impl Scope {
             Self::TokensWrite => "tokens:write",
             Self::EventsRead => "events:read",
             Self::WebhooksWrite => "webhooks:write",
+            Self::Any => "",
         }
     }
 
-    /// The bit in `tokens.scopes`.
+    /// The bit in `tokens.scopes`, of [`Scope::Any`] all of them.
     pub fn bit(self) -> i64 {
         self as i64
     }
@@ -101,6 +104,11 @@ mod tests {
         ] {
             assert_eq!(Scopes::parse(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn any_scope_is_each_of_them() {
+        assert_eq!(Scope::ALL.into_iter().map(Scope::bit).sum::<i64>(), Scope::Any.bit());
     }
 
     #[test]

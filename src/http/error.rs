@@ -149,6 +149,11 @@ impl Error {
         Self::for_param(Code::ParameterMissing, param, ["`", param, "` is required (", expected, ")."].concat())
     }
 
+    /// What the caller reads.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The id in the path names no object of this account: it never existed, was deleted, or belongs to another
     /// account.
     pub fn resource_missing(resource: &str) -> Self {

@@ -32,6 +32,8 @@ pub struct Head {
     pub last_event_id: Option<String>,
     /// `Access-Control-Request-Method`, which makes an OPTIONS request a preflight.
     pub access_control_request_method: Option<String>,
+    /// `Access-Control-Request-Headers`: what a browser wants to send, asked in a preflight.
+    pub access_control_request_headers: Option<String>,
     /// `CF-Connecting-IP`: the caller's address, where the platform names one.
     pub cf_connecting_ip: Option<String>,
 }
@@ -66,6 +68,7 @@ impl Head {
                 "accept" => &mut head.accept,
                 "last-event-id" => &mut head.last_event_id,
                 "access-control-request-method" => &mut head.access_control_request_method,
+                "access-control-request-headers" => &mut head.access_control_request_headers,
                 "cf-connecting-ip" => &mut head.cf_connecting_ip,
                 _ => continue,
             };

@@ -110,6 +110,87 @@ impl<T: Attribute> FromAttribute for Field<T> {
     }
 }
 
+/// Where attributes are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the query string.
+    Query,
+    /// In the body.
+    Body,
+}
+
+impl Place {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Body => "body",
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Query => Self::Body,
+            Self::Body => Self::Query,
+        }
+    }
+}
+
+/// The names of the attributes that an endpoint takes, and of those that it does not let be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    query: &'static [&'static str],
+    body: &'static [&'static str],
+    read_only: &'static [&'static str],
+}
+
+impl Names {
+    /// Those of an endpoint with these inputs.
+    pub fn of<Query: Input, Body: Input>() -> Self {
+        Self { query: Query::NAMES, body: Body::NAMES, read_only: Body::READ_ONLY }
+    }
+
+    fn at(&self, place: Place) -> &'static [&'static str] {
+        match place {
+            Place::Query => self.query,
+            Place::Body => self.body,
+        }
+    }
+
+    /// Why a name is not known here, and what may be meant by it.
+    fn refusal(&self, place: Place, name: &str) -> Error {
+        let supported = match self.at(place) {
+            [] => [" No parameter is supported in the ", place.name(), "."].concat(),
+            names => [" Supported in the ", place.name(), ": ", &names.join(", "), "."].concat(),
+        };
+        if place == Place::Body && self.read_only.contains(&name) {
+            let message = [&quoted(name, "Parameter"), " can't be set here.", &supported].concat();
+            return Error::for_param(Code::ParameterImmutable, name, message);
+        }
+        let other = place.other();
+        let meant = |place| self.at(place).iter().find(|known| looks_like(known, name));
+        let message = if self.at(other).contains(&name) {
+            [&quoted(name, "Parameter"), " belongs in the ", other.name(), ", not in the ", place.name(), "."].concat()
+        } else if let Some(known) = meant(place) {
+            [&quoted(name, "Unknown parameter"), ". Did you mean `", known, "`?", &supported].concat()
+        } else if let Some(known) = meant(other) {
+            let hint = [". Did you mean `", known, "`, in the ", other.name(), "?"];
+            [quoted(name, "Unknown parameter"), hint.concat(), supported].concat()
+        } else {
+            [&quoted(name, "Unknown parameter"), ".", &supported].concat()
+        };
+        Error::for_param(Code::ParameterUnknown, name, message)
+    }
+}
+
+/// Whether a name differs from a known one only by its case and by what is neither a letter nor a digit: `Limit`,
+/// `starting-after`, `contactId`, `types[]`.
+fn looks_like(known: &str, name: &str) -> bool {
+    let letters = |text: &str| -> Vec<u8> {
+        text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
+    };
+    letters(known) == letters(name)
+}
+
 /// What an endpoint takes, in its query or in its body.
 pub trait Input: Sized {
     /// The names of its attributes.
@@ -168,15 +249,15 @@ impl Attributes {
 
     /// A query string, without its `?`. An empty value is a value there: nothing to clear.
     pub fn of_query(query: &str) -> Result<Self, Error> {
-        Self::of_pairs("query", query.as_bytes(), Value::Word)
+        Self::of_pairs(Place::Query, query.as_bytes(), Value::Word)
     }
 
     /// A body of type `application/x-www-form-urlencoded` (URL standard, section 5.1). An empty value is `null`.
     pub fn of_form(body: &[u8]) -> Result<Self, Error> {
-        Self::of_pairs("body", body, |word| if word.is_empty() { Value::Null } else { Value::Word(word) })
+        Self::of_pairs(Place::Body, body, |word| if word.is_empty() { Value::Null } else { Value::Word(word) })
     }
 
-    fn of_pairs(place: &str, bytes: &[u8], value: impl Fn(String) -> Value) -> Result<Self, Error> {
+    fn of_pairs(place: Place, bytes: &[u8], value: impl Fn(String) -> Value) -> Result<Self, Error> {
         let mut attributes = Self::default();
         for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             attributes.one_more(place)?;
@@ -197,18 +278,22 @@ impl Attributes {
     }
 
     /// Checks that one more may be added. Errors when there are as many as a query or a body can have.
-    pub fn one_more(&self, place: &str) -> Result<(), Error> {
+    pub fn one_more(&self, place: Place) -> Result<(), Error> {
         if self.0.len() < Self::MAX {
             return Ok(());
         }
-        let message = ["The ", place, " must have at most 64 parameters."].concat();
+        let message = ["The ", place.name(), " must have at most 64 parameters."].concat();
         Err(Error::new(Code::ParametersTooMany, message))
     }
 
     /// Adds an attribute. Errors when it is there already.
     pub fn insert(&mut self, name: String, value: Value) -> Result<(), Error> {
         if self.0.iter().any(|(sent, _)| *sent == name) {
-            let message = [&quoted(&name, "Parameter"), " was sent more than once. Send it once."].concat();
+            let message = [
+                &quoted(&name, "Parameter"),
+                " was sent more than once. Send it once: several values go into one parameter.",
+            ]
+            .concat();
             return Err(Error::for_param(Code::ParameterDuplicate, &name, message));
         }
         self.0.push((name, value));
@@ -227,28 +312,22 @@ impl Attributes {
         Some(self.0.swap_remove(index).1)
     }
 
-    /// All of them as an endpoint's input. Errors when one is unknown, missing or wrong: nothing is silently ignored.
-    /// An unknown one comes first, because it may be a required one misspelt.
-    pub fn parse<T: Input>(mut self) -> Result<T, Error> {
-        let Some((name, _)) = self.0.iter().find(|(name, _)| !T::NAMES.contains(&name.as_str())) else {
-            return T::take(&mut self);
-        };
-        let supported = match T::NAMES {
-            [] => "None is supported here.".to_owned(),
-            names => ["Supported: ", &names.join(", "), "."].concat(),
-        };
-        Err(if T::READ_ONLY.contains(&name.as_str()) {
-            let message = [&quoted(name, "Parameter"), " can't be set here. ", &supported].concat();
-            Error::for_param(Code::ParameterImmutable, name, message)
-        } else {
-            let message = [&quoted(name, "Unknown parameter"), ". ", &supported].concat();
-            Error::for_param(Code::ParameterUnknown, name, message)
-        })
+    /// Whether none is left.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Errors when one is unknown, or can't be set: nothing is silently ignored.
+    pub fn reject_unknown(&self, place: Place, names: &Names) -> Result<(), Error> {
+        match self.0.iter().find(|(name, _)| !names.at(place).contains(&name.as_str())) {
+            Some((name, _)) => Err(names.refusal(place, name)),
+            None => Ok(()),
+        }
     }
 }
 
 /// A name that a caller made up, as a message can show it.
-fn quoted(name: &str, noun: &str) -> String {
+pub fn quoted(name: &str, noun: &str) -> String {
     let printable = (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
     if printable { [noun, " `", name, "`"].concat() } else { noun.to_owned() }
 }
@@ -280,7 +359,10 @@ fn percent_decode(bytes: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::values::{Reference, Timestamp};
+    use crate::{
+        input::values::{Reference, Timestamp},
+        paging::Plain,
+    };
 
     const FIELDS: &[&str] = &["id", "is_pinned", "contact_id"];
 
@@ -294,7 +376,9 @@ mod tests {
     }
 
     fn form(text: &str) -> Result<Example, Error> {
-        Attributes::of_form(text.as_bytes())?.parse()
+        let mut attributes = Attributes::of_form(text.as_bytes())?;
+        attributes.reject_unknown(Place::Body, &Names::of::<Plain, Example>())?;
+        Example::take(&mut attributes)
     }
 
     fn code(text: &str) -> Option<Code> {
@@ -367,7 +451,38 @@ mod tests {
         assert_eq!(code("contact_id=bob&nonsense=1"), Some(Code::ParameterUnknown));
         assert_eq!(code("nonsense=1"), Some(Code::ParameterUnknown), "it may be contact_id misspelt");
         assert_eq!(code("contact_id=bob&id=1"), Some(Code::ParameterImmutable));
-        assert!(Attributes::of_query("a=1").unwrap().parse::<Nothing>().is_err());
-        assert!(Attributes::default().parse::<Nothing>().is_ok());
+        let none = Names::of::<Nothing, Nothing>();
+        assert!(Attributes::of_query("a=1").unwrap().reject_unknown(Place::Query, &none).is_err());
+        assert!(Attributes::default().reject_unknown(Place::Query, &none).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_says_what_may_be_meant() {
+        let names = Names::of::<Plain, Example>();
+        let refusal = |place, name: &str| {
+            let error = names.refusal(place, name);
+            (error.code, error.message().to_owned())
+        };
+        let in_query = " Supported in the query: limit, starting_after, ending_before.";
+        let in_body = " Supported in the body: is_pinned, contact_id, archived_at.";
+        for (place, name, expected) in [
+            (Place::Query, "contact_id", "Parameter `contact_id` belongs in the body, not in the query.".to_owned()),
+            (Place::Body, "limit", "Parameter `limit` belongs in the query, not in the body.".to_owned()),
+            (Place::Query, "Limit", ["Unknown parameter `Limit`. Did you mean `limit`?", in_query].concat()),
+            (Place::Body, "contactId", ["Unknown parameter `contactId`. Did you mean `contact_id`?", in_body].concat()),
+            (
+                Place::Body,
+                "starting-after",
+                ["Unknown parameter `starting-after`. Did you mean `starting_after`, in the query?", in_body].concat(),
+            ),
+            (Place::Query, "id", ["Unknown parameter `id`.", in_query].concat()),
+            (Place::Query, "é", ["Unknown parameter.", in_query].concat()),
+        ] {
+            assert_eq!(refusal(place, name), (Code::ParameterUnknown, expected), "{name}");
+        }
+        let expected = ["Parameter `id` can't be set here.", in_body].concat();
+        assert_eq!(refusal(Place::Body, "id"), (Code::ParameterImmutable, expected));
+        let none = Names::of::<Nothing, Nothing>().refusal(Place::Body, "x");
+        assert_eq!(none.message(), "Unknown parameter `x`. No parameter is supported in the body.");
     }
 }

@@ -1,6 +1,6 @@
 //! Request bodies: forms and JSON objects to attributes (contract, "Requests").
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use crate::{
         error::{Code, Error},
         head::Head,
     },
-    input::attributes::{Attributes, Value},
+    input::attributes::{Attributes, Place, Value, quoted},
 };
 
 /// The attributes of a body. An empty body has none, whatever its content type. Errors: 415, and 400 for a body that is
@@ -20,10 +20,64 @@ pub fn parse(head: &Head, bytes: &[u8]) -> Result<Attributes, Error> {
     if bytes.is_empty() {
         return Ok(Attributes::default());
     }
-    match media_type(head)? {
+    let media_type = media_type(head)?;
+    if BYTE_ORDER_MARKS.iter().any(|mark| bytes.starts_with(mark)) {
+        return Err(malformed("The body begins with a byte order mark (BOM). Send it in UTF-8, without that mark."));
+    }
+    match media_type {
+        MediaType::Form if looks_like_json(bytes) => Err(malformed(
+            "The body looks like JSON, but its Content-Type is application/x-www-form-urlencoded, which curl -d sends \
+             by default. Send JSON with the header `Content-Type: application/json`.",
+        )),
         MediaType::Form => Attributes::of_form(bytes),
         MediaType::Json => of_json(bytes),
     }
+}
+
+/// Of UTF-8, and of UTF-16 in both orders.
+const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
+
+/// 415.
+fn unsupported(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(Code::MediaTypeUnsupported, message)
+}
+
+/// 400 for a body that is not what its content type says.
+fn malformed(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(Code::BodyMalformed, message)
+}
+
+/// Whether a form begins as a JSON object or list does, percent-encoded or not. No attribute has such a name.
+fn looks_like_json(form: &[u8]) -> bool {
+    let form = form.trim_ascii_start();
+    let begins = |text: &[u8]| form.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    [b"{".as_slice(), b"[", b"%7b", b"%5b"].into_iter().any(begins)
+}
+
+/// Whether a text begins with a name and `=`, which no JSON text does.
+fn looks_like_form(text: &str) -> bool {
+    let is_of_name = |character: char| character.is_ascii_alphanumeric() || "_-.%[]".contains(character);
+    text.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_of_name))
+}
+
+/// Whether a JSON text has an escape like `\ud800` without its other half: no character has that number.
+fn has_lone_surrogate(json: &str) -> bool {
+    let mut units = Vec::new();
+    let mut rest = json;
+    while let Some((before, after)) = rest.split_once('\\') {
+        let (escape, next) = match after.as_bytes().first() {
+            Some(b'u') => after.split_at_checked(5).unwrap_or((after, "")),
+            _ => after.split_at_checked(1).unwrap_or_default(),
+        };
+        let unit = escape.strip_prefix('u').and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        // What stands between two escapes keeps them from being the halves of one character.
+        if !before.is_empty() {
+            units.push(0);
+        }
+        units.push(unit.unwrap_or_default());
+        rest = next;
+    }
+    char::decode_utf16(units).any(|character| character.is_err())
 }
 
 enum MediaType {
@@ -32,7 +86,6 @@ enum MediaType {
 }
 
 fn media_type(head: &Head) -> Result<MediaType, Error> {
-    let unsupported = |message| Error::new(Code::MediaTypeUnsupported, message);
     if head.content_encoding.as_deref().is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         return Err(unsupported("Content-Encoding is not supported. Send the body uncompressed."));
     }
@@ -48,10 +101,15 @@ fn media_type(head: &Head) -> Result<MediaType, Error> {
     match essence.as_str() {
         "application/x-www-form-urlencoded" => Ok(MediaType::Form),
         "application/json" => Ok(MediaType::Json),
-        _ => Err(unsupported(
-            "The body must be a form (Content-Type: application/x-www-form-urlencoded) or JSON (Content-Type: \
-             application/json).",
-        )),
+        _ => {
+            const SUPPORTED: &str = " Send JSON with `Content-Type: application/json`, or a form with `Content-Type: \
+                                     application/x-www-form-urlencoded`.";
+            let sent = match essence.as_str() {
+                "" => "The body has no Content-Type.".to_owned(),
+                _ => [&quoted(&essence, "Content-Type"), " is not supported."].concat(),
+            };
+            Err(unsupported([&sent, SUPPORTED].concat()))
+        }
     }
 }
 
@@ -62,16 +120,49 @@ fn of_json(bytes: &[u8]) -> Result<Attributes, Error> {
     let parsed = json.deserialize_map(Members { attributes: &mut attributes, refused: &mut refused });
     match parsed.and_then(|()| json.end()) {
         Ok(()) => Ok(attributes),
-        Err(error) => Err(refused.unwrap_or_else(|| {
-            let message = if error.is_data() {
-                "The body must be a JSON object, for example {\"name\": \"value\"}.".to_owned()
-            } else {
-                let (line, column) = (error.line().to_string(), error.column().to_string());
-                ["The body is not valid JSON in UTF-8 at line ", &line, ", column ", &column, "."].concat()
-            };
-            Error::new(Code::BodyMalformed, message)
-        })),
+        Err(error) => Err(refused.unwrap_or_else(|| malformed(complaint(bytes, &error)))),
     }
+}
+
+/// What is wrong with a body that is no JSON object.
+fn complaint(bytes: &[u8], error: &serde_json::Error) -> Cow<'static, str> {
+    let text = match str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => text.trim_start(),
+        _ => return "The body is not valid UTF-8 text. JSON must be encoded in UTF-8.".into(),
+    };
+    if error.is_data() {
+        let kind = match text.as_bytes().first() {
+            Some(b'[') => "a list",
+            Some(b'"') => "a string",
+            Some(b'n') => "null",
+            Some(b't' | b'f') => "a boolean",
+            _ => "a number",
+        };
+        return ["The body must be a JSON object, for example {\"name\": \"value\"}, not ", kind, "."].concat().into();
+    }
+    if looks_like_form(text) {
+        return "The body looks like a form, but its Content-Type is application/json. Send a JSON object, or send the \
+                form with the header `Content-Type: application/x-www-form-urlencoded`."
+            .into();
+    }
+    if has_lone_surrogate(text) {
+        return "The body has a lone surrogate: an escape from \\ud800 to \\udfff without its other half. Send both \
+                halves, or the character itself in UTF-8."
+            .into();
+    }
+    if error.is_eof() {
+        return "The body ends before its JSON object does. Send the whole object.".into();
+    }
+    match error.column() {
+        // It is the line break itself, as in a string.
+        0 => ["The body is not valid JSON at the end of line ", &error.line().saturating_sub(1).to_string(), "."]
+            .concat(),
+        column => {
+            let (line, column) = (error.line().to_string(), column.to_string());
+            ["The body is not valid JSON at line ", &line, ", column ", &column, "."].concat()
+        }
+    }
+    .into()
 }
 
 /// A JSON value by its text, so that a number is judged by how it was written: `1.0`, `1e3` and `1e400` are not whole.
@@ -96,6 +187,12 @@ fn list(text: &str) -> Option<Vec<String>> {
     strings.map(|text| serde_json::from_str(text.trim()).ok().filter(without_comma)).collect()
 }
 
+fn lone_surrogate(name: &str) -> Error {
+    const RULE: &str = " has a lone surrogate: an escape from \\ud800 to \\udfff without its other half. Send both \
+                        halves, or the character itself in UTF-8.";
+    Error::for_param(Code::ParameterInvalid, name, [&quoted(name, "Parameter"), RULE].concat())
+}
+
 /// Takes a JSON object's members one by one, up to the first that is refused: serde's own maps would silently drop one
 /// of two with the same name.
 struct Members<'a> {
@@ -117,10 +214,14 @@ impl<'de> Visitor<'de> for Members<'_> {
             *refused = Some(error);
             A::Error::custom("")
         };
-        while let Some(name) = map.next_key()? {
-            attributes.one_more("body").map_err(&mut refuse)?;
+        while let Some(name) = map.next_key::<String>()? {
+            attributes.one_more(Place::Body).map_err(&mut refuse)?;
             let value: &RawValue = map.next_value()?;
-            attributes.insert(name, json_value(value.get())).map_err(&mut refuse)?;
+            let value = match json_value(value.get()) {
+                Value::Other if has_lone_surrogate(value.get()) => return Err(refuse(lone_surrogate(&name))),
+                value => value,
+            };
+            attributes.insert(name, value).map_err(&mut refuse)?;
         }
         Ok(())
     }
@@ -130,7 +231,7 @@ impl<'de> Visitor<'de> for Members<'_> {
 mod tests {
     use super::*;
     use crate::input::{
-        attributes::{Field, Nothing},
+        attributes::Field,
         values::{Reference, Timestamp},
     };
 
@@ -152,7 +253,7 @@ mod tests {
             assert_eq!(attributes.take::<bool>("is_muted").ok(), Some(true));
             assert_eq!(attributes.take::<Timestamp>("archived_at").map(Timestamp::seconds).ok(), Some(5));
             assert!(attributes.take::<Field<Reference>>("pinned_message_id").is_ok_and(|field| field == Field::Null));
-            assert!(attributes.parse::<Nothing>().is_ok());
+            assert!(attributes.is_empty());
         }
     }
 
@@ -196,6 +297,138 @@ mod tests {
             assert!(json(bad).is_err_and(|error| error.code == Code::BodyMalformed), "{bad}");
         }
         assert!(of_json(b"{\"a\":\"\xff\"}").is_err_and(|error| error.code == Code::BodyMalformed));
+    }
+
+    /// The message of a body's refusal.
+    fn message(content_type: &str, body: &[u8]) -> String {
+        let head = Head { content_type: Some(content_type.to_owned()), ..Head::default() };
+        parse(&head, body).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn a_body_of_the_other_type_is_called_by_name() {
+        for body in [r#"{"a":1}"#, " \n{", "[]", "%7B%22a%22%3A1%7D", "%5b]", r#"{"a":"1&2&2"}"#, r#"{"a":"100%"}"#] {
+            let message = message("application/x-www-form-urlencoded", body.as_bytes());
+            assert!(
+                message.contains("looks like JSON") && message.contains("`Content-Type: application/json`"),
+                "{body}"
+            );
+        }
+        for body in ["contact_id=bob", "is_muted=true&archived_at=", "types[]=a", "%61=b", " a=b"] {
+            let message = message("application/json", body.as_bytes());
+            assert!(message.contains("looks like a form"), "{body}: {message}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_no_object_is_called_by_name() {
+        for (body, kind) in [
+            ("[]", "a list"),
+            (" [{}]", "a list"),
+            ("[", "a list"),
+            (r#""{}""#, "a string"),
+            ("7", "a number"),
+            ("-7.5", "a number"),
+            ("null", "null"),
+            ("true", "a boolean"),
+            ("false", "a boolean"),
+        ] {
+            let expected = format!("The body must be a JSON object, for example {{\"name\": \"value\"}}, not {kind}.");
+            assert_eq!(message("application/json", body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_ends_too_early_says_so_wherever_it_ends() {
+        let whole = "{\n\t\"a\": \"x\\n\\u00e9😀\",\n\"b\": [1, {\"c\": null}],\n\"d\": -1.5e3\n}";
+        assert!(json(whole).is_ok());
+        for end in (1..whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+            for more in ["", "\n", " \r\n"] {
+                let body = [whole.get(..end).unwrap_or_default(), more].concat();
+                let message = message("application/json", body.as_bytes());
+                let ends = message == "The body ends before its JSON object does. Send the whole object.";
+                // A number is wrong when it ends, and a text when its line does.
+                let is_wrong = !more.is_empty() || body.ends_with(['-', '.', 'e']);
+                let says_where = is_wrong && message.starts_with("The body is not valid JSON at ");
+                assert!((ends || says_where) && !message.contains("column 0"), "{body:?}: {message}");
+            }
+        }
+        assert!(message("application/json", b" \n ").starts_with("The body ends before"));
+    }
+
+    #[test]
+    fn json_with_a_wrong_character_says_where_it_is() {
+        for (body, place) in [
+            ("{'a':1}", "line 1, column 2"),
+            ("{\"a\":1,}", "line 1, column 8"),
+            ("{\n\"a\":1\n\"b\":2}", "line 3, column 1"),
+            ("{}{}", "line 1, column 3"),
+            ("{a:1}", "line 1, column 2"),
+            ("nul!", "line 1, column 4"),
+            ("{\n\"a\":\"b\nc\"}", "line 2, column 6"),
+            ("{\n\"a\n\":1}", "the end of line 2"),
+        ] {
+            let expected = format!("The body is not valid JSON at {place}.");
+            assert_eq!(message("application/json", body.as_bytes()), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_called_by_name() {
+        for value in [
+            r#""\ud800""#,
+            r#""\udfff""#,
+            r#""\ud83dx\ude00""#,
+            r#""\ud83d\n\ude00""#,
+            r#""\ude00\ud83d""#,
+            r#""\ud83d\ud83d\ude00""#,
+            r#"["a", "\ud800"]"#,
+            r#"{"b":"\uD800"}"#,
+            r#"[{"\udc00":1}]"#,
+        ] {
+            let error = json(&format!("{{\"a\":{value}}}")).unwrap_err();
+            assert_eq!(error.code, Code::ParameterInvalid, "{value}");
+            assert!(error.message().starts_with("Parameter `a` has a lone surrogate"), "{value}: {}", error.message());
+        }
+        for whole in [r#""\ud83d\ude00""#, r#""\\ud800""#, r#""\\\ud83d\ude00""#, r#"[1, "\ud83d\ude00 \u00e9"]"#] {
+            assert!(json(&format!("{{\"a\":{whole}}}")).is_ok(), "{whole}");
+        }
+        for name in [r#"{"\ud800":1}"#, r#"{"a":1,"b\udc00":1}"#] {
+            assert!(
+                message("application/json", name.as_bytes()).starts_with("The body has a lone surrogate"),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_encoding_is_called_by_name() {
+        let utf16: Vec<u8> = "{\"a\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for body in [&utf16[..], b"{\"a\":\"\xff\"}", b"{\"\xff\":1}", b"{\"a\":\"\xed\xa0\x80\"}", b"\0"] {
+            assert!(message("application/json", body).starts_with("The body is not valid UTF-8"), "{body:?}");
+        }
+        for content_type in ["application/json", "application/x-www-form-urlencoded"] {
+            for mark in BYTE_ORDER_MARKS {
+                let message = message(content_type, &[mark, b"a=1"].concat());
+                assert!(message.starts_with("The body begins with a byte order mark"), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unsupported_content_type_is_called_by_name() {
+        for (content_type, expected) in [
+            ("", "The body has no Content-Type."),
+            ("multipart/form-data; boundary=x", "Content-Type `multipart/form-data` is not supported."),
+            ("Text/Plain", "Content-Type `text/plain` is not supported."),
+            ("a\u{1b}b", "Content-Type is not supported."),
+        ] {
+            let message = message(content_type, b"x");
+            assert!(message.starts_with(expected), "{message}");
+            for right in ["`Content-Type: application/x-www-form-urlencoded`", "`Content-Type: application/json`"] {
+                assert!(message.contains(right), "{message}");
+            }
+        }
     }
 
     #[test]

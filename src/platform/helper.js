@@ -11,14 +11,15 @@ const HEADERS = [
   "if-none-match",
   "accept",
   "last-event-id",
-  "access-control-request-method",
   "cf-connecting-ip",
 ];
+/** And those that it reads of an OPTIONS request. */
+const PREFLIGHT_HEADERS = ["access-control-request-method", "access-control-request-headers"];
 
 /** What a request says before its body, as `Head::parse` in http/head.rs reads it. */
 export function head({ method, url, body, headers }) {
   let text = `${method} ${url}\n`;
-  for (const name of HEADERS) {
+  for (const name of method === "OPTIONS" ? PREFLIGHT_HEADERS : HEADERS) {
     const value = headers.get(name);
     if (value !== null) text += `${name}: ${value}\n`;
   }

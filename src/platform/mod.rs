@@ -33,6 +33,7 @@ use crate::{
         response::{Body, Objects, Response},
     },
     id::Id,
+    last_use,
     limits::{self, By, Limit},
     moved,
     platform::{
@@ -447,12 +448,24 @@ impl Incoming {
             self.freshness = found.state().or(self.freshness.take());
         }
         self.record.d1_calls += found.calls();
-        self.record.token = found.token();
+        let token = found.token();
+        let (token, day) = token.as_deref().map(last_use::split).unzip();
+        self.record.token = token.map(str::to_owned);
         self.record.cost = found.cost();
         let account = found.account().map(|account| account as i64);
         self.record.account = account.map(i64::unsigned_abs).filter(|number| *number != 0);
         let key = self.record.account.map(|number| AccountKey { shard: caller.shard, number });
         limits::remember(caller.hash.as_str(), key);
+        if let (Some(_), Some(day)) = (key, day.flatten())
+            && let Some(statement) = last_use::write(&caller.hash, day)
+        {
+            let (env, shard, hash) = (self.env.clone(), caller.shard, caller.hash.clone());
+            self.context.wait_until(async move {
+                if run(&env, shard, &[statement]).await.is_err() {
+                    last_use::failed(&hash);
+                }
+            });
+        }
         Ok(Rows {
             account,
             scopes: Scopes::of_bits(found.scopes().unwrap_or_default() as i64),

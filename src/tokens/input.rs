@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The attributes of the object. Those that an endpoint doesn't take are read-only there.
-const FIELDS: &[&str] = &["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "token"];
+const FIELDS: &[&str] = &["id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at", "token"];
 
 input! {
     /// `POST /v1/tokens`

@@ -38,6 +38,12 @@ pub fn retrieve(mut request: Request) -> Result<Query, Error> {
     Ok(Query::retrieve(sql::retrieve(&id), request.if_none_match, || Error::resource_missing("token")))
 }
 
+/// `GET /v1/token`
+pub fn retrieve_own(mut request: Request) -> Result<Query, Error> {
+    let (Nothing, Nothing) = request.inputs()?;
+    Ok(Query::retrieve(sql::retrieve_own(), request.if_none_match, token_invalid))
+}
+
 /// `POST /v1/tokens`
 pub fn create(mut request: Request) -> Result<Query, Error> {
     let (Nothing, body) = request.inputs::<_, Create>()?;

@@ -8,6 +8,7 @@ use crate::{
     id::Id,
     idempotency::{Identity, unless_replayed},
     input::values::{Name, Timestamp},
+    last_use::token,
     paging::Paging,
     query::{Parameter, Statement, answer, as_caller},
 };
@@ -39,6 +40,32 @@ const RETRIEVE: &str = answer!(
 /// The statement of a retrieval.
 pub fn retrieve(id: &Id) -> Statement {
     Statement::new(RETRIEVE, [id.as_str().into()])
+}
+
+/// The caller's own token, and the name of its account. Nothing of it can change, so its id is its tag.
+const RETRIEVE_OWN: &str = answer!(
+    "found.id AS position, found.id AS tag,
+  iif(
+    found.id IS NULL,
+    NULL,
+    json_object(
+      'id', found.id,
+      'name', found.name,
+      'account', accounts.name,
+      'scopes', found.object ->> 'scopes',
+      'created_at', found.created_at,
+      'expires_at', found.expires_at
+    )
+  ) AS object",
+    "LEFT JOIN accounts -- PRIMARY KEY (id)
+  ON accounts.id = caller.account_id
+LEFT JOIN tokens AS found -- PRIMARY KEY (hash)
+  ON found.hash = +?1 AND found.account_id = accounts.id"
+);
+
+/// The statement that retrieves it.
+pub fn retrieve_own() -> Statement {
+    Statement::new(RETRIEVE_OWN, [])
 }
 
 /// Whether a token may do more than the caller, or for longer. Then the caller may neither rotate nor revoke it. No
@@ -267,10 +294,19 @@ pub fn rotate(identity: &Identity, id: &Id, hash: &TokenHash, grace: i64) -> (St
     (identity.statement(INSERT_LIKE, both()), identity.statement(ROTATED, both()), replace)
 }
 
-/// Whether `If-Match` allows. `?4` its tags, or null.
+/// Whether `If-Match` allows. `?4` its tags, or null. The part of a tag behind the dot is the day of the last use.
+/// It does not count.
 macro_rules! if_match {
     ($token:literal) => {
-        concat!("(?4 IS NULL OR instr(?4, '\"' || ", $token, ".tag || '\"'))")
+        concat!(
+            "(?4 IS NULL OR instr(?4, '\"' || coalesce(",
+            $token,
+            ".id || '-' || ",
+            $token,
+            ".revoked_at, ",
+            $token,
+            ".id) || '.'))"
+        )
     };
 }
 
@@ -292,7 +328,9 @@ SET ",
     " FROM caller)
 RETURNING
   account_id AS account,
-  (SELECT tokens.id FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
+  (SELECT ",
+    token!(),
+    " FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
   'deleted' AS outcome, tag"
 ));
 

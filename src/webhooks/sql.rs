@@ -14,6 +14,7 @@ use crate::{
     id::Id,
     idempotency::{Identity, unless_replayed},
     input::values::{Description, GracePeriod},
+    last_use::token,
     paging::Paging,
     query::{Parameter, Statement, answer, as_caller},
     webhooks::{
@@ -369,7 +370,7 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Changes) 
 }
 
 /// Deletes an endpoint, and by a trigger its attempts. `?3` its id, `?4` the tags of `If-Match` or null.
-const DELETE: &str = as_caller!(
+const DELETE: &str = as_caller!(concat!(
     "
 DELETE FROM webhooks -- PRIMARY KEY (account_id, id)
 WHERE account_id = (SELECT account_id FROM caller)
@@ -377,9 +378,11 @@ WHERE account_id = (SELECT account_id FROM caller)
   AND (?4 IS NULL OR instr(?4, '\"' || changed_by || '-'))
 RETURNING
   account_id AS account,
-  (SELECT tokens.id FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
+  (SELECT ",
+    token!(),
+    " FROM tokens WHERE hash = ?1) AS token, -- PRIMARY KEY (hash)
   'deleted' AS outcome"
-);
+));
 
 /// The endpoint, if it is still there. `?3` its id.
 const KEPT: &str = answer!("found.tag", found!("+?3"));

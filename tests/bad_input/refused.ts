@@ -9,6 +9,8 @@ import { type World, world } from "../support/requests.ts";
 
 /** A mistake, with a way of its own to send it where the ordinary one does not do. */
 export interface Case extends Mistake {
+  /** What the message says. */
+  message?: RegExp;
   send?: (here: World) => Promise<Answer>;
 }
 
@@ -28,13 +30,14 @@ export function refused(title: string, cases: Case[]): void {
     for (let at = 0; at < cases.length; at += AT_ONCE) {
       await Promise.all(
         cases.slice(at, at + AT_ONCE).map(async (wrong) => {
-          const { name, status, code, param, send } = wrong;
+          const { name, status, code, param, message, send } = wrong;
           const answer = await (send?.(here) ?? sendMistake(here, wrong));
           assert.deepEqual(
             { status: answer.status, code: answer.json?.code, param: answer.json?.param },
             { status, code, param },
             `${name}: ${answer.status} ${answer.text}`,
           );
+          if (message) assert.match(answer.json.message, message, name);
           assert.equal(answer.cost.rowsWritten, 0, name);
         }),
       );

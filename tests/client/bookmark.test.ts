@@ -3,7 +3,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Conversations, ConversationsError, NetworkError, type Options } from "../../clients/typescript/src/index.ts";
+import {
+  type ClientOptions,
+  ConversationsClient,
+  ConversationsError,
+  NetworkError,
+} from "../../clients/typescript/src/index.ts";
 
 /** A bookmark. A greater number is a newer state. */
 const state = (n: number, database = 0): string =>
@@ -21,10 +26,10 @@ const refuse = (param: string, bookmark: string | null = null) =>
 const event = (n: number): string => `id: ${n}\ndata: {"id":"${n}"}\n\n`;
 
 /** A client that gets these responses. `sent` has the bookmarks of its requests. */
-function connect(responses: (Response | Error | Promise<Response>)[], options: Partial<Options> = {}) {
+function connect(responses: (Response | Error | Promise<Response>)[], options: Partial<ClientOptions> = {}) {
   const sent: (string | null)[] = [];
   const keys: (string | null)[] = [];
-  const client = new Conversations({
+  const client = new ConversationsClient({
     token: "self_nothing",
     baseUrl: "https://api.example",
     fetch: async (_, { headers }) => {
@@ -38,7 +43,7 @@ function connect(responses: (Response | Error | Promise<Response>)[], options: P
     wait: async () => {},
     ...options,
   });
-  return { client, sent, keys, list: () => client.conversations.list().page() };
+  return { client, sent, keys, list: async () => client.conversations.list() };
 }
 
 /** The error of a call. */
@@ -60,8 +65,8 @@ test("every request has the bookmark of the responses before it, errors too", as
   await list();
   await client.messages.create({ conversation_id: "1", message: "1" });
   await client.tokens.delete("1");
-  await errorOf(client.webhooks.get("1"));
-  await client.conversations.get("1", { ifNoneMatch: '"1"' });
+  await errorOf(client.webhooks.retrieve("1"));
+  await client.conversations.retrieve("1", { ifNoneMatch: '"1"' });
   await list();
   assert.deepEqual(sent, [null, state(1), state(2), state(3), state(4), state(5)]);
   assert.equal(client.bookmark, state(6));
@@ -110,7 +115,7 @@ test("a retry has the newest bookmark", async () => {
   const { sent, client, list } = connect([respond(state(1)), promise, respond(state(2)), respond(state(3))]);
   await list();
   const retried = list();
-  await client.messages.list().page();
+  await client.messages.list();
   resolve(respond(null, 503, { code: "database_unavailable", message: "It is busy." }));
   await retried;
   assert.deepEqual(sent, [null, state(1), state(1), state(2)]);

@@ -5,11 +5,17 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { inspect } from "node:util";
 import {
-  Conversations,
+  AuthenticationError,
+  BadRequestError,
+  type ClientOptions,
+  ConversationsClient,
   ConversationsError,
   etagOf,
   NetworkError,
-  type Options,
+  NotFoundError,
+  PayloadTooLargeError,
+  PermissionDeniedError,
+  TimeoutError,
 } from "../../clients/typescript/src/index.ts";
 import { account } from "../support/accounts.ts";
 import { audited } from "../support/http.ts";
@@ -19,7 +25,7 @@ import { origin } from "../support/server.ts";
 import { endpoint, logged, receiver } from "../webhooks/endpoint.ts";
 import { isSignedWith } from "../webhooks/receiver.ts";
 
-type Fetch = NonNullable<Options["fetch"]>;
+type Fetch = NonNullable<ClientOptions["fetch"]>;
 
 const DOWN = audited({ "x-test-d1-failure": "D1_ERROR: out of order" });
 const STORED_BUT_DOWN = audited({ "x-test-d1-lost": "D1_ERROR: out of order" });
@@ -40,10 +46,10 @@ const respond =
  * A client whose first attempts use these functions, and later ones the API. `sent` has its requests, `waits` its
  * waits.
  */
-function connect(token: string, attempts: Fetch[] = [], options: Partial<Options> = {}) {
+function connect(token: string, attempts: Fetch[] = [], options: Partial<ClientOptions> = {}) {
   const sent: { url: string; method: string; headers: globalThis.Headers }[] = [];
   const waits: number[] = [];
-  const client = new Conversations({
+  const client = new ConversationsClient({
     token,
     baseUrl: origin,
     fetch: (url, init) => {
@@ -111,7 +117,7 @@ test("filters, order and page size apply to every page", async () => {
 
 test("an attribute that is undefined is not sent", async () => {
   const { client, sent } = connect((await account()).token);
-  await client.conversations.list({ group_id: undefined as never, limit: 1 }).page();
+  await client.conversations.list({ group_id: undefined as never, limit: 1 });
   assert.equal(sent[0]!.url, `${origin}${COLLECTION}?limit=1`);
 });
 
@@ -132,7 +138,7 @@ test("with ending_before, for await goes to the newest object", async () => {
 
 test("a page has the next and the previous page, or null", async () => {
   const { client } = connect((await accountWithConversations()).token);
-  const first = await client.conversations.list().page();
+  const first = await client.conversations.list();
   assert.deepEqual([first.data.map(({ id }) => id), first.has_more, first.prev], [idsDown(25, 16), true, null]);
   const second = await first.next!();
   const third = await second.next!();
@@ -145,14 +151,14 @@ test("a page has the next and the previous page, or null", async () => {
 test("a page beyond an end is empty, leads back, and ends a for await", async () => {
   const { client, sent } = connect((await accountWithConversations()).token);
   const end = client.conversations.list({ starting_after: at(1) });
-  const last = await end.page();
+  const last = await end;
   assert.deepEqual([last.data, last.has_more, last.next], [[], false, null]);
   assert.deepEqual(
     (await last.prev!()).data.map(({ id }) => id),
     idsDown(10, 1),
   );
   const start = client.conversations.list({ ending_before: at(25) });
-  const first = await start.page();
+  const first = await start;
   assert.deepEqual([first.data, first.has_more, first.prev], [[], false, null]);
   assert.deepEqual(
     (await first.next!()).data.map(({ id }) => id),
@@ -160,7 +166,7 @@ test("a page beyond an end is empty, leads back, and ends a for await", async ()
   );
   const before = sent.length;
   assert.deepEqual([await all(end), await all(start)], [[], []]);
-  assert.equal(sent.length, before + 2);
+  assert.equal(sent.length, before);
 });
 
 test("a for await ends when everything that was left has been deleted", async () => {
@@ -176,14 +182,61 @@ test("a for await ends when everything that was left has been deleted", async ()
 
 test("an empty list has one page, and no next or previous one", async () => {
   const { client } = connect((await account()).token);
-  assert.deepEqual(await client.messages.list().page(), { data: [], has_more: false, next: null, prev: null });
+  assert.deepEqual(await client.messages.list(), { data: [], has_more: false, next: null, prev: null });
   assert.deepEqual(await all(client.messages.list()), []);
+});
+
+test("a list sends nothing until it is used, and gets its first page once", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
+  const list = client.conversations.list();
+  assert.equal(sent.length, 0);
+  const [first, again] = await Promise.all([list, list]);
+  assert.equal(first, again);
+  assert.equal((await all(list)).length, 25);
+  assert.equal(sent.length, 3);
+});
+
+test("include: each page has the number of all objects, and each conversation its last message", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
+  for (const message of ["Hello", "Goodbye"]) await client.messages.create({ conversation_id: at(25), message });
+  const before = sent.length;
+  const list = client.conversations.list({ include: ["last_message", "total_count"], muted: false, limit: 7 });
+  const first = await list;
+  const second = await first.next!();
+  for (const page of [first, second]) assert.deepEqual(page.total_count, { value: 13, relation: "eq" });
+  assert.deepEqual(
+    (await all(list)).map(({ last_message }) => last_message?.message ?? null),
+    ["Goodbye", ...Array(12).fill(null)],
+  );
+  assert.equal(sent.length, before + 3);
+  const one = await client.conversations.retrieve(at(25), { include: ["last_message"] });
+  assert.equal(one.last_message?.message, "Goodbye");
+  assert.equal(await client.conversations.retrieve(at(25), { include: ["last_message"], ifNoneMatch: one }), null);
+  assert.equal((await client.conversations.update(at(25), { is_muted: true }, { ifMatch: one })).is_muted, true);
+  assert.deepEqual((await client.messages.list({ include: ["total_count"] })).total_count, {
+    value: 2,
+    relation: "eq",
+  });
+});
+
+test("order turns a list round, also before a cursor, and since and until limit it", async () => {
+  const alice = await account();
+  for (let n = 1; n <= 9; n += 1) await alice.insert({ id: at(n), created_at: 1000 + n });
+  const { client } = connect(alice.token);
+  const ids = async (list: AsyncIterable<{ id: string }>) => (await all(list)).map(({ id }) => id);
+  const range = { since: 1002, until: 1008, limit: 2 };
+  assert.deepEqual(await ids(client.conversations.list(range)), idsDown(7, 2));
+  assert.deepEqual(await ids(client.conversations.list({ ...range, order: "asc" })), idsDown(7, 2).reverse());
+  assert.deepEqual(
+    await ids(client.conversations.list({ ...range, order: "asc", ending_before: at(5) })),
+    idsDown(4, 2),
+  );
 });
 
 test("links are followed only at the base URL, also behind a proxy", async () => {
   const urls: string[] = [];
   const proxy = "https://proxy.example/api/";
-  const client = new Conversations({
+  const client = new ConversationsClient({
     token: (await accountWithConversations()).token,
     baseUrl: proxy,
     fetch: (url, init) => {
@@ -204,13 +257,50 @@ test("conversations: create, retrieve, update, clear and delete; objects are as 
   const created = await client.conversations.create({ contact_id: "bob", group_id: "team" });
   const { id } = created;
   assert.equal(JSON.stringify(created), (await alice.get(item(id))).text);
-  assert.deepEqual(await client.conversations.get(id), created);
+  assert.deepEqual(await client.conversations.retrieve(id), created);
   const archived = await client.conversations.update(id, { archived_at: 705103200, is_pinned: true });
   assert.deepEqual(archived, { ...created, archived_at: 705103200, is_pinned: true });
   assert.deepEqual(await client.conversations.update(id, { archived_at: null }), { ...archived, archived_at: null });
   assert.equal((await client.conversations.create({ contact_id: "bob", group_id: "team", distinct: true })).id, id);
   assert.equal(await client.conversations.delete(id), undefined);
   assert.equal((await alice.get(item(id))).status, 404);
+});
+
+test("updateMany changes conversations at once, and tells which are missing", async () => {
+  const { client, sent } = connect((await accountWithConversations()).token);
+  const { data, missing } = await client.conversations.updateMany([at(2), NO_ID, at(9)], { is_pinned: true });
+  assert.deepEqual(
+    [data.map(({ id, is_pinned }) => [id, is_pinned]), missing],
+    [
+      [
+        [at(2), true],
+        [at(9), true],
+      ],
+      [NO_ID],
+    ],
+  );
+  assert.equal(sent.length, 1);
+  assert.deepEqual(await all(client.conversations.list({ pinned: true })), data.toReversed());
+  assert.equal((await failure(client.conversations.updateMany([], { is_pinned: true }), BadRequestError)).param, "ids");
+});
+
+test("withResponse has the request id that the events of the call have", async () => {
+  const { client } = connect((await account()).token);
+  const { data, status, requestId, headers } = await client.conversations.create({ contact_id: "bob" }).withResponse();
+  assert.deepEqual([status, headers.get("location")], [201, item(data.id)]);
+  const events = await client.events.list().withResponse();
+  assert.deepEqual(
+    events.data.data.map(({ request_id }) => request_id),
+    [requestId],
+  );
+});
+
+test("token: the client's own token, whatever its scopes are", async () => {
+  const { client } = connect((await account()).token);
+  const { token, id } = await client.tokens.create({ name: "Web shop", scopes: "events:read" });
+  const own = await connect(token!).client.token.retrieve();
+  assert.deepEqual([own.id, own.name, own.scopes, own.expires_at], [id, "Web shop", "events:read", null]);
+  assert.equal(own.account, (await client.token.retrieve()).account);
 });
 
 test("messages: send, retrieve, update, list and delete", async () => {
@@ -221,7 +311,7 @@ test("messages: send, retrieve, update, list and delete", async () => {
   assert.equal(created.message, "Ünïcode 😀");
   const read = await client.messages.update(created.id, { read_at: 705103200 });
   assert.equal(read.read_at, 705103200);
-  assert.deepEqual(await client.messages.get(created.id), read);
+  assert.deepEqual(await client.messages.retrieve(created.id), read);
   assert.deepEqual(await all(client.messages.list({ conversation_id })), [read]);
   await client.messages.delete(created.id);
   assert.deepEqual(await all(client.messages.list({ conversation_id })), []);
@@ -231,7 +321,7 @@ test("tokens: create with a secret, list without it, rotate and revoke", async (
   const alice = await account();
   const { client } = connect(alice.token);
   const { token, ...made } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
-  assert.deepEqual(await client.tokens.get(made.id), made);
+  assert.deepEqual(await client.tokens.retrieve(made.id), made);
   assert.deepEqual(
     (await all(client.tokens.list())).filter(({ id }) => id === made.id),
     [made],
@@ -240,11 +330,11 @@ test("tokens: create with a secret, list without it, rotate and revoke", async (
   assert.deepEqual(await all(old.conversations.list()), []);
 
   const successor = await client.tokens.rotate(made.id, { grace_period: 0 });
-  assert.equal((await apiError(old.conversations.list().page())).code, "token_invalid");
+  assert.equal((await apiError(old.conversations.list())).code, "token_invalid");
   const current = connect(successor.token!).client;
   assert.deepEqual(await all(current.conversations.list()), []);
   await client.tokens.delete(successor.id);
-  assert.equal((await apiError(current.conversations.list().page())).code, "token_invalid");
+  assert.equal((await apiError(current.conversations.list())).code, "token_invalid");
 });
 
 test("a token whose response was lost has no secret, and can be replaced", async () => {
@@ -266,7 +356,7 @@ test("webhooks: create with a secret, list and retrieve without it, update, rota
   const target = await receiver();
   const created = await client.webhooks.create({ url: target.url, types: ["message.created"] });
   const { secret, ...webhook } = created;
-  assert.deepEqual(await client.webhooks.get(webhook.id), webhook);
+  assert.deepEqual(await client.webhooks.retrieve(webhook.id), webhook);
   assert.deepEqual(await all(client.webhooks.list()), [webhook]);
   const disabled = await client.webhooks.update(webhook.id, { status: "disabled" }, { ifMatch: created });
   assert.deepEqual(disabled, { ...webhook, status: "disabled", disabled_reason: "requested" });
@@ -281,7 +371,7 @@ test("webhooks: create with a secret, list and retrieve without it, update, rota
 
   assert.equal(await client.webhooks.delete(webhook.id), undefined);
   assert.deepEqual(await all(client.webhooks.list()), []);
-  assert.equal((await apiError(client.webhooks.attempts(webhook.id).page())).code, "resource_missing");
+  assert.equal((await apiError(client.webhooks.attempts(webhook.id))).code, "resource_missing");
 });
 
 test("the attempts of an endpoint come in pages, newest first", async () => {
@@ -298,7 +388,7 @@ test("the attempts of an endpoint come in pages, newest first", async () => {
     attempts.map(({ event_id }) => event_id),
     (await logged(alice)).reverse(),
   );
-  assert.deepEqual((await client.webhooks.attempts(hook.id).page()).data, attempts);
+  assert.deepEqual((await client.webhooks.attempts(hook.id)).data, attempts);
 });
 
 test("an endpoint whose response was lost still has its secret", async () => {
@@ -333,7 +423,7 @@ test("ifMatch: an update or a delete of an object that changed fails, and nothin
     const { status, code } = await apiError(call());
     assert.deepEqual([status, code], [412, "precondition_failed"]);
   }
-  assert.deepEqual(await client.conversations.get(seen.id), theirs);
+  assert.deepEqual(await client.conversations.retrieve(seen.id), theirs);
   await client.conversations.delete(seen.id, { ifMatch: theirs });
 });
 
@@ -341,10 +431,10 @@ test("ifNoneMatch: null while the object has not changed, and then the changed o
   const alice = await account();
   const { client } = connect(alice.token);
   const seen = await client.messages.create({ conversation_id: await alice.insert(), message: "Hello" });
-  assert.equal(await client.messages.get(seen.id, { ifNoneMatch: seen }), null);
-  assert.equal(await client.messages.get(seen.id, { ifNoneMatch: etagOf(seen) }), null);
+  assert.equal(await client.messages.retrieve(seen.id, { ifNoneMatch: seen }), null);
+  assert.equal(await client.messages.retrieve(seen.id, { ifNoneMatch: etagOf(seen) }), null);
   const changed = await client.messages.update(seen.id, { message: "Goodbye" });
-  assert.deepEqual(await client.messages.get(seen.id, { ifNoneMatch: seen }), changed);
+  assert.deepEqual(await client.messages.retrieve(seen.id, { ifNoneMatch: seen }), changed);
 });
 
 test("a copy and an object in a list have no ETag: as a condition they throw, and nothing is sent", async () => {
@@ -354,7 +444,7 @@ test("a copy and an object in a list have no ETag: as a condition they throw, an
   const before = sent.length;
   for (const object of [{ ...created }, listed!]) {
     await failure(client.conversations.update(created.id, {}, { ifMatch: object }), TypeError);
-    await failure(client.conversations.get(created.id, { ifNoneMatch: object }), TypeError);
+    await failure(client.conversations.retrieve(created.id, { ifNoneMatch: object }), TypeError);
     assert.throws(() => etagOf(object), TypeError);
   }
   assert.equal(sent.length, before);
@@ -364,12 +454,13 @@ test("a copy and an object in a list have no ETag: as a condition they throw, an
 
 test("an error has everything from the response", async () => {
   const { client } = connect((await account()).token);
-  const error = await apiError(client.conversations.list({ limit: 101 }).page());
-  const { requestId, message, ...rest } = error;
+  const error = await apiError(client.conversations.list({ limit: 101 }));
+  const { requestId, message, headers, ...rest } = error;
+  assert.equal(headers.get("x-request-id"), requestId);
   assert.match(message, /100/);
   assert.match(String(requestId), /^[0-9A-Za-z]{16}$/);
   assert.deepEqual(rest, {
-    name: "ConversationsError",
+    name: "BadRequestError",
     status: 400,
     code: "parameter_invalid",
     param: "limit",
@@ -379,20 +470,24 @@ test("an error has everything from the response", async () => {
   });
 });
 
-test("each kind of error has its code", async () => {
+test("each kind of error has its class and its code", async () => {
   const { client } = connect((await account()).token);
   const reader = connect((await account(1)).token).client;
   const missing = { conversation_id: NO_ID, message: "Hello" };
-  for (const [code, call] of [
-    ["resource_missing", () => client.conversations.get(NO_ID)],
-    ["parameter_unknown", () => client.conversations.list({ colour: "red" } as object).page()],
-    ["parameter_missing", () => client.conversations.create({} as never)],
-    ["parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as object)],
-    ["token_invalid", () => connect("self_nothing").client.conversations.get(NO_ID)],
-    ["scope_insufficient", () => reader.conversations.create({ contact_id: "bob" })],
-    ["body_too_large", () => client.messages.create({ ...missing, message: "x".repeat(140_000) })],
+  for (const [type, code, call] of [
+    [NotFoundError, "resource_missing", () => client.conversations.retrieve(NO_ID)],
+    [BadRequestError, "parameter_unknown", () => client.conversations.list({ colour: "red" } as object)],
+    [BadRequestError, "parameter_missing", () => client.conversations.create({} as never)],
+    [BadRequestError, "parameter_immutable", () => client.conversations.update(NO_ID, { contact_id: "bob" } as object)],
+    [AuthenticationError, "token_invalid", () => connect("self_nothing").client.conversations.retrieve(NO_ID)],
+    [PermissionDeniedError, "scope_insufficient", () => reader.conversations.create({ contact_id: "bob" })],
+    [
+      PayloadTooLargeError,
+      "body_too_large",
+      () => client.messages.create({ ...missing, message: "x".repeat(140_000) }),
+    ],
   ] as const) {
-    assert.equal((await apiError(call())).code, code);
+    assert.equal((await failure<ConversationsError>(call(), type)).code, code);
   }
 });
 
@@ -400,7 +495,7 @@ test("a response that is not from the API is an error without a code, even with 
   const { token } = await account();
   for (const status of [200, 403, 500]) {
     const { client, sent } = connect(token, [respond(status, { "content-type": "text/html" })]);
-    const error = await apiError(client.conversations.get(NO_ID));
+    const error = await apiError(client.conversations.retrieve(NO_ID));
     assert.deepEqual([error.status, error.code, error.requestId, error.param], [status, null, null, null]);
     assert.match(error.message, /text\/html/);
     assert.equal(sent.length, 1);
@@ -409,33 +504,37 @@ test("a response that is not from the API is an error without a code, even with 
 
 test("no response is a NetworkError with its cause", async () => {
   const { client } = connect((await account()).token, Array(4).fill(UNREACHED));
-  const error = await failure(client.conversations.get(NO_ID), NetworkError);
+  const error = await failure(client.conversations.retrieve(NO_ID), NetworkError);
   assert.match(error.message, /no such host/);
   assert.ok(error.cause instanceof TypeError);
   assert.equal(error.attempts, 4);
 });
 
 test("a closed port is a NetworkError with the global fetch too", async () => {
-  const client = new Conversations({ token: "self_nothing", baseUrl: "http://127.0.0.1:1", retries: 0 });
-  assert.equal((await failure(client.conversations.get(NO_ID), NetworkError)).attempts, 1);
+  const client = new ConversationsClient({ token: "self_nothing", baseUrl: "http://127.0.0.1:1", retries: 0 });
+  assert.equal((await failure(client.conversations.retrieve(NO_ID), NetworkError)).attempts, 1);
 });
 
 test("an invalid token, key or URL is a TypeError, and nothing is sent", async () => {
   const { token } = await account();
-  const [badToken, badKey] = [connect("self_\n_"), connect(token)];
-  await failure(badToken.client.conversations.get(NO_ID), TypeError);
-  await failure(badKey.client.conversations.create({ contact_id: "bob" }, { idempotencyKey: "é…" }), TypeError);
-  assert.throws(() => new Conversations({ token, baseUrl: "nowhere" }), TypeError);
-  assert.deepEqual([badToken.sent, badKey.sent], [[], []]);
+  const { client, sent } = connect(token);
+  await failure(client.conversations.create({ contact_id: "bob" }, { idempotencyKey: "é…" }), TypeError);
+  for (const bad of [{ baseUrl: "nowhere" }, { baseUrl: "https://me:secret@api.example" }, { token: `${token}\n` }]) {
+    assert.throws(
+      () => connect(token, [], bad),
+      (error) => error instanceof TypeError && !inspect(error).includes(token) && !inspect(error).includes("secret"),
+    );
+  }
+  assert.deepEqual(sent, []);
 });
 
 test("printing a client or an error does not show the token", async () => {
   const { token } = await account();
   const { client } = connect(token, [respond(500)]);
-  const error = await apiError(client.conversations.get(NO_ID));
+  const error = await apiError(client.conversations.retrieve(NO_ID));
   for (const shown of [
     inspect(client, { depth: 9, showHidden: true }),
-    inspect(error, { depth: 9 }),
+    inspect(error, { depth: 9, showHidden: true }),
     JSON.stringify([client, error]),
   ]) {
     assert.ok(!shown.includes(token), shown);
@@ -448,7 +547,7 @@ test("a call succeeds after a short failure of the database", async () => {
   const alice = await account();
   const id = await alice.insert();
   const { client, sent, waits } = connect(alice.token, [DOWN, DOWN, DOWN]);
-  assert.equal((await client.conversations.get(id)).id, id);
+  assert.equal((await client.conversations.retrieve(id)).id, id);
   assert.equal(sent.length, 4);
   // As long as the API asked for.
   for (const milliseconds of waits) assert.ok(milliseconds >= 5000 && milliseconds <= 5500, `waited ${milliseconds}`);
@@ -456,7 +555,7 @@ test("a call succeeds after a short failure of the database", async () => {
 
 test("the retries end, and the error has the number of attempts", async () => {
   const { client, waits } = connect((await account()).token, Array(9).fill(DOWN));
-  const error = await apiError(client.conversations.get(NO_ID));
+  const error = await apiError(client.conversations.retrieve(NO_ID));
   assert.deepEqual(
     [error.status, error.code, error.retryAfter, error.attempts, waits.length],
     [503, "database_unavailable", 5, 4, 3],
@@ -465,13 +564,13 @@ test("the retries end, and the error has the number of attempts", async () => {
 
 test("retries can be turned off", async () => {
   const { client, sent } = connect((await account()).token, [DOWN], { retries: 0 });
-  assert.equal((await apiError(client.conversations.get(NO_ID))).attempts, 1);
+  assert.equal((await apiError(client.conversations.retrieve(NO_ID))).attempts, 1);
   assert.equal(sent.length, 1);
 });
 
 test("without Retry-After each wait is twice as long, up to half of it shorter at random, and limited", async () => {
   const { client, waits } = connect((await account()).token, Array(9).fill(UNREACHED), { retries: 6, maxWait: 5000 });
-  await failure(client.conversations.get(NO_ID), NetworkError);
+  await failure(client.conversations.retrieve(NO_ID), NetworkError);
   const longest = [500, 1000, 2000, 4000, 5000, 5000];
   assert.equal(waits.length, longest.length);
   for (const [n, wait] of waits.entries())
@@ -482,19 +581,19 @@ test("without Retry-After each wait is twice as long, up to half of it shorter a
 test("Retry-After is honoured after 429, in seconds and as a date", async () => {
   const { token } = await account();
   const seconds = connect(token, [respond(429, { "retry-after": "10" })]);
-  await seconds.client.conversations.list().page();
+  await seconds.client.conversations.list();
   assert.ok(seconds.waits[0]! >= 10_000 && seconds.waits[0]! <= 10_500, `waited ${seconds.waits}`);
   const date = connect(token, [respond(429, { "retry-after": new Date(Date.now() + 30_000).toUTCString() })]);
-  await date.client.conversations.list().page();
+  await date.client.conversations.list();
   assert.ok(date.waits[0]! > 15_000 && date.waits[0]! <= 30_500, `waited ${date.waits}`);
 });
 
 test("a Retry-After above maxWait is an error at once", async () => {
   const { client, sent, waits } = connect((await account()).token, [respond(429, { "retry-after": "61" })]);
-  assert.equal((await apiError(client.conversations.list().page())).retryAfter, 61);
+  assert.equal((await apiError(client.conversations.list())).retryAfter, 61);
   assert.deepEqual([sent.length, waits], [1, []]);
   const just = connect((await account()).token, [respond(429, { "retry-after": "60" })]);
-  await just.client.conversations.list().page();
+  await just.client.conversations.list();
   assert.equal(just.sent.length, 2);
 });
 
@@ -507,10 +606,7 @@ test("502, 503 and 504 are retried, a 500 is not", async () => {
     [500, 1],
   ] as const) {
     const { client, sent } = connect(token, [respond(status)]);
-    await client.conversations
-      .list()
-      .page()
-      .catch(() => undefined);
+    await client.conversations.list().catch(() => undefined);
     assert.equal(sent.length, attempts, String(status));
   }
 });
@@ -520,7 +616,7 @@ test("a 503 because the deployment has no webhooks is not retried", async () => 
   const withoutKey: Fetch = (url, { headers, ...init }) =>
     fetch(url, { ...init, headers: { ...Object.fromEntries(new Headers(headers)), "x-test-webhook-key": "" } });
   const { client, sent } = connect(token, [withoutKey]);
-  assert.equal((await apiError(client.webhooks.list().page())).code, "webhooks_unavailable");
+  assert.equal((await apiError(client.webhooks.list())).code, "webhooks_unavailable");
   assert.equal(sent.length, 1);
 });
 
@@ -567,7 +663,7 @@ test("every POST has its own key, or the caller's", async () => {
 test("only a POST has a key", async () => {
   const { client, keys } = connect((await account()).token);
   const { id } = await client.conversations.create({ contact_id: "bob" });
-  await client.conversations.get(id);
+  await client.conversations.retrieve(id);
   await client.conversations.update(id, { is_muted: true });
   await client.conversations.delete(id);
   assert.deepEqual(
@@ -600,7 +696,7 @@ test("a 412 after a retry has more than one attempt: the first may have caused i
   const { client } = connect(alice.token, [LOST]);
   const error = await apiError(client.conversations.update(seen.id, { is_muted: true }, { ifMatch: seen }));
   assert.deepEqual([error.code, error.attempts], ["precondition_failed", 2]);
-  assert.equal((await client.conversations.get(seen.id)).is_muted, true);
+  assert.equal((await client.conversations.retrieve(seen.id)).is_muted, true);
 });
 
 // ------------------------------------------------------------------------------------------------------- cancellation
@@ -614,12 +710,11 @@ test("a call with an aborted signal sends nothing", async () => {
   const reason = new Error("changed my mind");
   const signal = AbortSignal.abort(reason);
   for (const call of [
-    () => client.conversations.get(NO_ID, { signal }),
+    () => client.conversations.retrieve(NO_ID, { signal }),
     () => client.conversations.create({ contact_id: "bob" }, { signal }),
     () => client.conversations.update(NO_ID, {}, { signal }),
     () => client.conversations.delete(NO_ID, { signal }),
-    () => client.conversations.list({}, { signal }).page(),
-    () => client.conversations.list().page({ signal }),
+    () => client.conversations.list({}, { signal }),
     () => all(client.conversations.list({}, { signal })),
     () => client.tokens.rotate(NO_ID, {}, { signal }),
   ]) {
@@ -644,7 +739,7 @@ test("a call that is cancelled throws the signal's reason, and is not retried", 
     ],
     { retries: 0 },
   );
-  assert.equal(await failure(client.conversations.get(NO_ID, { signal: controller.signal }), Error), reason);
+  assert.equal(await failure(client.conversations.retrieve(NO_ID, { signal: controller.signal }), Error), reason);
   assert.equal(sent.length, 1);
 });
 
@@ -663,7 +758,7 @@ test("a call that is cancelled while the body arrives throws the signal's reason
         }),
       ),
   ]);
-  assert.equal(await failure(client.conversations.get(NO_ID, { signal: controller.signal }), Error), reason);
+  assert.equal(await failure(client.conversations.retrieve(NO_ID, { signal: controller.signal }), Error), reason);
 });
 
 test("the wait before a retry is a timer, which cancelling ends at once", AT_ONCE, async (t) => {
@@ -685,9 +780,9 @@ test("the wait before a retry is a timer, which cancelling ends at once", AT_ONC
   const cleared = t.mock.method(globalThis, "clearTimeout");
   const busy = respond(503, { "retry-after": "20" });
   const { client, sent } = connect(token, [busy, audited(), busy], { wait: undefined as never });
-  await client.conversations.list().page();
+  await client.conversations.list();
   assert.equal(sent.length, 2);
-  assert.equal(await failure(client.conversations.list().page({ signal: controller.signal }), Error), reason);
+  assert.equal(await failure(client.conversations.list({}, { signal: controller.signal }), Error), reason);
   assert.deepEqual([sent.length, waits.length], [3, 2]);
   assert.ok(
     cleared.mock.calls.some(({ arguments: [timer] }) => timer === cancelled),
@@ -699,6 +794,6 @@ test("an attempt that times out is retried", async () => {
   const alice = await account();
   const id = await alice.insert();
   const slow = connect(alice.token, [NEVER, NEVER], { timeout: 1, retries: 1 });
-  const error = await failure(slow.client.conversations.get(id), NetworkError);
+  const error = await failure(slow.client.conversations.retrieve(id), TimeoutError);
   assert.deepEqual([error.attempts, (error.cause as Error).name], [2, "TimeoutError"]);
 });

@@ -6,23 +6,23 @@ import test from "node:test";
 import {
   type AccountEvent,
   type Changes,
+  type ClientOptions,
   type Conversation,
-  Conversations,
+  ConversationsClient,
   ConversationsError,
   type CopyOptions,
   type Everything,
   type Message,
-  type Options,
 } from "../../clients/typescript/src/index.ts";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
 import { origin } from "../support/server.ts";
 import { ALL, MESSAGES_READ, newToken, SCOPES } from "../support/tokens.ts";
 
-type Fetch = NonNullable<Options["fetch"]>;
+type Fetch = NonNullable<ClientOptions["fetch"]>;
 
-const connect = (token: string, options: Partial<Options> = {}): Conversations =>
-  new Conversations({ token, baseUrl: origin, wait: async () => {}, ...options });
+const connect = (token: string, options: Partial<ClientOptions> = {}): ConversationsClient =>
+  new ConversationsClient({ token, baseUrl: origin, wait: async () => {}, ...options });
 
 async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
   const found = [];
@@ -80,7 +80,7 @@ test("for await returns all events in the order of the changes, and ends", async
 test("a page always has a position and a next page, also when it is empty", async () => {
   const alice = await account();
   const client = connect(alice.token);
-  const empty = await client.events.list().page();
+  const empty = await client.events.list();
   assert.deepEqual([empty.data, empty.has_more, empty.position], [[], false, "0".repeat(16)]);
   const [first, second] = await create(alice, 2);
   const page = await empty.next();
@@ -89,7 +89,7 @@ test("a page always has a position and a next page, also when it is empty", asyn
     [first!.id, second!.id],
   );
   assert.equal(page.position, page.data[1]!.id);
-  const now = await client.events.list({ starting_after: "now" }).page();
+  const now = await client.events.list({ starting_after: "now" });
   assert.deepEqual([now.data, now.position], [[], page.position]);
   await client.conversations.delete(first!.id);
   assert.deepEqual(typesOf((await now.next()).data), ["conversation.deleted"]);
@@ -100,10 +100,10 @@ test("the limit applies to every page, and `position` continues where a page end
   const alice = await account();
   const client = connect(alice.token);
   await create(alice, 5);
-  const first = await client.events.list({ limit: 2 }).page();
+  const first = await client.events.list({ limit: 2 });
   const second = await first.next();
   assert.deepEqual([first.has_more, second.data.length, second.has_more], [true, 2, true]);
-  assert.deepEqual((await client.events.list({ starting_after: first.position, limit: 2 }).page()).data, second.data);
+  assert.deepEqual((await client.events.list({ starting_after: first.position, limit: 2 })).data, second.data);
 });
 
 test("a wait for events extends the timeout", async (t) => {
@@ -118,14 +118,14 @@ test("a wait for events extends the timeout", async (t) => {
   const client = connect(token, {
     fetch: async () => Response.json({ data: [], has_more: false }, { headers: { link } }),
   });
-  const page = await client.events.list({ wait: 30 }).page();
+  const page = await client.events.list({ wait: 30 });
   await page.next();
   assert.deepEqual(timeouts, [60_000, 60_000]);
 });
 
 test("a response that lost its Link header is an error, not the end of the log", async () => {
   const client = connect(newToken(), { fetch: async () => Response.json({ data: [], has_more: true }) });
-  await assert.rejects(client.events.list().page(), TypeError);
+  await assert.rejects(client.events.list(), TypeError);
 });
 
 // -------------------------------------------------------------------------------------------------------------- stream
@@ -152,7 +152,7 @@ test("a change by another client arrives, with its objects", async () => {
   const [message, update] = await received;
   assert.deepEqual([message!.type, message!.message, message!.message_id], ["message.created", sent, sent.id]);
   assert.deepEqual([update!.type, update!.message], ["conversation.updated", null]);
-  assert.deepEqual(update!.conversation, await client.conversations.get(bob!.id));
+  assert.deepEqual(update!.conversation, await client.conversations.retrieve(bob!.id));
 });
 
 test("with `after`, everything since then comes first", async () => {
@@ -257,7 +257,7 @@ class Copy {
 
   /** Runs the copy until the callback has returned and the copy has come as far as the log. */
   async follow(
-    client: Conversations,
+    client: ConversationsClient,
     change: () => Promise<unknown>,
     options: Partial<CopyOptions> = {},
   ): Promise<void> {
@@ -271,7 +271,7 @@ class Copy {
     });
     await Promise.race([failed, this.until(() => this.position !== null)]);
     await Promise.race([failed, change()]);
-    const { position: end } = await client.events.list({ starting_after: "now" }).page();
+    const { position: end } = await client.events.list({ starting_after: "now" });
     await Promise.race([failed, this.until(() => this.position! >= end)]);
     controller.abort(stop);
     await failed;

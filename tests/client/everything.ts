@@ -1,7 +1,12 @@
 // Uses the whole client. It runs in Node, Workers and browsers. The result has no ids and no times, so it must be the
 // same in each of them.
 
-import { Conversations, ConversationsError, etagOf, type Options } from "../../clients/typescript/src/index.ts";
+import {
+  type ClientOptions,
+  ConversationsClient,
+  ConversationsError,
+  etagOf,
+} from "../../clients/typescript/src/index.ts";
 
 /** The parts of an error that are always the same. */
 type Failure = { status: number; code: string | null; param: string | null; request: boolean };
@@ -12,6 +17,8 @@ export const EXPECTED: Record<string, unknown> = {
   sent: ["1", "2", "3"],
   walked: ["3", "2", "1"],
   pages: [2, 1],
+  response: { status: 200, request: true, count: 3, last: "3" },
+  many: { muted: [true], missing: ["0000000000000000"] },
   notModified: null,
   changed: true,
   tagged: true,
@@ -24,6 +31,7 @@ export const EXPECTED: Record<string, unknown> = {
   copied: { conversations: 1, messages: 4, changed: ["live"], ended: "AbortError" },
   cancelled: "AbortError",
   opened: true,
+  own: true,
   webhook: {
     isSecret: true,
     description: "CRM",
@@ -37,8 +45,8 @@ export const EXPECTED: Record<string, unknown> = {
 };
 
 /** Uses the whole client. The token needs all scopes. */
-export async function everything(options: Options): Promise<Record<string, unknown>> {
-  const client = new Conversations(options);
+export async function everything(options: ClientOptions): Promise<Record<string, unknown>> {
+  const client = new ConversationsClient(options);
   const created = await client.conversations.create({ contact_id: "bob" });
   const { contact_id, group_id, is_muted } = created;
 
@@ -48,8 +56,14 @@ export async function everything(options: Options): Promise<Record<string, unkno
   const messages = client.messages.list({ conversation_id: created.id, limit: 2 });
   const walked = [];
   for await (const { message } of messages) walked.push(message);
-  const first = await messages.page();
+  const first = await messages;
   const second = await first.next!();
+
+  const { data, ...response } = await client.messages
+    .list({ conversation_id: created.id, include: ["total_count"] })
+    .withResponse();
+  const { last_message } = await client.conversations.retrieve(created.id, { include: ["last_message"] });
+  const { id: ownId } = await client.token.retrieve();
 
   const listed = [];
   for await (const { type, conversation_id } of client.events.list({ limit: 2 }))
@@ -62,13 +76,17 @@ export async function everything(options: Options): Promise<Record<string, unkno
   }
   const copied = await copy(client, created.id);
 
-  const seen = await client.conversations.get(created.id);
-  const notModified = await client.conversations.get(created.id, { ifNoneMatch: seen });
+  const seen = await client.conversations.retrieve(created.id);
+  const notModified = await client.conversations.retrieve(created.id, { ifNoneMatch: seen });
   const changed = await client.conversations.update(created.id, { is_muted: true }, { ifMatch: seen });
   const stale = await failure(client.conversations.update(created.id, { is_muted: false }, { ifMatch: seen }));
-  const invalid = await failure(client.messages.list({ limit: 0 }).page());
+  const invalid = await failure(client.messages.list({ limit: 0 }));
 
-  const losingClient = new Conversations({ ...options, fetch: losing(options.fetch), wait: () => Promise.resolve() });
+  const losingClient = new ConversationsClient({
+    ...options,
+    fetch: losing(options.fetch),
+    wait: () => Promise.resolve(),
+  });
   const { id } = await losingClient.conversations.create({ contact_id: "carol" });
   const withCarol = [];
   for await (const conversation of client.conversations.list({ contact_id: "carol" })) withCarol.push(conversation);
@@ -76,27 +94,37 @@ export async function everything(options: Options): Promise<Record<string, unkno
 
   const controller = new AbortController();
   controller.abort();
-  const cancelled = await client.conversations.get(created.id, { signal: controller.signal }).then(
+  const cancelled = await client.conversations.retrieve(created.id, { signal: controller.signal }).then(
     () => "",
     (error: Error) => error.name,
   );
 
+  const many = await client.conversations.updateMany([created.id, "0".repeat(16)], { is_muted: true });
+
   await client.conversations.delete(created.id, { ifMatch: changed });
-  const gone = await failure(client.conversations.get(created.id));
+  const gone = await failure(client.conversations.retrieve(created.id));
 
   const webhook = await useWebhooks(client);
 
   const { id: tokenId, token } = await client.tokens.create({ name: "reader", scopes: "conversations:read" });
-  const reader = new Conversations({ ...options, token: token! });
-  const opened = (await reader.conversations.list().page()).data.length === 0;
+  const reader = new ConversationsClient({ ...options, token: token! });
+  const opened = (await reader.conversations.list()).data.length === 0;
+  const own = (await reader.token.retrieve()).id === tokenId && ownId !== tokenId;
   await client.tokens.delete(tokenId);
-  const revoked = await failure(reader.conversations.list().page());
+  const revoked = await failure(reader.conversations.list());
 
   return {
     created: { contact_id, group_id, is_muted },
     sent,
     walked,
     pages: [first.data.length, second.data.length],
+    response: {
+      status: response.status,
+      request: response.requestId !== null,
+      count: data.total_count.value,
+      last: last_message?.message,
+    },
+    many: { muted: many.data.map(({ is_muted }) => is_muted), missing: many.missing },
     notModified,
     changed: changed.is_muted,
     tagged: etagOf(changed) !== etagOf(seen),
@@ -109,13 +137,14 @@ export async function everything(options: Options): Promise<Record<string, unkno
     copied,
     cancelled,
     opened,
+    own,
     webhook,
     revoked,
   };
 }
 
 /** Copies the account, and follows the copy for one change. */
-async function copy(client: Conversations, conversation_id: string): Promise<Record<string, unknown>> {
+async function copy(client: ConversationsClient, conversation_id: string): Promise<Record<string, unknown>> {
   const stop = new AbortController();
   const found = { conversations: 0, messages: 0, changed: [] as string[] };
   const ended = await client.events
@@ -136,13 +165,13 @@ async function copy(client: Conversations, conversation_id: string): Promise<Rec
 }
 
 /** Creates an endpoint where nothing listens, and uses all methods of endpoints. */
-async function useWebhooks({ webhooks }: Conversations): Promise<Record<string, unknown>> {
+async function useWebhooks({ webhooks }: ConversationsClient): Promise<Record<string, unknown>> {
   const created = await webhooks.create({ url: "http://127.0.0.1:1024/", description: "CRM" });
   const { id } = created;
   const { status } = await webhooks.update(id, { status: "disabled" }, { ifMatch: created });
   const { secret } = await webhooks.rotate(id, { grace_period: 0 });
   const ping = await webhooks.ping(id);
-  const { description } = await webhooks.get(id);
+  const { description } = await webhooks.retrieve(id);
   let listed = 0;
   for await (const webhook of webhooks.list()) listed += webhook.id === id ? 1 : 0;
   let tried = true;
@@ -153,7 +182,9 @@ async function useWebhooks({ webhooks }: Conversations): Promise<Record<string, 
 }
 
 /** A fetch that loses the first response to each request. */
-function losing(fetch: Options["fetch"] = (url, init) => globalThis.fetch(url, init)): NonNullable<Options["fetch"]> {
+function losing(
+  fetch: ClientOptions["fetch"] = (url, init) => globalThis.fetch(url, init),
+): NonNullable<ClientOptions["fetch"]> {
   const lost = new Set<string>();
   return async (url, init) => {
     const response = await fetch(url, init);

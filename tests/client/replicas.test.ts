@@ -3,7 +3,7 @@
 import "../support/replicas.ts";
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Conversations, ConversationsError, type Options } from "../../clients/typescript/src/index.ts";
+import { type ClientOptions, ConversationsClient, ConversationsError } from "../../clients/typescript/src/index.ts";
 import { type Copy, catchUp, REPLICAS } from "../replication/replicas.ts";
 import { account } from "../support/accounts.ts";
 import { origin } from "../support/server.ts";
@@ -16,7 +16,7 @@ let answered: string | null = null;
 
 /** Sends requests from a place next to a copy. Not `audited`: that sends bookmarks of its own. */
 const near =
-  (copy: Copy): NonNullable<Options["fetch"]> =>
+  (copy: Copy): NonNullable<ClientOptions["fetch"]> =>
   async (url, init) => {
     const headers = new Headers(init.headers);
     headers.set("x-test-nearest", copy);
@@ -26,11 +26,11 @@ const near =
   };
 
 const connect = (token: string, bookmark: string | null = null) =>
-  new Conversations({ token, bookmark, baseUrl: origin, fetch: near(NEAREST), wait: async () => {} });
+  new ConversationsClient({ token, bookmark, baseUrl: origin, fetch: near(NEAREST), wait: async () => {} });
 
 /** The ids of all conversations. */
-const list = async ({ conversations }: Conversations): Promise<string[]> =>
-  (await conversations.list().page()).data.map(({ id }) => id);
+const list = async ({ conversations }: ConversationsClient): Promise<string[]> =>
+  (await conversations.list()).data.map(({ id }) => id);
 
 /** What a call returns, which the replica must answer. */
 async function byReplica<T>(call: Promise<T>): Promise<T> {
@@ -49,7 +49,7 @@ test("a client reads what it has written, and a replica answers once it has that
   await catchUp(NEAREST);
   assert.deepEqual(await byReplica(list(client)), [id]);
   await client.conversations.update(id, { is_muted: true });
-  assert.equal((await client.conversations.get(id)).is_muted, true);
+  assert.equal((await client.conversations.retrieve(id)).is_muted, true);
   await client.conversations.delete(id);
   assert.deepEqual(await list(client), []);
   await catchUp(NEAREST);
@@ -71,10 +71,10 @@ test("a bookmark makes another client read what the first one has written", asyn
 test("a client that got an event of another client by a long poll reads what has changed", async () => {
   const { token } = await account();
   const [reader, writer] = [connect(token), connect(token)];
-  const { position } = await reader.events.list({ starting_after: "now" }).page();
+  const { position } = await reader.events.list({ starting_after: "now" });
   const before = reader.bookmark;
   await catchUp(NEAREST);
-  const change = reader.events.list({ starting_after: position, wait: 30 }).page();
+  const change = reader.events.list({ starting_after: position, wait: 30 });
   const { id } = await writer.conversations.create({ contact_id: "bob" });
   assert.equal((await change).data[0]!.conversation_id, id);
   assert.deepEqual(await byReplica(list(connect(token, before))), []);

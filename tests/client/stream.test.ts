@@ -8,13 +8,13 @@ import type { AddressInfo } from "node:net";
 import test, { after } from "node:test";
 import {
   type Changes,
-  Conversations,
+  type ClientOptions,
+  ConversationsClient,
   ConversationsError,
   NetworkError,
-  type Options,
 } from "../../clients/typescript/src/index.ts";
 
-type Fetch = NonNullable<Options["fetch"]>;
+type Fetch = NonNullable<ClientOptions["fetch"]>;
 
 /** What the server does with one request. */
 type Step = (response: ServerResponse, request: IncomingMessage) => void;
@@ -33,10 +33,10 @@ async function serve(...steps: Step[]) {
 }
 
 /** A client of such a server, and what it does. */
-async function connect(steps: Step[], options: Partial<Options> = {}) {
+async function connect(steps: Step[], options: Partial<ClientOptions> = {}) {
   const { origin, requests } = await serve(...steps);
   const waits: number[] = [];
-  const client = new Conversations({
+  const client = new ConversationsClient({
     token: "self_nothing",
     baseUrl: origin,
     wait: async (milliseconds) => void waits.push(milliseconds),
@@ -81,7 +81,10 @@ const fail =
   };
 
 /** The ids of a stream, and the error that ended it. */
-async function collect(client: Conversations, options: Parameters<Conversations["events"]["stream"]>[0] = {}) {
+async function collect(
+  client: ConversationsClient,
+  options: Parameters<ConversationsClient["events"]["stream"]>[0] = {},
+) {
   const ids: string[] = [];
   try {
     for await (const event of client.events.stream({ after: id(0), ...options })) ids.push(event.id);
@@ -212,7 +215,7 @@ test("onOpen is called for each connection, and onError for each failure", async
 test("onOpen is called once for a connection, in however many parts its text arrives", async () => {
   const parts = [":\n", "retry: 5\n", event(1), event(2)].map((part) => new TextEncoder().encode(part));
   const headers = { "content-type": "text/event-stream" };
-  const client = new Conversations({
+  const client = new ConversationsClient({
     token: "self_nothing",
     baseUrl: "https://api.example",
     fetch: async () => new Response(ReadableStream.from(parts), { headers }),
@@ -280,7 +283,7 @@ test("aborting ends a stream whose fetch does not know signals", async () => {
       cancelled = reason;
     },
   });
-  const client = new Conversations({
+  const client = new ConversationsClient({
     token: "self_nothing",
     baseUrl: "https://api.example",
     fetch: async () => new Response(body, { headers: { "content-type": "text/event-stream" } }),

@@ -66,7 +66,7 @@ async function closeSecret(page: Page): Promise<void> {
 
 /** The only endpoint of the account, as the API shows it. */
 async function only(alice: Account): Promise<Webhook> {
-  const { data } = await alice.client.webhooks.list().page();
+  const { data } = await alice.client.webhooks.list();
   assert.equal(data.length, 1);
   return data[0]!;
 }
@@ -124,7 +124,7 @@ inBrowser(
     await appears(page, fact(page, "Last event").getByText(`${delivery!.id} (message.created)`));
     await appears(page, fact(page, "Delivery").getByText("Up to date"));
     await appears(page, page.getByText("The last attempt: 1 delivered, 0 failed."));
-    assert.equal((await alice.client.webhooks.attempts(id).page()).data.length, 1);
+    assert.equal((await alice.client.webhooks.attempts(id)).data.length, 1);
   },
 );
 
@@ -331,7 +331,7 @@ inBrowser("an endpoint is deleted only after the page has asked", {}, async (pag
   await page.getByText("No endpoints.").waitFor();
   await page.getByText("Select an endpoint.").waitFor();
   assert.equal(await focused(page), "Endpoints");
-  assert.equal((await alice.client.webhooks.list().page()).data.length, 0);
+  assert.equal((await alice.client.webhooks.list()).data.length, 0);
 });
 
 inBrowser("a setting that the API refuses stays in the form, with the reason at its field", {}, async (page) => {
@@ -354,7 +354,7 @@ inBrowser("a setting that the API refuses stays in the form, with the reason at 
   await page.getByLabel("Description").fill("a\u202eb");
   await press(page, "Create");
   await form.getByRole("alert").getByText("`description` must be").waitFor();
-  assert.equal((await alice.client.webhooks.list().page()).data.length, 0);
+  assert.equal((await alice.client.webhooks.list()).data.length, 0);
   await press(page, "Cancel");
   // The form begins anew.
   await press(page, "New endpoint");

@@ -88,3 +88,26 @@ test("a new token is unknown to a replica that lags when it comes with an older 
   assert.deepEqual(stale.copies, ["COPY_1"]);
   assert.equal((await caller.get(COLLECTION, undefined, near("COPY_1"))).status, 200);
 });
+
+test("the day of a token's last use is written to the primary, and once while a replica lags", async () => {
+  const alice = await account();
+  const token = await grant(alice.id, { last_used_at: null });
+  const caller = api(token);
+  await catchUp(...REPLICAS);
+  const bookmark = bookmarkOf(await alice.get(COLLECTION));
+  const settled = { ...near("COPY_1", bookmark), "x-test-last-use": "1" };
+  const answers = [];
+  for (let n = 0; n < 3; n += 1) answers.push(await caller.get(COLLECTION, undefined, settled));
+  // The replica answers, which does not know of the write.
+  assert.deepEqual(
+    answers.map(({ status, copies }) => [status, copies[0]]),
+    Array(3).fill([200, "COPY_1"]),
+  );
+  const writes = answers.map(({ headers }) => JSON.parse(String(headers["x-test-last-use"])).calls);
+  assert.deepEqual(writes, [1, 0, 0]);
+  const [{ days }] = (await sql(
+    "SELECT unixepoch() / 86400 - last_used_at / 86400 AS days FROM tokens WHERE hash = ?",
+    hashOf(token),
+  )) as [{ days: number }];
+  assert.ok(days === 0 || days === 1, "this day, or that before midnight");
+});

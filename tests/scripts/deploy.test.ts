@@ -95,7 +95,7 @@ async function deploy({ prints, fails = {}, toml = "", responds }: Situation = {
     await once(worker.listen(0, "127.0.0.1"), "listening");
     const { port } = worker.address() as { port: number };
     mkdirSync(bin, { recursive: true });
-    for (const name of ["execa", "listr2", "proper-lockfile", "wrangler"])
+    for (const name of ["execa", "listr2", "proper-lockfile", "smol-toml"])
       symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
     for (const path of ["scripts", "src", "wrangler.toml", "package.json"])
       cpSync(join(root, path), join(folder, path), { recursive: true });

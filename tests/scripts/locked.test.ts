@@ -149,7 +149,10 @@ test(
     other.release();
     assert.equal((await waiting).status, 200);
     assert.equal((await created).code, 0);
-    assert.equal((await call("GET", path)).body.is_muted, true);
+    const { headers, body } = await call("GET", path);
+    assert.equal(body.is_muted, true);
+    const refused = (await server.log(headers.get("x-request-id")!)).filter(({ status }) => status === 503);
+    assert.equal(refused.length, 6, "the log has a line for each request, also for one that fails");
     await server.signal("SIGTERM");
   },
 );

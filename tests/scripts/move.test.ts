@@ -1,7 +1,7 @@
 // `npm run databases -- move` between three databases of `npm start`: under load, and interrupted at each of its steps.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Conversations, NetworkError } from "../../clients/typescript/src/index.ts";
+import { ConversationsClient, NetworkError } from "../../clients/typescript/src/index.ts";
 import type { Database, Row } from "../../scripts/d1.ts";
 import { KEYS } from "../../scripts/move.ts";
 import { Receiver } from "../webhooks/receiver.ts";
@@ -83,8 +83,9 @@ const KINDS = (account: string) => {
   const ACCOUNT = `(SELECT id FROM accounts WHERE name = '${account}')`;
   const token = (n: number, more: string) =>
     `INSERT INTO tokens
-       (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, is_revoked, successor_id)
-     SELECT ${hash(n)}, ${message(n)}, ${ACCOUNT}, 'token ${n}', 127, 5, ${more}`;
+       (hash, id, account_id, name, scopes, created_at, last_used_at,
+        expires_at, revoked_at, is_revoked, successor_id)
+     SELECT ${hash(n)}, ${message(n)}, ${ACCOUNT}, 'token ${n}', 127, 5, 86400 * ${n}, ${more}`;
   const numbers = (to: number) =>
     `(WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${to}) SELECT n FROM n)`;
   return [
@@ -160,7 +161,7 @@ async function serve(name: string, database: string) {
   const port = await freePort();
   const baseUrl = `http://127.0.0.1:${port}`;
   const token = await createToken(name, "--database", database, "--scopes", ALL_SCOPES);
-  const other = new Conversations({ token: await createToken("Other"), baseUrl, retries: 0 });
+  const other = new ConversationsClient({ token: await createToken("Other"), baseUrl, retries: 0 });
   const start = async () => {
     const server = project.start(port, state.path);
     await server.until("stdout", "Press Ctrl-C to stop");
@@ -187,7 +188,7 @@ async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** Copies the account as a customer does, until it is stopped. */
-function follow(client: Conversations) {
+function follow(client: ConversationsClient) {
   const copy = {
     conversations: new Map<string, unknown>(),
     messages: new Map<string, unknown>(),
@@ -234,7 +235,7 @@ test("under load and a kill of the server a move loses and doubles nothing, and 
   // Also when the test fails, and also one that was started anew.
   await using _server = { [Symbol.asyncDispose]: () => server.signal("SIGKILL") };
   await using receiver = await Receiver.open();
-  const client = new Conversations({ token, baseUrl, retries: 30 });
+  const client = new ConversationsClient({ token, baseUrl, retries: 30 });
   const conversation = await client.conversations.create({ contact_id: "c" });
   const endpoint = await client.webhooks.create({ url: receiver.url, types: ["message.created"] });
   await using follower = follow(client);

@@ -120,6 +120,16 @@ export class Server extends Script {
     await this.until("stdout", "Press Ctrl-C to stop");
     return this.output.stdout;
   }
+
+  /** Waits for the line of a request in the log, and returns all lines, which must be JSON. */
+  async log(requestId: string): Promise<{ request_id: string; method: string; route: string; status: number }[]> {
+    await this.until("stdout", `"request_id":"${requestId}"`);
+    const [, log] = this.output.stdout.split("The data is kept.\n");
+    return log!
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  }
 }
 
 function collect(child: ChildProcess) {

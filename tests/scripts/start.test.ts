@@ -7,7 +7,7 @@ import { parseEnv } from "node:util";
 import { localDatabase, query } from "../../scripts/d1.ts";
 import { hashOf } from "../../scripts/tokens.ts";
 import { ensureWebhookKey } from "../../scripts/webhook-key.ts";
-import { curl, freePort, Server, stateFolder, tokenIn } from "./processes.ts";
+import { curl, freePort, run, Server, stateFolder, tokenIn } from "./processes.ts";
 
 const commands = (greeting: string) => greeting.match(/^curl (.*\\\n)*.*$/gm)!;
 async function answer(command: string) {
@@ -49,8 +49,33 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
       assert.equal(await second.ended(), 1);
       assert.match(second.output.stderr, new RegExp(`Port ${port} is taken.*--port ${port + 1}`));
     });
+    let last = "";
     const query = "nowhere=stored-4711";
-    assert.equal((await fetch(`http://127.0.0.1:${port}/v1/conversations?${query}`)).status, 401);
+    const refusal = await fetch(`http://127.0.0.1:${port}/v1/conversations?${query}`);
+    assert.equal(refusal.status, 401);
+    for (const [, name, page] of greeting.matchAll(/^(API reference|Inbox|Webhook endpoints): (.+)$/gm)) {
+      const response = await fetch(page!);
+      assert.deepEqual(
+        [response.status, response.headers.get("content-type")],
+        [200, "text/html; charset=utf-8"],
+        name,
+      );
+      last = response.headers.get("x-request-id")!;
+    }
+    const lines = await server.log(last);
+    assert.deepEqual(
+      lines.map(({ method, route, status }) => [method, route, status]),
+      [
+        ["GET", "/v1/conversations", 200],
+        ["POST", "/v1/conversations", 201],
+        ["POST", "/v1/webhooks", 201],
+        ["GET", "/v1/conversations", 401],
+        ["GET", null, 200],
+        ["GET", null, 200],
+        ["GET", null, 200],
+      ],
+      "the log has one line for each request, and none for those of the command itself",
+    );
     await server.signal("SIGINT");
     await assertStopped(server);
     const files = globSync("**", { cwd: state.path, withFileTypes: true }).filter((entry) => entry.isFile());
@@ -83,6 +108,9 @@ test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, 
     const greeting = await server.greeting();
     assert.equal(tokenIn(greeting), token);
     assert.deepEqual((await answer(commands(greeting)[0])).body, { has_more: false, data: [created] });
+    const [seed] = /^npm run seed.*$/m.exec(greeting)!;
+    assert.equal((await run("sh", ["-c", seed!])).code, 0);
+    assert.equal((await answer(commands(greeting)[0])).body.data.length, 10, "the printed command adds conversations");
     await server.signal("SIGTERM");
     await assertStopped(server);
   });

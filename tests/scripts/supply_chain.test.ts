@@ -2,15 +2,31 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { root } from "../../scripts/shared.ts";
+import { run } from "./processes.ts";
 
 const read = (...path: string[]) => readFileSync(join(root, ...path), "utf8");
 const manifest = JSON.parse(read("package.json"));
+
+/** Where to look for the lock files: not in what Git ignores. */
+const TRACKED = { cwd: root, exclude: ["**/node_modules", "**/target", ".tools", ".wrangler"] };
+const CARGO_LOCK = "**/Cargo.lock";
+const CARGO_LOCKS = globSync(CARGO_LOCK, TRACKED);
 
 interface Locked {
   integrity?: string;
@@ -23,9 +39,11 @@ const locked: Record<string, Locked> = JSON.parse(read("package-lock.json")).pac
 /** Without this project and its workspaces, which are no packages of a registry. */
 const packages = Object.entries(locked).filter(([path, { link }]) => path.startsWith("node_modules/") && !link);
 
-test("package-lock.json has the hash of every package, and no address of a registry", () => {
+test("each package-lock.json has the hash of every package, and no address of a registry", () => {
   assert.ok(packages.length > 100);
-  for (const [path, { integrity, resolved }] of packages) {
+  const others = Object.entries<Locked>(JSON.parse(read("scripts/conformance/clients/package-lock.json")).packages);
+  assert.ok(others.length > 10);
+  for (const [path, { integrity, resolved }] of [...packages, ...others.slice(1)]) {
     assert.match(integrity ?? "", /^sha512-[A-Za-z0-9+/]{86}==$/, path);
     assert.equal(resolved, undefined, path);
   }
@@ -58,7 +76,36 @@ test("cargo installs tools by exact version and with their lock files", () => {
   const installs = files.flatMap((file) => read(file).match(/\bcargo install .+/g) ?? []);
   assert.ok(installs.length > 0);
   for (const line of installs) assert.match(line, /^cargo install .*--locked .*\b[a-z-]+@\d+\.\d+\.\d+\b/);
-  assert.match(read("scripts/build.ts"), /\["install", .*"--locked", .*`wasm-bindgen-cli@\$\{version\}`\]/);
+});
+
+test("every crate is of crates.io, by version and hash, and every build uses the lock files", () => {
+  for (const lock of CARGO_LOCKS) {
+    const crates = read(lock).split("[[package]]").slice(1);
+    const own = crates.filter((crate) => !crate.includes("\nsource = "));
+    assert.ok(crates.length > 30 && own.length <= 2, lock);
+    for (const crate of crates.filter((crate) => !own.includes(crate))) {
+      assert.match(crate, /\nsource = "registry\+https:\/\/github\.com\/rust-lang\/crates\.io-index"\n/);
+      assert.match(crate, /\nchecksum = "[0-9a-f]{64}"\n/);
+    }
+  }
+  assert.match(read("scripts/build.ts"), /run\("cargo", \[\.\.\.args, "--locked"\]/);
+});
+
+test("a build fails if the generator of the glue has another version than wasm-bindgen", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "conversations versions-"));
+  try {
+    cpSync(join(root, "scripts"), join(folder, "scripts"), { recursive: true });
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+    writeFileSync(join(folder, "package.json"), read("package.json"));
+    const [, version] = /name = "wasm-bindgen"\nversion = "(.+)"/.exec(read("Cargo.lock")) ?? assert.fail("no version");
+    writeFileSync(join(folder, "Cargo.lock"), '[[package]]\nname = "wasm-bindgen"\nversion = "0.0.1"\n');
+    const { code, stderr } = await run(process.execPath, ["scripts/build.ts"], { cwd: folder });
+    assert.equal(code, 1, stderr);
+    const expected = `wasm-bindgen 0.0.1, but scripts/bindgen/Cargo.lock has wasm-bindgen-cli-support ${version}.`;
+    assert.ok(stderr.includes(expected), stderr);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("pip installs packages by version and hash", () => {
@@ -83,13 +130,12 @@ test("Dependabot updates every file that pins something", () => {
     (update.directories ?? [update.directory]).map((folder) => `${update["package-ecosystem"]} ${folder}`),
   );
   const folderOf = (file: string) => `/${file.split("/").slice(0, -1).join("/")}`;
-  const ignored = { cwd: root, exclude: ["node_modules", "target", ".tools", ".wrangler"] };
   const found = [
-    ["npm", "package-lock.json"],
-    ["cargo", "{,*/}Cargo.lock"],
+    ["npm", "{,scripts/*/*/}package-lock.json"],
+    ["cargo", CARGO_LOCK],
     ["pip", "scripts/*/requirements.txt"],
     ["rust-toolchain", "rust-toolchain.toml"],
-  ].flatMap(([ecosystem, glob]) => globSync(glob!, ignored).map((file) => `${ecosystem} ${folderOf(file)}`));
+  ].flatMap(([ecosystem, glob]) => globSync(glob!, TRACKED).map((file) => `${ecosystem} ${folderOf(file)}`));
   assert.deepEqual(covered.toSorted(), [...found, "github-actions /"].toSorted());
 });
 

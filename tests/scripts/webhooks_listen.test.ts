@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { Conversations } from "../../clients/typescript/src/index.ts";
+import { ConversationsClient } from "../../clients/typescript/src/index.ts";
 import { freePort, npmRun, Script, Server, stateFolder, tokenIn } from "./processes.ts";
 
 const state = stateFolder();
@@ -13,11 +13,11 @@ const url = `http://127.0.0.1:${port}`;
 const here = ["--url", url, "--persist-to", state.path];
 let server: Server;
 let token: string;
-let client: Conversations;
+let client: ConversationsClient;
 before(async () => {
   server = new Server(port, state.path);
   token = tokenIn(await server.greeting());
-  client = new Conversations({ token, baseUrl: url });
+  client = new ConversationsClient({ token, baseUrl: url });
 });
 after(async () => {
   await server.signal("SIGTERM");
@@ -31,7 +31,7 @@ async function listen(...args: string[]) {
   return listener;
 }
 
-const endpoints = async () => (await client.webhooks.list().page()).data;
+const endpoints = async () => (await client.webhooks.list()).data;
 
 test("each change is a line, in the order of the log, and the endpoint goes with Ctrl-C and with SIGTERM", async () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -40,7 +40,7 @@ test("each change is a line, in the order of the log, and the endpoint goes with
     const message = await client.messages.create({ conversation_id: conversation.id, message: "Hello" });
     await client.conversations.delete(conversation.id);
     await listener.until("stdout", "conversation.deleted");
-    const events = (await client.events.list({ limit: 100 }).page()).data.slice(-3);
+    const events = (await client.events.list({ limit: 100 })).data.slice(-3);
     const shown = listener.output.stdout.split("\n").filter((line) => line !== "");
     assert.deepEqual(
       shown.map((line) => line.split(/ {2,}/)),
@@ -65,7 +65,7 @@ test("--types chooses events, and --json prints what was delivered", async () =>
   await client.messages.create({ conversation_id: id, message: "Hello\nWorld" });
   await listener.until("stdout", "\n");
   const [line, rest] = listener.output.stdout.split("\n");
-  const [event] = (await client.events.list({ limit: 100 }).page()).data.slice(-1);
+  const [event] = (await client.events.list({ limit: 100 })).data.slice(-1);
   const timestamp = new Date(1000 * event!.created_at).toISOString().replace(".000Z", "Z");
   assert.deepEqual(JSON.parse(line!), { type: "message.created", timestamp, data: event });
   assert.equal(rest, "");

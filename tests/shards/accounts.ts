@@ -1,7 +1,7 @@
 // Accounts in any of three databases, and what the move of an account leaves behind: `npm run databases` writes the
 // same (scripts/move.ts).
 
-import { ACCOUNT, newNumber } from "../support/accounts.ts";
+import { ACCOUNT, LAST_DAY, newNumber } from "../support/accounts.ts";
 import { asked } from "../support/audit.ts";
 import { SHARDS, type Shard } from "../support/configuration.ts";
 import { contentsOf, deleting, storing } from "../support/copies.ts";
@@ -31,11 +31,13 @@ export async function holder(shard: Shard, id: number, scopes = ALL, named = sha
   const token = newToken(named.number);
   await sqlIn(
     shard,
-    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at) VALUES (?, ?, ?, 'test', ?, 0)`,
+    `INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, last_used_at)
+     VALUES (?, ?, ?, 'test', ?, 0, ?)`,
     hashOf(token),
     randomId(),
     id,
     scopes,
+    LAST_DAY,
   );
   return { id, shard, ...api(token) };
 }

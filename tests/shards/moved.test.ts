@@ -240,3 +240,29 @@ test("the tombstone keeps the tokens' rows, and the account is listed nowhere bu
   // No sweep gives a moved account back.
   assert.deepEqual((await alice.get(COLLECTION)).log.account, moved);
 });
+
+test("the last use of a token is noted where its account is, and nowhere while the account is held", async () => {
+  const alice = await account();
+  const token = await grant(alice.id, { last_used_at: null });
+  const caller = api(token);
+  const days = () =>
+    Promise.all(
+      [home, SECOND].map(async (shard) => {
+        const rows = await sqlIn(shard, "SELECT last_used_at FROM tokens WHERE hash = ?", hashOf(token));
+        return rows[0]?.last_used_at;
+      }),
+    );
+  const used = async () => {
+    const { status, headers } = await caller.get(COLLECTION, undefined, { "x-test-last-use": "1" });
+    return { status, databases: JSON.parse(String(headers["x-test-last-use"])).databases };
+  };
+  await hold(here(alice));
+  assert.deepEqual(await used(), { status: 503, databases: [] });
+  await move(here(alice), SECOND);
+  assert.deepEqual(await days(), [null, null]);
+  assert.deepEqual(await used(), { status: 200, databases: [SECOND.binding] });
+  const [before, after] = await days();
+  assert.equal(before, null);
+  assert.equal(typeof after, "number");
+  assert.deepEqual(await used(), { status: 200, databases: [] });
+});

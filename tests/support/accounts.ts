@@ -1,6 +1,6 @@
 // Accounts: each test makes its own, so none has to clean up after itself.
 
-import { Conversations, type NewMessage } from "../../clients/typescript/src/index.ts";
+import { ConversationsClient, type NewMessage } from "../../clients/typescript/src/index.ts";
 import { home, others, type Shard } from "./configuration.ts";
 import { batch, batchIn, insert, type Row, type Statement, sql } from "./database.ts";
 import { api, audited } from "./http.ts";
@@ -8,16 +8,25 @@ import { origin } from "./server.ts";
 import { ALL, hashOf, newToken, randomId } from "./tokens.ts";
 
 const TOKEN = `
-INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at)
-VALUES (?, ?, ?, 'test', ?, 0, ?, ?)`;
+INSERT INTO tokens (hash, id, account_id, name, scopes, created_at, expires_at, revoked_at, last_used_at)
+VALUES (?, ?, ?, 'test', ?, 0, ?, ?, ?)`;
+
+/** The last day that there is. A token with it is never written after a response, so what a test counts and compares
+ * does not depend on that. */
+export const LAST_DAY = 253402214400;
 
 /** A new token that opens the account. */
 export async function grant(
   account: number,
-  { scopes = ALL, expires_at = null as number | null, revoked_at = null as number | null } = {},
+  {
+    scopes = ALL,
+    expires_at = null as number | null,
+    revoked_at = null as number | null,
+    last_used_at = LAST_DAY as number | null,
+  } = {},
 ): Promise<string> {
   const token = newToken();
-  await sql(TOKEN, hashOf(token), randomId(), account, scopes, expires_at, revoked_at);
+  await sql(TOKEN, hashOf(token), randomId(), account, scopes, expires_at, revoked_at, last_used_at);
   return token;
 }
 
@@ -43,12 +52,12 @@ export async function account(scopes = ALL, contents: (id: number, shard: Shard)
     await batchIn(
       shard,
       [ACCOUNT, id, `${shard.binding} ${id}`],
-      [TOKEN, hashOf(opens), randomId(), id, scopes, null, null],
+      [TOKEN, hashOf(opens), randomId(), id, scopes, null, null, LAST_DAY],
       ...contents(id, shard),
     );
   }
   const caller = api(token);
-  const client = new Conversations({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
+  const client = new ConversationsClient({ token: caller.token, baseUrl: origin, fetch: audited(), retries: 0 });
   return {
     id,
     ...caller,

@@ -40,7 +40,8 @@ const EXPOSED = [
   "x-request-id",
 ];
 /** What the platform answers with its own `Cache-Control`. */
-const FILES = /^\/(inbox|webhooks|openapi\.json|assets\/.*)?(\?|$)/;
+const FILES =
+  /^\/(inbox|webhooks|openapi\.(json|yaml)|llms\.txt|favicon\.ico|\.well-known\/security\.txt|assets\/.*)?(\?|$)/;
 const ENVELOPE = ["type", "code", "message", "param", "documentation_url", "request_id"];
 
 /** The databases that have accounts of the tests. Only a health check asks others. */
@@ -114,13 +115,13 @@ export function audit(
   assertDescribed(method, path, status, headers, text);
   const bodiless = method === "HEAD" || status === 204 || status === 304;
   if (bodiless) assert.equal(text, "", `a body where none belongs: ${what}`);
-  if (status !== 204 && path !== "/openapi.json" && !headers["content-type"]?.startsWith("text/html")) {
-    if (status !== 304) assert.match(String(headers["content-type"]), /^application\/json(; ?charset=utf-8)?$/i, what);
-  }
-  if (status >= 400 || !FILES.test(path)) {
+  const isFile = status < 400 && FILES.test(path);
+  if (!isFile && status !== 204 && status !== 304)
+    assert.match(String(headers["content-type"]), /^application\/json(; ?charset=utf-8)?$/i, what);
+  if (!isFile) {
     const secret =
       status >= 400 ||
-      (method !== "OPTIONS" && /^\/v1\/(messages|tokens|events|webhooks|.*[?&]include=.*last_message)/.test(path));
+      (method !== "OPTIONS" && /^\/v1\/(messages|tokens?|events|webhooks|.*[?&]include=.*last_message)/.test(path));
     assert.equal(headers["cache-control"], secret ? "private, no-store" : "private, no-cache", what);
   }
   // An object comes with its tag, and so does a page of events.

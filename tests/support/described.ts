@@ -14,8 +14,8 @@ const UNDESCRIBED =
 const ID: Schema = { $ref: "#/components/schemas/Id" };
 const EVENT: Schema = { $ref: "#/components/schemas/Event" };
 const STREAM = "text/event-stream";
-/** Pages for people, and what they are made of. */
-const PAGES = /^\/(inbox|webhooks|assets\/.*)?$/;
+/** Pages for people with what they are made of, and texts. */
+const PAGES = /^\/(inbox|webhooks|openapi\.yaml|llms\.txt|favicon\.ico|\.well-known\/security\.txt|assets\/.*)?$/;
 
 /** The path as the platform reads it, and the described path that it is one of. */
 function find(target: string): { path: string; route?: string; query: URLSearchParams } {

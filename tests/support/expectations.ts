@@ -23,7 +23,7 @@ export const FIELDS = [
 export const MESSAGE_FIELDS = ["id", "conversation_id", "contact_id", "message", "read_at", "created_at", "updated_at"];
 
 /** Those of a token. */
-export const TOKEN_FIELDS = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at"];
+export const TOKEN_FIELDS = ["id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"];
 
 /** Those of a webhook endpoint. */
 export const WEBHOOK_FIELDS = [

@@ -3,7 +3,7 @@
 import http from "node:http";
 import net from "node:net";
 import { after } from "node:test";
-import type { Options } from "../../clients/typescript/src/index.ts";
+import type { ClientOptions } from "../../clients/typescript/src/index.ts";
 import { type Answer, audit } from "./audit.ts";
 import { fresh } from "./bookmarks.ts";
 import { assertAcceptable } from "./described.ts";
@@ -141,7 +141,7 @@ export function api(token: string) {
 
 /** A fetch for the API's client that audits every answer as all others are. The headers are added to what is sent. */
 export const audited =
-  (added: Headers = {}): NonNullable<Options["fetch"]> =>
+  (added: Headers = {}): NonNullable<ClientOptions["fetch"]> =>
   async (url, { method = "GET", headers, body }) => {
     const sent = { ...Object.fromEntries(new globalThis.Headers(headers)), ...added };
     const answer = await send(method, url.slice(origin.length), sent, (body ?? undefined) as string | undefined);

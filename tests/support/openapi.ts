@@ -20,6 +20,7 @@ const METHODS = ["get", "post", "put", "patch", "delete"];
 export const methodsOf = (path: string): string[] =>
   METHODS.filter((method) => method in description.paths[path]).map((method) => method.toUpperCase());
 export const operationOf = (method: string, path: string): Operation => description.paths[path][method.toLowerCase()];
+/** Whether an operation needs a token at all. */
 export const needsToken = (operation: Operation): boolean => "token" in (operation.security[0] ?? {});
 /** The one scope that an operation needs; undefined where none is. */
 export const scopeOf = (operation: Operation): string | undefined => operation.security[0]?.token?.[0];

@@ -3,7 +3,16 @@
 
 import assert from "node:assert/strict";
 import { FORM, JSON_TYPE } from "./http.ts";
-import { complaint, description, methodsOf, operationOf, resolved, type Schema, scopeOf } from "./openapi.ts";
+import {
+  complaint,
+  description,
+  methodsOf,
+  needsToken,
+  operationOf,
+  resolved,
+  type Schema,
+  scopeOf,
+} from "./openapi.ts";
 
 const KIB = 1024;
 
@@ -16,7 +25,8 @@ export interface Operation {
   method: string;
   /** With `{id}` where an id belongs. */
   path: string;
-  scope: string;
+  /** Undefined where any token will do. */
+  scope: string | undefined;
   /** The status of a request that succeeds for the first time, for a caller who may read the object. */
   success: number;
   /** The schemas of its query parameters, by name, each with an example. */
@@ -92,12 +102,11 @@ const isLarge = (path: string): boolean =>
     .flatMap((method) => Object.values(bodyOf(method, path)?.json ?? {}))
     .some((schema) => resolved(schema).maxLength >= 10_000);
 
-/** All operations that need a token with a scope. */
+/** All operations that need a token. */
 export const OPERATIONS: Operation[] = Object.keys(description.paths).flatMap((path) =>
   methodsOf(path).flatMap((method): Operation[] => {
     const operation = operationOf(method, path);
-    const scope = scopeOf(operation);
-    if (scope === undefined) return [];
+    if (!needsToken(operation)) return [];
     const parameters = (operation.parameters ?? []).map(resolved);
     const successes = Object.keys(operation.responses).filter((status) => status.startsWith("2"));
     const withObject = successes.filter((status) => resolved(operation.responses[status]!).content !== undefined);
@@ -107,7 +116,7 @@ export const OPERATIONS: Operation[] = Object.keys(description.paths).flatMap((p
         id: operation.operationId,
         method,
         path,
-        scope,
+        scope: scopeOf(operation),
         success: Math.max(...(withObject.length > 0 ? withObject : successes).map(Number)),
         query: Object.fromEntries(
           parameters

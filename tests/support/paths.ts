@@ -6,6 +6,8 @@ export const item = (id: string): string => `${COLLECTION}/${id}`;
 export const MESSAGES = "/v1/messages";
 export const messageItem = (id: string): string => `${MESSAGES}/${id}`;
 export const EVENTS = "/v1/events";
+/** The token of the request. */
+export const OWN_TOKEN = "/v1/token";
 export const TOKEN_COLLECTION = "/v1/tokens";
 export const tokenItem = (id: string): string => `${TOKEN_COLLECTION}/${id}`;
 export const rotation = (id: string): string => `${tokenItem(id)}/rotate`;

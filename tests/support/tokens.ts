@@ -17,6 +17,8 @@ export const SCOPES: Record<string, number> = {
   "events:read": 32,
   "webhooks:write": 64,
 };
+/** The bit of the scope that an operation needs; none where any token will do. */
+export const bitOf = (scope: string | undefined): number => (scope === undefined ? 0 : SCOPES[scope]!);
 export const READ = 1;
 export const WRITE = 2;
 export const MESSAGES_READ = 4;

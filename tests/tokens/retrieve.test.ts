@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { account, grant } from "../support/accounts.ts";
+import { account, grant, LAST_DAY } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
 import { assertError, assertToken } from "../support/expectations.ts";
 import { api } from "../support/http.ts";
@@ -12,7 +12,7 @@ import { hashOf, SCOPES } from "../support/tokens.ts";
 const idOf = async (token: string): Promise<string> =>
   String((await sql("SELECT id FROM tokens WHERE hash = ?", hashOf(token)))[0]?.id);
 
-test("a token has its six fields in order, set or null", async () => {
+test("a token has its seven fields in order, set or null", async () => {
   const alice = await account();
   const bare = await idOf(alice.token);
   assertToken((await alice.get(tokenItem(bare))).json, {
@@ -21,13 +21,16 @@ test("a token has its six fields in order, set or null", async () => {
     scopes: Object.keys(SCOPES).join(" "),
     created_at: 0,
     expires_at: null,
+    last_used_at: LAST_DAY,
     revoked_at: null,
   });
-  const full = await idOf(await grant(alice.id, { scopes: 4, expires_at: 253402300799, revoked_at: 2147483648 }));
+  const full = await idOf(
+    await grant(alice.id, { scopes: 4, expires_at: 253402300799, revoked_at: 2147483648, last_used_at: null }),
+  );
   const { status, json, text } = await alice.get(tokenItem(full));
   assert.equal(status, 200);
   assertToken(json, { id: full, scopes: "messages:read", expires_at: 253402300799, revoked_at: 2147483648 });
-  assert.match(text, /"created_at":0,"expires_at":253402300799,"revoked_at":2147483648\}$/);
+  assert.match(text, /"created_at":0,"expires_at":253402300799,"last_used_at":null,"revoked_at":2147483648\}$/);
 });
 
 test("an expired or revoked token is still returned", async () => {

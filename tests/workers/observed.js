@@ -11,6 +11,9 @@
 //   x-test-d1-failures  only so many calls fail, the first ones
 //   x-test-d1-failures-from  the first that fails is this one, counted from 1
 //   x-test-no-d1        there is no database
+//   x-test-last-use     the response waits for what goes on after it, and the header of this name says in how many calls
+//                       the day of a token's last use was written, and how many rows. These are not counted elsewhere
+//   x-test-last-use-failure  these calls fail
 //   x-test-gate         calls to D1 wait before they do anything, until the gate of this name is opened
 //   x-test-gate-after   the same, after everything was done
 //   x-test-gate-from    the first call that waits is this one, counted from 1
@@ -52,7 +55,15 @@ let headersForObjects = new Headers();
 let faultsOfObjects = faults(headersForObjects, {});
 
 /** What a request, or an object, has taken of D1. */
-const nothingSeen = () => ({ calls: 0, databases: [], rowsRead: 0, rowsWritten: 0, statements: [], excess: [] });
+const nothingSeen = () => ({
+  calls: 0,
+  databases: [],
+  rowsRead: 0,
+  rowsWritten: 0,
+  statements: [],
+  excess: [],
+  lastUse: { calls: 0, databases: [], rowsRead: 0, rowsWritten: 0 },
+});
 
 /** The Durable Object, with its database observed. */
 class ObservedAccount extends Account {
@@ -103,6 +114,7 @@ export default {
       return Response.json(lines);
     }
     const [seen, elsewhere] = [nothingSeen(), nothingSeen()];
+    seen.lastUseFails = request.headers.has("x-test-last-use-failure");
     const isSweep = request.headers.has("x-test-sweep");
     // A sweep has a line in the log for each database, and what a test counts is of one.
     const seenOf = (name) => (isSweep && name !== of(request.headers, env) ? elsewhere : seen);
@@ -111,8 +123,19 @@ export default {
     const [limiters, limited] = observeLimits(env, request.headers);
     const observedEnv = { ...env, ...limiters, ...webhooks(env, request.headers), ...databases };
     TRAPS[request.headers.get("x-test-trap")]?.(observedEnv, request);
-    const response = isSweep ? await sweep(observedEnv, ctx) : await worker.fetch(request, observedEnv, ctx);
+    const after = [];
+    const context = {
+      waitUntil(promise) {
+        after.push(promise);
+        ctx.waitUntil(promise);
+      },
+    };
+    const response = isSweep ? await sweep(observedEnv, context) : await worker.fetch(request, observedEnv, context);
     const told = new Response(response.body, response);
+    if (request.headers.has("x-test-last-use")) {
+      await Promise.allSettled(after);
+      told.headers.set("x-test-last-use", JSON.stringify(seen.lastUse));
+    }
     told.headers.set("x-test-d1-calls", seen.calls);
     told.headers.set("x-test-d1-databases", seen.databases.join(" "));
     told.headers.set("x-test-d1-copies", (bound[home(env)].answered ?? []).join(" "));
@@ -297,10 +320,11 @@ function observe(db, name, seen, failure, moved) {
   const texts = new WeakMap();
 
   async function call(statements, run) {
-    seen.calls += 1;
-    seen.databases.push(name);
     prepared = 0;
     const asked = statements.map((statement) => texts.get(statement));
+    if (asked.every(({ sql }) => sql.includes("SET last_used_at"))) return callForLastUse(asked, run);
+    seen.calls += 1;
+    seen.databases.push(name);
     seen.statements.push(...asked);
     if (seen.calls > LIMITS.queriesPerInvocation) seen.excess.push("queriesPerInvocation");
     seen.excess.push(...asked.flatMap(excessOfStatement));
@@ -314,6 +338,21 @@ function observe(db, name, seen, failure, moved) {
       seen.excess.push(...excessOfResult(result));
     }
     return answer;
+  }
+
+  /** It is made after the response, so what it takes is counted for itself. */
+  async function callForLastUse(asked, run) {
+    const { lastUse } = seen;
+    lastUse.calls += 1;
+    lastUse.databases.push(name);
+    seen.excess.push(...asked.flatMap(excessOfStatement));
+    if (seen.lastUseFails) throw new Error("D1_ERROR: Network connection lost.");
+    const results = await run();
+    for (const { meta } of results) {
+      lastUse.rowsRead += meta.rows_read;
+      lastUse.rowsWritten += meta.rows_written;
+    }
+    return results;
   }
 
   // Statements stay what they are, so that `batch` takes them; their own methods are covered by counting ones.

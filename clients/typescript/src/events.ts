@@ -1,8 +1,9 @@
 // The log of changes: a list, a live stream, and a copy that follows it.
 
+import { Call } from "./call.ts";
 import { ConversationsError, NetworkError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
-import { List, linksOf } from "./list.ts";
+import { List, linksOf, once } from "./list.ts";
 import { EventStreamParser } from "./sse.ts";
 import type { AccountEvent, Conversation, EventFilters, Message } from "./types.ts";
 
@@ -18,7 +19,7 @@ export interface EventPage {
   /** The position after this page, for a later `starting_after` or `after`. */
   position: string;
   /** Gets the next page, which is empty if there are no more events yet. */
-  next: (options?: CallOptions) => Promise<EventPage>;
+  next: (options?: CallOptions) => Call<EventPage>;
 }
 
 /** The options of a stream. */
@@ -68,41 +69,34 @@ export interface Changes {
   deletedMessages: string[];
 }
 
-/** A part of the log. `for await` returns all events up to now, and gets a page when it needs one. */
-export class EventList implements AsyncIterable<AccountEvent> {
-  readonly #http: Http;
-  readonly #filters: EventFilters;
-  readonly #options: CallOptions;
-
+/** A part of the log. `await` returns its first page. `for await` returns all events up to now. */
+export class EventList extends Call<EventPage> implements AsyncIterable<AccountEvent> {
   /** Use `client.events.list` instead. */
   constructor(http: Http, filters: EventFilters, options: CallOptions) {
-    this.#http = http;
-    this.#filters = filters;
-    this.#options = options;
-  }
-
-  /** Gets the page for the parameters of the list. */
-  page(options: CallOptions = {}): Promise<EventPage> {
-    return this.#get(this.#filters as Record<string, unknown>, options);
+    const get = () => getPage(http, filters as Record<string, unknown>, { ...options, longPoll: filters.wait });
+    super(once(() => get().withResponse()));
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<AccountEvent> {
-    for (let page = await this.page(); ; page = await page.next()) {
+    for (let page: EventPage = await this; ; page = await page.next()) {
       yield* page.data;
       if (!page.has_more) return;
     }
   }
+}
 
-  async #get(query: Record<string, unknown> | URLSearchParams, options: CallOptions): Promise<EventPage> {
-    const longPoll = this.#filters.wait;
-    const request = { method: "GET", path: PATH, query, longPoll, ...this.#options, ...options } as const;
-    const { headers, json } = await this.#http.send(request);
+function getPage(
+  http: Http,
+  query: Record<string, unknown> | URLSearchParams,
+  options: CallOptions & { longPoll: number | undefined },
+): Call<EventPage> {
+  return http.call({ ...options, method: "GET", path: PATH, query }, (page, headers) => {
     const next = linksOf(headers).get("next");
     const position = next?.get("starting_after");
     // Only something between the API and this client can have removed it.
     if (next === undefined || !position) throw new TypeError("The response has no `Link` to the next page.");
-    return { ...json, position, next: (options = {}) => this.#get(next, options) };
-  }
+    return { ...page, position, next: (changed = {}) => getPage(http, next, { ...options, ...changed }) };
+  });
 }
 
 /** The log of changes. The client's token needs the scope `events:read`. */
@@ -114,7 +108,10 @@ export class EventsResource {
     this.#http = http;
   }
 
-  /** Lists the events after `starting_after`, the oldest first. Use `for await` or `.page()` with the result. */
+  /**
+   * Lists the events after `starting_after`, the oldest first. `await` returns the first page, `for await` all events
+   * up to now.
+   */
   list(filters: EventFilters = {}, options: CallOptions = {}): EventList {
     return new EventList(this.#http, filters, options);
   }
@@ -134,17 +131,16 @@ export class EventsResource {
    * `conversations:read` and `messages:read`.
    */
   async copy({ position, onReset, onChange, ...options }: CopyOptions): Promise<never> {
-    const { signal } = options;
-    const conversations = (limit: number) =>
-      new List<Conversation>(this.#http, "v1/conversations", { limit }, { signal });
-    const messages = (limit: number) => new List<Message>(this.#http, "v1/messages", { limit }, { signal });
+    const { onOpen, onError, ...call } = options;
+    const conversations = (limit: number) => new List<Conversation>(this.#http, "v1/conversations", { limit }, call);
+    const messages = (limit: number) => new List<Message>(this.#http, "v1/messages", { limit }, call);
     // Without its scope, an object in an event is null, as if it were deleted. A list is a 403 instead.
-    await this.#repeat(options, () => Promise.all([conversations(1).page(), messages(1).page()]));
+    await this.#repeat(options, () => Promise.all([conversations(1), messages(1)]));
     for (let after = position; ; after = null) {
       try {
         after ??= await this.#repeat(options, async () => {
           // Before the lists: what changes while they are read is in the log after this position.
-          const { position } = await this.list({ starting_after: "now" }, { signal }).page();
+          const { position } = await this.list({ starting_after: "now" }, call);
           await onReset({ position, conversations: conversations(100), messages: messages(100) });
           return position;
         });
@@ -152,24 +148,25 @@ export class EventsResource {
       } catch (error) {
         if (!(error instanceof ConversationsError && error.code === "position_expired")) throw error;
         // After the database was restored, the positions of all clients have expired at once.
-        await this.#http.pause(1, error, FIRST_WAIT, signal);
+        await this.#http.pause(1, error, FIRST_WAIT, call.signal);
       }
     }
   }
 
   /** The events as they arrive: those that arrive together are one batch. */
   async *#batches({ after, ...options }: StreamOptions): AsyncGenerator<AccountEvent[]> {
-    const { signal, onOpen, onError } = options;
+    const { onOpen, onError, ...call } = options;
+    const { signal } = call;
     // A connection that ends before its first event must not lose what happens before the next one.
-    let position =
-      after ?? (await this.#repeat(options, () => this.list({ starting_after: "now" }, { signal }).page())).position;
+    let position = after ?? (await this.#repeat(options, () => this.list({ starting_after: "now" }, call))).position;
     let firstWait = FIRST_WAIT;
     for (let failures = 0; ; ) {
       let failure: ConversationsError | NetworkError | null = null;
       const parser = new EventStreamParser();
       try {
         let open = false;
-        for await (const text of this.#http.stream({ path: PATH, headers: { "Last-Event-ID": position }, signal })) {
+        const headers = { ...call.headers, "Last-Event-ID": position };
+        for await (const text of this.#http.stream({ ...call, path: PATH, headers })) {
           failures = 0;
           if (!open) onOpen?.();
           open = true;

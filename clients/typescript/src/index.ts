@@ -1,29 +1,38 @@
 // The client of the Conversations API. It uses only what browsers, Node and Workers all have.
 
 import { EventsResource } from "./events.ts";
-import { Http, type Options } from "./http.ts";
-import { ConversationsResource, MessagesResource, TokensResource, WebhooksResource } from "./resources.ts";
+import { type ClientOptions, Http } from "./http.ts";
+import {
+  ConversationsResource,
+  MessagesResource,
+  TokenResource,
+  TokensResource,
+  WebhooksResource,
+} from "./resources.ts";
 
 /** The client: one API, one token. */
-export class Conversations {
+export class ConversationsClient {
   /** Conversations with contacts and groups. */
   readonly conversations: ConversationsResource;
   /** The messages in conversations. */
   readonly messages: MessagesResource;
   /** The log of changes. */
   readonly events: EventsResource;
+  /** The client's own token. */
+  readonly token: TokenResource;
   /** The tokens of the account. */
   readonly tokens: TokensResource;
   /** The webhook endpoints of the account. */
   readonly webhooks: WebhooksResource;
   readonly #http: Http;
 
-  constructor(options: Options) {
+  constructor(options: ClientOptions) {
     const http = new Http(options);
     this.#http = http;
     this.conversations = new ConversationsResource(http, "v1/conversations");
     this.messages = new MessagesResource(http, "v1/messages");
     this.events = new EventsResource(http);
+    this.token = new TokenResource(http);
     this.tokens = new TokensResource(http, "v1/tokens");
     this.webhooks = new WebhooksResource(http, "v1/webhooks");
   }
@@ -37,7 +46,24 @@ export class Conversations {
   }
 }
 
-export { ConversationsError, NetworkError } from "./errors.ts";
+export { Call, type WithResponse } from "./call.ts";
+export {
+  AuthenticationError,
+  BadRequestError,
+  ConflictError,
+  ConversationsError,
+  GoneError,
+  NetworkError,
+  NotFoundError,
+  PayloadTooLargeError,
+  PermissionDeniedError,
+  PreconditionFailedError,
+  RateLimitError,
+  ServerError,
+  TimeoutError,
+  UnprocessableEntityError,
+  UnsupportedMediaTypeError,
+} from "./errors.ts";
 export {
   type Changes,
   type CopyOptions,
@@ -47,13 +73,14 @@ export {
   type Everything,
   type StreamOptions,
 } from "./events.ts";
-export type { CallOptions, Options } from "./http.ts";
-export { List, type Page } from "./list.ts";
+export type { CallOptions, ClientOptions, Logger } from "./http.ts";
+export { type CountedPage, List, type Page } from "./list.ts";
 export {
   ConversationsResource,
   type CreateOptions,
-  type GetOptions,
   MessagesResource,
+  type RetrieveOptions,
+  TokenResource,
   TokensResource,
   WebhooksResource,
   type WriteOptions,
@@ -66,21 +93,30 @@ export type {
   Conversation,
   ConversationChanges,
   ConversationFilters,
+  ConversationInclude,
+  ConversationListInclude,
+  ConversationWith,
+  CurrentToken,
   ErrorCode,
   EventFilters,
+  ManyConversationChanges,
   Message,
   MessageChanges,
   MessageFilters,
+  MessageListInclude,
   NewConversation,
   NewMessage,
   NewToken,
   NewWebhook,
+  PageWith,
   Ping,
   Rotation,
   SecretRotation,
   Token,
   TokenFilters,
   TokenWithSecret,
+  TotalCount,
+  UpdatedConversations,
   Webhook,
   WebhookChanges,
   WebhookFilters,

@@ -1,6 +1,8 @@
 // Lists, object by object or page by page. The URLs of further pages come from the API's `Link` header.
 
+import { Call, type WithResponse } from "./call.ts";
 import type { CallOptions, Http } from "./http.ts";
+import type { TotalCount } from "./types.ts";
 
 /** A page of a list. */
 export interface Page<T> {
@@ -8,58 +10,65 @@ export interface Page<T> {
   data: T[];
   /** Whether there are more objects in the direction of the request. */
   has_more: boolean;
+  /** The number of all matching objects. Only with `include: ["total_count"]`. */
+  total_count?: TotalCount;
   /** Gets the next page. Null if there is none. */
-  next: ((options?: CallOptions) => Promise<Page<T>>) | null;
+  next: ((options?: CallOptions) => Call<this>) | null;
   /** Gets the previous page. Null if there is none, and on the first page. */
-  prev: ((options?: CallOptions) => Promise<Page<T>>) | null;
+  prev: ((options?: CallOptions) => Call<this>) | null;
+}
+
+/** A page with the number of all matching objects. */
+export interface CountedPage<T> extends Page<T> {
+  total_count: TotalCount;
 }
 
 /**
- * A list. It sends no request until it is used. `for await` returns all objects and gets a page when it needs one.
- * `page()` gets one page. With `ending_before`, `for await` goes from that cursor to the newest object.
+ * A list. It sends no request until it is used. `await` returns its first page. `for await` returns all objects, and
+ * gets a page when it needs one. With `ending_before`, `for await` goes from that cursor to the first object of the
+ * list.
  */
-export class List<T> implements AsyncIterable<T> {
-  readonly #http: Http;
-  readonly #path: string;
-  readonly #query: Record<string, unknown>;
-  readonly #options: CallOptions;
+export class List<T, P extends Page<T> = Page<T>> extends Call<P> implements AsyncIterable<T> {
+  readonly #isBackwards: boolean;
 
   /** Use the `list` methods of the client instead. */
   constructor(http: Http, path: string, query: Record<string, unknown>, options: CallOptions) {
-    this.#http = http;
-    this.#path = path;
-    this.#query = query;
-    this.#options = options;
-  }
-
-  /** Gets the page for the parameters of the list. */
-  page(options: CallOptions = {}): Promise<Page<T>> {
-    return this.#get(this.#query, options);
+    super(once(() => getPage<P>(http, path, query, options).withResponse()));
+    this.#isBackwards = query.ending_before !== undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<T> {
-    const backwards = this.#query.ending_before !== undefined;
-    for (let page: Page<T> | undefined = await this.page(); page !== undefined; ) {
-      yield* backwards ? page.data.toReversed() : page.data;
-      page = await (backwards ? page.prev : page.next)?.();
+    for (let page: P | undefined = await this; page !== undefined; ) {
+      yield* this.#isBackwards ? page.data.toReversed() : page.data;
+      page = await (this.#isBackwards ? page.prev : page.next)?.();
     }
   }
+}
 
-  async #get(query: Record<string, unknown> | URLSearchParams, options: CallOptions): Promise<Page<T>> {
-    const { headers, json } = await this.#http.send({
-      method: "GET",
-      path: this.#path,
-      query,
-      ...this.#options,
-      ...options,
-    });
+function getPage<P>(
+  http: Http,
+  path: string,
+  query: Record<string, unknown> | URLSearchParams,
+  options: CallOptions,
+): Call<P> {
+  return http.call({ ...options, method: "GET", path, query }, (page, headers) => {
     const links = linksOf(headers);
     const follow = (relation: string) => {
       const query = links.get(relation);
-      return query === undefined ? null : (options: CallOptions = {}) => this.#get(query, options);
+      if (query === undefined) return null;
+      return (changed: CallOptions = {}) => getPage<P>(http, path, query, { ...options, ...changed });
     };
-    return { ...json, next: follow("next"), prev: follow("prev") };
-  }
+    return { ...page, next: follow("next"), prev: follow("prev") };
+  });
+}
+
+/** The function, which now runs once at most: a list that is used again has its first page already. */
+export function once<T>(get: () => Promise<WithResponse<T>>): () => Promise<WithResponse<T>> {
+  let outcome: Promise<WithResponse<T>> | undefined;
+  return () => {
+    outcome ??= get();
+    return outcome;
+  };
 }
 
 /**

@@ -461,7 +461,7 @@ export interface paths {
         };
         /**
          * API description
-         * @description This reference for programs, as OpenAPI 3.1.
+         * @description This reference for programs, as OpenAPI 3.1. `/openapi.yaml` has the same as YAML, and `/llms.txt` has the guides as plain text.
          */
         get: operations["describe"];
         put?: never;

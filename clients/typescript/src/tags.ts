@@ -11,14 +11,14 @@ export function storeTag<T extends object>(object: T, headers: Headers): T {
 }
 
 /**
- * The ETag of an object that `get`, `create`, `update` or `rotate` returned, for a later `ifMatch` or `ifNoneMatch`. A
- * copy of an object and an object in a list have none. For these it throws a TypeError, because a write without a
- * condition could overwrite the changes of others.
+ * The ETag of an object that `retrieve`, `create`, `update` or `rotate` returned, for a later `ifMatch` or
+ * `ifNoneMatch`. A copy of an object and an object in a list have none. For these it throws a TypeError, because a
+ * write without a condition could overwrite the changes of others.
  */
 export function etagOf(object: object): string {
   const tag = tags.get(object);
   if (tag === undefined)
-    throw new TypeError("This object has no ETag, because it is a copy or was in a list. Call `get` first.");
+    throw new TypeError("This object has no ETag, because it is a copy or was in a list. Call `retrieve` first.");
   return tag;
 }
 

@@ -1,16 +1,32 @@
 // Names for the types of the API. They come from openapi.yaml, through schema.ts.
 
+import type { CountedPage, Page } from "./list.ts";
 import type { components, operations } from "./schema.ts";
 
 type Schemas = components["schemas"];
 type Query<Name extends keyof operations> = operations[Name] extends { parameters: { query?: infer Q } }
   ? NonNullable<Q>
   : never;
+/** The values that are not several, separated by commas. */
+type Single<Value extends string> = Exclude<Value, `${string},${string}`>;
+/** Whether the name is in `include`. Of a list that is only known when the program runs, the compiler can't tell. */
+type IsIncluded<Name extends string, Include extends readonly string[]> = number extends Include["length"]
+  ? false
+  : Name extends Include[number]
+    ? true
+    : false;
 
 /** A conversation, with a contact, a group or both. */
 export type Conversation = Schemas["Conversation"];
 /** The filters and the order of a list of conversations. */
-export type ConversationFilters = Query<"listConversations">;
+export type ConversationFilters = Omit<Query<"listConversations">, "include">;
+/** What a list of conversations can have in addition. */
+export type ConversationListInclude = Single<NonNullable<Query<"listConversations">["include"]>>;
+/** What a conversation can have in addition. */
+export type ConversationInclude = NonNullable<Query<"retrieveConversation">["include"]>;
+/** A conversation with what was asked for in `include`. */
+export type ConversationWith<Include extends readonly string[]> =
+  IsIncluded<"last_message", Include> extends true ? Conversation & { last_message: Message | null } : Conversation;
 /** The attributes of a new conversation. It is not from schema.ts, because the generator loses "at least one". */
 export type NewConversation = { distinct?: boolean } & (
   | { contact_id: Schemas["Reference"]; group_id?: Schemas["Reference"] }
@@ -18,11 +34,17 @@ export type NewConversation = { distinct?: boolean } & (
 );
 /** The attributes that an update of a conversation changes. Null clears an attribute. */
 export type ConversationChanges = Schemas["ConversationChanges"];
+/** The attributes that an update of many conversations changes. Null clears an attribute. */
+export type ManyConversationChanges = Omit<Schemas["ManyConversationChanges"], "ids">;
+/** Conversations after an update of many: those that exist, and the ids of the others. */
+export type UpdatedConversations = Schemas["UpdatedConversations"];
 
 /** A message in a conversation. */
 export type Message = Schemas["Message"];
-/** The filters of a list of messages. */
-export type MessageFilters = Query<"listMessages">;
+/** The filters and the order of a list of messages. */
+export type MessageFilters = Omit<Query<"listMessages">, "include">;
+/** What a list of messages can have in addition. */
+export type MessageListInclude = NonNullable<Query<"listMessages">["include"]>;
 /** The attributes of a new message. */
 export type NewMessage = Schemas["MessageCreation"];
 /** The attributes that an update of a message changes. Null clears an attribute. */
@@ -35,6 +57,8 @@ export type EventFilters = Query<"listEvents">;
 
 /** A token of the account, without its secret. */
 export type Token = Schemas["Token"];
+/** The token of the client, with the name of its account. */
+export type CurrentToken = Schemas["CurrentToken"];
 /** A new token, with its secret as `token`. The secret is null if the response was replayed. */
 export type TokenWithSecret = Schemas["TokenWithSecret"];
 /** The cursor and the page size of a list of tokens. */
@@ -62,6 +86,12 @@ export type Ping = Schemas["Ping"];
 export type Attempt = Schemas["Attempt"];
 /** The cursor and the page size of a list of attempts. */
 export type AttemptFilters = Query<"listAttempts">;
+
+/** The number of all objects that match the filters of a list. */
+export type TotalCount = Schemas["TotalCount"];
+/** A page with what was asked for in `include`. */
+export type PageWith<T, Include extends readonly string[]> =
+  IsIncluded<"total_count", Include> extends true ? CountedPage<T> : Page<T>;
 
 /** The body of every error. */
 export type ErrorBody = Schemas["Error"];

@@ -6,8 +6,8 @@ use url::Url;
 
 type Field = fn(&Head) -> Option<&str>;
 
-/// The headers that pass, in the order in which JavaScript writes them.
-const HEADERS: [(&str, Field); 10] = [
+/// The headers that pass, whatever the method.
+const HEADERS: [(&str, Field); 11] = [
     ("authorization", |head| head.authorization.as_deref()),
     ("content-type", |head| head.content_type.as_deref()),
     ("content-encoding", |head| head.content_encoding.as_deref()),
@@ -17,6 +17,7 @@ const HEADERS: [(&str, Field); 10] = [
     ("accept", |head| head.accept.as_deref()),
     ("last-event-id", |head| head.last_event_id.as_deref()),
     ("access-control-request-method", |head| head.access_control_request_method.as_deref()),
+    ("access-control-request-headers", |head| head.access_control_request_headers.as_deref()),
     ("cf-connecting-ip", |head| head.cf_connecting_ip.as_deref()),
 ];
 

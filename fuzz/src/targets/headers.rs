@@ -8,7 +8,7 @@ use std::net::{AddrParseError, Ipv6Addr};
 use conversations::{
     auth::{caller::Caller, scopes::Scope, token::Token},
     bookmark::{Bookmark, FIRST_PRIMARY},
-    http::{SPACE, conditions::Condition, error::Code, head::Head},
+    http::{SPACE, conditions::Condition, cors, error::Code, head::Head},
     idempotency::Key,
     input::body,
     limits,
@@ -16,7 +16,7 @@ use conversations::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{BASE62, FORM, JSON, attributes, refusal};
+use super::{BASE62, FORM, JSON, attributes, check_headers, refusal};
 
 /// `Authorization`. The input is the header. After a `~` it is a recipe for a header with a valid checksum: the number
 /// of the database and `_`, or neither; the random characters; a space, and pairs of bytes, each of which changes one
@@ -240,4 +240,30 @@ pub fn address(input: &[u8]) {
     assert_eq!(limits::network(&address.to_string()), network, "the same address in its usual form");
     let first: Result<Ipv6Addr, AddrParseError> = format!("{network}::").parse();
     assert_eq!(first, Ok(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)), "{network} is the /64");
+}
+
+/// `Access-Control-Request-Headers`. Each name that it asks for is allowed once, if it is a name, and nothing else is
+/// but what the API reads.
+pub fn preflight(input: &[u8]) {
+    let Ok(asked) = str::from_utf8(input) else { return };
+    let allowed = |asked| {
+        let response = cors::preflight(asked);
+        check_headers(&response.headers);
+        let (_, names) = response.headers.into_iter().find(|(name, _)| *name == "access-control-allow-headers")?;
+        Some(names.split(", ").map(str::to_ascii_lowercase).collect::<Vec<_>>())
+    };
+    let own = allowed(None).expect("there is a list");
+    let all = allowed(Some(asked)).expect("there is a list");
+    let (first, more) = all.split_at(own.len());
+    assert_eq!(first, own);
+    let names: Vec<_> = asked.split(',').map(|name| name.trim_matches(SPACE).to_ascii_lowercase()).take(64).collect();
+    for (index, name) in more.iter().enumerate() {
+        assert!(names.contains(name), "{name} is not asked for");
+        assert!(!own.contains(name) && !more[..index].contains(name), "{name} is there twice");
+        assert!((1..=64).contains(&name.len()) && name != "cookie" && !name.starts_with("sec-"), "{name}");
+    }
+    for name in names.iter().filter(|name| name.starts_with("x-a") && name.len() <= 64) {
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        assert_eq!(all.contains(name), is_name, "{name}");
+    }
 }

@@ -31,7 +31,7 @@ pub fn route(input: &[u8]) {
     let methods: &[&str] = match segments[..] {
         ["", "" | "inbox" | "webhooks" | "openapi.json" | "health"] | ["", "assets", _, ..] => &["GET", "HEAD"],
         ["", "v1", "conversations" | "messages" | "tokens" | "webhooks"] => &["GET", "HEAD", "POST"],
-        ["", "v1", "events"] => &["GET", "HEAD"],
+        ["", "v1", "events" | "token"] => &["GET", "HEAD"],
         ["", "v1", _, ""] | ["", "v1", _, "", _] => &[],
         ["", "v1", "conversations" | "messages" | "webhooks", _] => &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
         ["", "v1", "tokens", _] => &["GET", "HEAD", "DELETE"],
@@ -51,6 +51,8 @@ pub fn route(input: &[u8]) {
             let verb = if ["GET", "HEAD"].contains(&method) { "read" } else { "write" };
             let scope = match segments.get(2).copied() {
                 None => None,
+                // Any scope will do, so it has no name.
+                Some("token") => Some(String::new()),
                 Some(resource @ ("tokens" | "webhooks")) => Some([resource, ":write"].concat()),
                 Some(resource) => Some([resource, ":", verb].concat()),
             };

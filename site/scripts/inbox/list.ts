@@ -1,126 +1,191 @@
-// The list of conversations: a page sorted by activity, its filters, and the actions on each conversation.
+// The list of conversations: it loads more as the user scrolls, and follows what other clients change.
 
-import type {
-  AccountEvent,
-  Conversation,
-  ConversationChanges,
-  ConversationFilters,
-  Conversations,
-  Page,
-} from "../../../clients/typescript/src/index.ts";
-import { announce, byId, h, icon, iconButton, now, plural, setChildren, time } from "../shared/dom.ts";
+import type { AccountEvent, ConversationsClient, Message } from "../../../clients/typescript/src/index.ts";
+import { announce, byId, h, icon, iconButton, plural, setChildren, time } from "../shared/dom.ts";
 import { pauseLive } from "../shared/pending.ts";
-import { toast } from "../shared/toast.ts";
-import { isUnread, nameOf } from "./conversation.ts";
+import type { Action, Actions } from "./actions.ts";
+import { type Conversation, isUnread, nameOf, senderOf } from "./conversation.ts";
+import { menuButton } from "./menu.ts";
+import { loadWhenNear } from "./near.ts";
+import { rove } from "./roving.ts";
+import { type Row, Rows } from "./rows.ts";
+import type { View } from "./view.ts";
 
 interface Hooks {
-  client: Conversations;
+  client: ConversationsClient;
+  actions: () => Actions;
   /** The user opens a conversation. */
   onOpen: (conversation: Conversation) => void;
-  /** A conversation was changed, or deleted (null). */
-  onChange: (id: string, conversation: Conversation | null) => void;
-  onError: (error: unknown) => void;
+  /** The number of the first visible row has changed. */
+  onScroll: (row: number) => void;
+  /** The user wants a list without filters and search. */
+  onClear: () => void;
+  /** The error as a person should read it. Ends the session if the token is no longer valid. */
+  explain: (error: unknown) => string;
 }
 
+type ListView = Pick<View, "filters" | "search" | "row">;
+
 export interface List {
-  /** Loads the first page. */
-  load: () => Promise<void>;
+  /** Loads the list of a view, from its beginning to its row. */
+  load: (view: ListView) => Promise<void>;
+  /** Loads the list again. */
+  reload: () => Promise<void>;
   /** Shows what other clients changed. */
   apply: (events: AccountEvent[]) => void;
-  /** Shows a conversation's new state, if it is on the page. */
-  show: (conversation: Conversation) => void;
-  /** Changes a conversation, and shows `done` with an undo button. */
-  change: (conversation: Conversation, changes: ConversationChanges, done: string) => Promise<void>;
+  /** Shows a conversation's new state, and its last message if that has changed. */
+  show: (conversation: Conversation, last?: Message) => void;
+  /** Hides a conversation that will be deleted, or shows it again. */
+  hide: (id: string, isHidden: boolean) => void;
   /** Highlights the conversation that is open. */
   select: (id: string | null) => void;
   /** Focuses a conversation, or the title of the list. */
   focus: (id: string | null) => void;
+  /** The conversation of the row that has the focus. */
+  focused: () => Conversation | null;
+  /** The visible conversation that is so many rows further. Without an id it is the first one. */
+  neighbour: (id: string | null, step: 1 | -1) => Conversation | null;
+  /** A conversation that the list knows. */
+  find: (id: string) => Conversation | null;
+  clear: () => void;
 }
 
-/** The label of each switch, and its filter when it is on and off. The list hides archived conversations. */
-const SWITCHES: [string, on: ConversationFilters, off?: ConversationFilters][] = [
-  ["Unread", { unread: true }],
-  ["Pinned", { pinned: true }],
-  ["Muted", { muted: true }],
-  ["Archived", { archived: true }, { archived: false }],
-];
-
-export function createList({ client, onOpen, onChange, onError }: Hooks): List {
-  const rows = byId("conversations");
-  const [newer, older] = [byId<HTMLButtonElement>("newer"), byId<HTMLButtonElement>("older")];
-  let page: Page<Conversation> = { data: [], has_more: false, next: null, prev: null };
-  let selected: string | null = null;
-  /** A row stays as long as its conversation does not change. */
-  const rendered = new WeakMap<Conversation, HTMLLIElement>();
-  /** Conversations that will be deleted. They are hidden already. */
-  const deleting = new Set<string>();
+export function createList({ client, actions, onOpen, onScroll, onClear, explain }: Hooks): List {
+  const box = byId("scroll");
+  const items = byId("conversations");
+  const more = byId("more-conversations");
+  const roving = rove(items, "first");
+  let view: ListView = { filters: [], search: "", row: 0 };
+  let rows = new Rows(client, view);
   let request = new AbortController();
+  let selected: string | null = null;
+  /** Whether the account has only archived conversations. Known if the list without filters was empty. */
+  let hasArchived = false;
+  /** Conversations that will be deleted. */
+  const hidden = new Set<string>();
+  /** An element stays as long as its row does not change. */
+  const rendered = new WeakMap<Row, HTMLLIElement>();
 
-  const switches = SWITCHES.map(([label, on, off = {}]) => {
-    const click = () => {
-      button.setAttribute("aria-checked", String(button.getAttribute("aria-checked") !== "true"));
-      load().catch(onError);
-    };
-    const button = h("button", { type: "button", role: "switch", "aria-checked": "false", click }, label);
-    return { button, filter: () => (button.getAttribute("aria-checked") === "true" ? on : off) };
-  });
-  byId("filters").replaceChildren(...switches.map(({ button }) => button));
+  status("loading");
+  byId("retry-list").onclick = () => void load(view).catch(() => {});
+  byId("clear-filters").onclick = onClear;
 
-  newer.onclick = () => void turn(page.prev, newer);
-  older.onclick = () => void turn(page.next, older);
+  function shown(): Row[] {
+    return rows.visible().filter(({ conversation }) => !hidden.has(conversation.id));
+  }
 
-  /** Loads a page, and cancels an earlier request that is still running. Returns whether it shows the page. */
-  const get = pauseLive(async (load: (options: { signal: AbortSignal }) => Promise<Page<Conversation>>) => {
+  /** Loads the rows of the view, and cancels an earlier request that is still running. Returns whether it shows them. */
+  const get = pauseLive(async (count: number): Promise<boolean> => {
     request.abort();
     request = new AbortController();
     const { signal } = request;
-    rows.ariaBusy = "true";
+    const loaded = new Rows(client, view);
+    status("loading");
     try {
-      page = await load({ signal });
-      render();
-      const count = rows.children.length;
-      announce(count === 0 ? "No conversations." : `${plural(count, "conversation")}.`);
+      await loaded.load(count, signal);
+      const any =
+        isUnfiltered() && loaded.size === 0 ? await client.conversations.list({ limit: 1 }, { signal }) : null;
+      signal.throwIfAborted();
+      hasArchived = any !== null && any.data.length > 0;
+      rows = loaded;
+      rows.kept = selected;
+      status("loaded");
+      update();
+      const { length } = items.children;
+      announce(length === 0 ? `${emptyTitle()}.` : `${plural(length, "conversation")}.`);
       return true;
     } catch (error) {
       if (signal.aborted) return false;
+      clear();
+      status("failed", explain(error));
       throw error;
-    } finally {
-      if (!signal.aborted) rows.ariaBusy = "false";
     }
   });
 
-  async function load(): Promise<void> {
-    const filters = Object.assign({ sort: "last_active_at" as const }, ...switches.map(({ filter }) => filter()));
-    await get((options) => client.conversations.list(filters, options).page());
+  function isUnfiltered(): boolean {
+    return view.search === "" && view.filters.length === 0;
   }
 
-  async function turn(load: Page<Conversation>["next"], button: HTMLButtonElement): Promise<void> {
+  function emptyTitle(): string {
+    if (!isUnfiltered()) return "No match";
+    return hasArchived || rows.size > hidden.size ? "All conversations are archived" : "No conversations yet";
+  }
+
+  function status(is: "loading" | "loaded" | "failed", problem = ""): void {
+    items.ariaBusy = String(is === "loading");
+    byId("loading-list").hidden = is !== "loading" || items.children.length > 0;
+    byId("list-problem").hidden = is !== "failed";
+    byId("list-problem-text").textContent = problem;
+    if (is !== "loaded") byId("no-conversations").hidden = true;
+  }
+
+  async function load(next: ListView): Promise<void> {
+    view = next;
+    // A list of other filters is not shown, not even until this one has arrived.
+    clear();
+    if (!(await get(view.row === 0 ? 0 : view.row + 20))) return;
+    const row = items.children[view.row];
+    if (view.row > 0 && row !== undefined) row.scrollIntoView({ block: "start" });
+    else box.scrollTop = 0;
+  }
+
+  const loadMore = pauseLive(async (): Promise<boolean> => {
+    if (items.ariaBusy === "true" || !rows.hasMore || !more.hidden) return false;
+    const { signal } = request;
+    const before = rows;
+    byId("loading-more").hidden = false;
     try {
-      if (load === null || !(await get(load))) return;
-      byId("list").scrollTop = 0;
-      // A disabled button loses the focus.
-      if (button.disabled) focus(null);
+      await rows.more(signal);
+      if (rows !== before) return false;
+      update();
+      return true;
     } catch (error) {
-      onError(error);
+      if (signal.aborted) return false;
+      byId("more-problem").textContent = explain(error);
+      more.hidden = false;
+      return false;
+    } finally {
+      byId("loading-more").hidden = true;
     }
+  });
+  const near = loadWhenNear(box, byId("list-end"), loadMore);
+  byId("retry-more").onclick = () => {
+    more.hidden = true;
+    near.check();
+  };
+
+  let scrolled: ReturnType<typeof setTimeout> | undefined;
+  box.onscroll = () => {
+    clearTimeout(scrolled);
+    scrolled = setTimeout(() => items.ariaBusy === "true" || onScroll(firstVisible()), 150);
+  };
+
+  function firstVisible(): number {
+    const { top } = box.getBoundingClientRect();
+    return Math.max(
+      0,
+      [...items.children].findIndex((item) => item.getBoundingClientRect().bottom > top + 1),
+    );
   }
 
   function render(): void {
-    const shown = page.data.filter(({ id }) => !deleting.has(id));
-    const rowFor = (conversation: Conversation) => {
-      const known = rendered.get(conversation) ?? row(conversation);
-      rendered.set(conversation, known);
+    const elementOf = (row: Row) => {
+      const known = rendered.get(row) ?? item(row);
+      rendered.set(row, known);
       return known;
     };
-    setChildren(rows, shown.map(rowFor));
-    select(selected);
-    byId("no-conversations").hidden = shown.length > 0;
-    newer.disabled = page.prev === null;
-    older.disabled = page.next === null;
-    newer.parentElement!.hidden = newer.disabled && older.disabled;
+    setChildren(items, shown().map(elementOf));
+    roving.refresh();
+    highlight();
+    const isLoaded = items.ariaBusy !== "true" && byId("list-problem").hidden;
+    byId("no-conversations").hidden = !isLoaded || items.children.length > 0 || rows.hasMore;
+    byId("empty-title").textContent = emptyTitle();
+    byId("clear-filters").hidden = isUnfiltered();
+    near.check();
   }
 
-  function row(conversation: Conversation): HTMLLIElement {
+  function item(row: Row): HTMLLIElement {
+    const { conversation, last } = row;
     const { id, is_pinned, is_muted, archived_at, last_active_at } = conversation;
     const name = nameOf(conversation);
     const unread = isUnread(conversation);
@@ -130,17 +195,13 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
       is_muted && "muted",
       archived_at !== null && "archived",
     ].filter((mark) => mark !== false);
-    const act = (changes: ConversationChanges, done: string) => () => void change(conversation, changes, done);
+    const possible = actions().of(conversation);
     return h(
       "li",
       { "data-id": id, class: unread ? "unread" : "" },
       h(
         "button",
-        {
-          type: "button",
-          class: "row",
-          click: () => onOpen(conversation),
-        },
+        { type: "button", class: "row", click: () => onOpen(conversation) },
         h("span", { class: "dot", "aria-hidden": "true" }),
         h("span", { class: "name" }, name),
         h(
@@ -151,169 +212,132 @@ export function createList({ client, onOpen, onChange, onError }: Hooks): List {
         ),
         ...(last_active_at === null ? [] : [time(last_active_at)]),
         ...(marks.length === 0 ? [] : [h("span", { class: "visually-hidden" }, `, ${marks.join(", ")}`)]),
+        preview(conversation, last),
       ),
       h(
         "div",
         { class: "actions", role: "group", "aria-label": `Actions for ${name}` },
-        is_pinned
-          ? iconButton("pin", `Unpin ${name}`, act({ is_pinned: false }, "Unpinned"), true)
-          : iconButton("pin", `Pin ${name}`, act({ is_pinned: true }, "Pinned")),
-        is_muted
-          ? iconButton("mute", `Unmute ${name}`, act({ is_muted: false }, "Unmuted"), true)
-          : iconButton("mute", `Mute ${name}`, act({ is_muted: true }, "Muted")),
-        archived_at === null
-          ? iconButton(
-              "archive",
-              `Archive ${name}`,
-              () => void change(conversation, { archived_at: now() }, "Archived"),
-            )
-          : iconButton("archive", `Unarchive ${name}`, act({ archived_at: null }, "Unarchived"), true),
-        iconButton("delete", `Delete ${name}`, () => remove(conversation)),
+        ...possible.map(({ icon, verb, on, problem, run }) =>
+          iconButton(icon, `${verb} ${name}`, run, { on, problem }),
+        ),
+        menuButton(`More actions for ${name}`, () => possible.map(itemOf)),
       ),
     );
   }
 
-  const rowOf = (id: string): HTMLElement | null => rows.querySelector(`[data-id="${CSS.escape(id)}"]`);
-
-  /** Renders, and keeps the focus on the same button of the same row. If the row is gone, focuses the next row. */
+  /** Renders, and keeps the focus on the same control of the same row. If the row is gone, focuses the next row. */
   function update(): void {
-    const focused = document.activeElement?.closest("li");
-    const [at, place] =
-      focused && rows.contains(focused)
-        ? [
-            [...rows.children].indexOf(focused),
-            [...focused.querySelectorAll("button")].indexOf(document.activeElement as HTMLButtonElement),
-          ]
-        : [-1, -1];
+    const focused = document.activeElement?.closest("#conversations > li") as HTMLElement | null;
+    const at = focused === null ? -1 : [...items.children].indexOf(focused);
+    const place = at < 0 ? -1 : [...focused!.querySelectorAll("button")].indexOf(document.activeElement as never);
     const id = focused?.dataset.id;
     render();
     if (at < 0) return;
-    const same = id === undefined ? null : rowOf(id);
-    const next = same ?? rows.children[Math.min(at, rows.children.length - 1)];
-    const button = next?.querySelectorAll("button")[same === null ? 0 : place] ?? byId("list-title");
-    button.focus();
+    const same = id === undefined ? null : itemFor(id);
+    const next = same ?? items.children[Math.min(at, items.children.length - 1)];
+    (next?.querySelectorAll("button")[same === null ? 0 : place] ?? byId("list-title")).focus();
   }
 
-  function show(conversation: Conversation): void {
-    page.data = page.data.map((other) => (other.id === conversation.id ? conversation : other));
-    update();
-  }
+  const itemFor = (id: string): HTMLElement | null => items.querySelector(`[data-id="${CSS.escape(id)}"]`);
 
   function apply(events: AccountEvent[]): void {
-    for (const { type, conversation_id, conversation } of events) {
-      const place = page.data.findIndex(({ id }) => id === conversation_id);
-      const stays = conversation !== null && matches(conversation);
-      if (stays && place >= 0 && type !== "message.created") page.data[place] = conversation;
-      else {
-        if (place >= 0) page.data.splice(place, 1);
-        if (stays) insert(conversation);
+    const unknown = new Set<string>();
+    for (const { type, conversation_id: id, conversation, message_id, message } of events) {
+      const last = rows.get(id)?.last;
+      if (conversation === null) {
+        rows.delete(id);
+        hidden.delete(id);
+      } else if (type === "message.created") {
+        rows.set(conversation, message ?? last);
+        if (message === null) unknown.add(id);
+      } else {
+        const isNew = rows.get(id) === undefined;
+        rows.set(conversation, type === "conversation.created" ? null : undefined);
+        if (message_id !== null && message_id === last?.id) rows.setLast(id, message ?? undefined);
+        if ((isNew && type !== "conversation.created") || (message_id === last?.id && message === null))
+          unknown.add(id);
       }
     }
     update();
+    void findLast([...unknown].filter((id) => itemFor(id) !== null));
   }
 
-  /**
-   * Inserts a conversation in its place, at an end of the page only if it does not belong on another page, or was here.
-   * The page may become longer, so that it loses no row.
-   */
-  function insert(conversation: Conversation, wasHere = false): void {
-    const activity = ({ last_active_at }: Conversation) => last_active_at ?? -1;
-    const next = page.data.findIndex(
-      (other) =>
-        activity(other) < activity(conversation) ||
-        // Of several conversations in a second, this is the latest. Those that were never active are in order of ids.
-        (activity(other) === activity(conversation) && (activity(other) >= 0 || other.id < conversation.id)),
-    );
-    const place = next < 0 ? page.data.length : next;
-    if (wasHere || (place === 0 ? page.prev === null : place < page.data.length || page.next === null))
-      page.data.splice(place, 0, conversation);
-  }
-
-  /** Whether the filters still match a conversation after a change. */
-  function matches(conversation: Conversation): boolean {
-    const is: ConversationFilters = {
-      pinned: conversation.is_pinned,
-      muted: conversation.is_muted,
-      archived: conversation.archived_at !== null,
-      unread: isUnread(conversation),
-    };
-    return switches.every(({ filter }) =>
-      Object.entries(filter()).every(([name, value]) => is[name as "pinned"] === value),
-    );
-  }
-
-  const change = pauseLive(async (conversation: Conversation, changes: ConversationChanges, done: string) => {
-    const before = Object.fromEntries(
-      Object.keys(changes).map((name) => [name, conversation[name as keyof Conversation]]),
-    ) as ConversationChanges;
-    try {
-      const after = await client.conversations.update(conversation.id, changes);
-      const place = page.data.findIndex(({ id }) => id === after.id);
-      if (place >= 0 && !matches(after)) page.data.splice(place, 1);
-      show(after);
-      onChange(after.id, after);
-      toast(`${done}: ${nameOf(after)}.`, { undo: () => void undo(after, before, place >= 0) });
-    } catch (error) {
-      onError(error);
+  /** Asks for the last messages of rows that came, or whose last message was deleted. */
+  const findLast = pauseLive(async (ids: string[]) => {
+    const before = rows;
+    for (const id of ids) {
+      // A failure leaves a row without its preview.
+      const found = await client.conversations.retrieve(id, { include: ["last_message"] }).catch(() => null);
+      if (rows !== before) return;
+      rows.setLast(id, found?.last_message);
     }
+    if (ids.length > 0) update();
   });
 
-  const undo = pauseLive(async ({ id }: Conversation, before: ConversationChanges, wasHere: boolean) => {
-    try {
-      const conversation = await client.conversations.update(id, before);
-      if (wasHere && !page.data.some((other) => other.id === id)) insert(conversation, true);
-      show(conversation);
-      onChange(id, conversation);
-      focus(id);
-      announce("Undone.");
-    } catch (error) {
-      onError(error);
-    }
-  });
-
-  /** A deletion can't be undone, so the request is sent when the toast closes or the page unloads. */
-  function remove(conversation: Conversation): void {
-    const { id } = conversation;
-    deleting.add(id);
-    update();
-    onChange(id, null);
-    toast(`${nameOf(conversation)} and its messages will be deleted permanently.`, {
-      undo: () => {
-        deleting.delete(id);
-        update();
-        focus(id);
-        announce("Nothing was deleted.");
-      },
-      close: () => {
-        client.conversations.delete(id).catch((error) => {
-          deleting.delete(id);
-          update();
-          onError(error);
-        });
-      },
-    });
-  }
-
-  function select(id: string | null): void {
-    selected = id;
-    for (const button of rows.querySelectorAll(".row")) {
-      if (button.closest("li")?.dataset.id === id) button.setAttribute("aria-current", "true");
+  function highlight(): void {
+    for (const button of items.querySelectorAll(".row")) {
+      if ((button.parentElement as HTMLElement).dataset.id === selected) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
     }
   }
 
-  function focus(id: string | null): void {
-    ((id === null ? null : rowOf(id)?.querySelector<HTMLElement>(".row")) ?? byId("list-title")).focus();
+  function select(id: string | null): void {
+    selected = id;
+    rows.kept = id;
+    update();
   }
 
-  // The arrow keys move from row to row and skip the actions.
-  rows.onkeydown = (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const row = (event.target as HTMLElement).closest("li");
-    if (step === undefined || row === null) return;
-    event.preventDefault();
-    (step > 0 ? row.nextElementSibling : row.previousElementSibling)?.querySelector<HTMLElement>(".row")?.focus();
-  };
+  function focus(id: string | null): void {
+    ((id === null ? null : itemFor(id)?.querySelector<HTMLElement>(".row")) ?? byId("list-title")).focus();
+  }
 
-  return { load, apply, show, change, select, focus };
+  function clear(): void {
+    rows = new Rows(client, view);
+    more.hidden = true;
+    items.replaceChildren();
+  }
+
+  const find = (id: string): Conversation | null => rows.get(id)?.conversation ?? null;
+
+  return {
+    load,
+    reload: async () => {
+      await get(items.children.length);
+    },
+    apply,
+    show: (conversation, last) => {
+      if (rows.get(conversation.id) === undefined) return;
+      rows.set(conversation, last);
+      update();
+    },
+    hide: (id, isHidden) => {
+      if (isHidden) hidden.add(id);
+      else hidden.delete(id);
+      update();
+    },
+    select,
+    focus,
+    focused: () => {
+      const id = (document.activeElement?.closest("#conversations > li") as HTMLElement | null)?.dataset.id;
+      return id === undefined ? null : find(id);
+    },
+    neighbour: (id, step) => {
+      const all = shown();
+      const at = all.findIndex(({ conversation }) => conversation.id === id);
+      return (at < 0 ? all[0] : all[at + step])?.conversation ?? null;
+    },
+    find,
+    clear,
+  };
+}
+
+/** An action as a menu shows it. */
+export const itemOf = ({ icon, verb, problem, run }: Action) => ({ icon, label: verb, problem, run });
+
+/** The beginning of the last message, in its own direction. */
+function preview(conversation: Conversation, last: Message | null | undefined): HTMLElement {
+  if (last === null || last === undefined) return h("span", { class: "preview" });
+  const sender = senderOf(last, conversation);
+  const text = h("span", { dir: "auto" }, last.message.slice(0, 200));
+  return h("span", { class: "preview" }, ...(sender === "" ? [] : [`${sender}: `]), text);
 }

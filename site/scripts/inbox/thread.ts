@@ -1,105 +1,217 @@
-// One conversation: its messages, the pinned message, and the form for a new message.
+// One conversation: its messages, the pinned message, and the form for a new message. Older messages are loaded as the
+// user scrolls up.
 
 import {
   type AccountEvent,
-  type Conversation,
-  type Conversations,
+  type ConversationsClient,
   ConversationsError,
   type Message,
   type Page,
 } from "../../../clients/typescript/src/index.ts";
-import { announce, byId, h, iconButton, now, plural, setChildren, time } from "../shared/dom.ts";
+import { announce, byId, h, iconButton, plural, setChildren, time } from "../shared/dom.ts";
 import { pauseLive } from "../shared/pending.ts";
-import { isUnread, nameOf } from "./conversation.ts";
+import type { Access } from "./access.ts";
+import type { Composer } from "./composer.ts";
+import { type Conversation, isUnread, nameOf } from "./conversation.ts";
+import { withLinks } from "./links.ts";
+import { loadWhenNear } from "./near.ts";
+import { rove } from "./roving.ts";
 
 interface Hooks {
-  client: Conversations;
+  client: ConversationsClient;
+  access: Access;
+  composer: Composer;
   onChange: (conversation: Conversation) => void;
-  /** Another client deleted the conversation. */
-  onDeleted: (conversation: Conversation) => void;
+  /** The first visible message has changed. Null if the thread is at its end. */
+  onScroll: (message: string | null) => void;
+  /** The conversation was deleted, or never existed (null). */
+  onMissing: (conversation: Conversation | null) => void;
+  /** The error as a person should read it. Ends the session if the token is no longer valid. */
+  explain: (error: unknown) => string;
   onError: (error: unknown) => void;
 }
 
 export interface Thread {
-  /** Shows a conversation and its newest messages. */
-  open: (conversation: Conversation) => Promise<void>;
+  /**
+   * Shows a conversation, and its messages from a given one to the newest, or else the newest ones. `known` is its state
+   * if that is known.
+   */
+  open: (id: string, known: Conversation | null, message: string | null) => Promise<void>;
   /** Loads the conversation that is open, and its newest messages. */
   reload: () => Promise<void>;
   /** Shows what other clients changed. */
   apply: (events: AccountEvent[]) => void;
   /** Shows the new state of the conversation that is open. */
   show: (conversation: Conversation) => void;
+  /** Shows a message that was sent. */
+  showSent: (message: Message) => void;
   close: () => void;
-  /** The conversation that is open. */
+  /** The id of the conversation that is open. */
+  id: () => string | null;
+  /** The conversation that is open, once it is known. */
   current: () => Conversation | null;
 }
 
-export function createThread({ client, onChange, onDeleted, onError }: Hooks): Thread {
+/** How many messages a request asks for, and at most. */
+const PAGE = 30;
+const MAX_PAGE = 100;
+/** A position further from the end is not restored: each page is a request. */
+const MAX_PAGES = 20;
+/** A time that is always later: the conversation is read now. */
+const NOW = 253402300799;
+
+export function createThread(hooks: Hooks): Thread {
+  const { client, access, composer, onChange, onScroll, onMissing, explain, onError } = hooks;
   const box = byId("messages");
-  const messageList = byId("message-list");
-  const earlier = byId<HTMLButtonElement>("earlier");
-  const form = byId<HTMLFormElement>("send");
-  const text = byId<HTMLTextAreaElement>("text");
+  const list = byId("message-list");
+  const roving = rove(list, "last");
+  let opened: string | null = null;
   let conversation: Conversation | null = null;
   let messages: Message[] = [];
   const lines = new WeakMap<Message, { element: HTMLLIElement; isPinned: boolean }>();
   let next: Page<Message>["next"] = null;
   let pinned: Message | null = null;
   let request = new AbortController();
-  /** The idempotency key of the text: after a failure, sending it again does not create a second message. */
-  let draft: { text: string; key: string } | null = null;
   /** A message arrived since the conversation was marked as read. */
   let unseen = false;
+  let isLoading = false;
 
-  async function open(chosen: Conversation): Promise<void> {
+  async function open(id: string, known: Conversation | null, message: string | null): Promise<void> {
     request.abort();
     request = new AbortController();
-    [conversation, messages, next, pinned, draft, unseen] = [chosen, [], null, null, null, false];
-    text.value = "";
+    [opened, conversation, messages, next, pinned, unseen] = [id, known, [], null, null, false];
+    composer.open(id);
     byId("no-thread").hidden = true;
     byId("open-thread").hidden = false;
-    byId("thread-title").textContent = nameOf(chosen);
-    render();
-    const { signal } = request;
-    try {
-      await load(signal);
-      if (signal.aborted) return;
-      announce(messages.length === 0 ? "No messages." : `${plural(messages.length, "message")}.`);
-      if (isUnread(chosen)) await markAsRead();
-    } catch (error) {
-      if (!signal.aborted) onError(error);
-    }
+    byId("thread-title").textContent = known === null ? "" : nameOf(known);
+    byId("older-problem").hidden = true;
+    await start(message);
   }
 
-  /** Loads the newest messages, and shows the last one. */
-  const load = pauseLive(async (signal: AbortSignal) => {
-    if (conversation === null) return;
-    const page = await client.messages.list({ conversation_id: conversation.id, limit: 30 }, { signal }).page();
-    [messages, next] = [page.data.toReversed(), page.next];
-    await findPinned(signal);
-    if (signal.aborted) return;
-    render();
-    box.scrollTop = box.scrollHeight;
+  /** Loads what was opened. */
+  async function start(message: string | null): Promise<void> {
+    const { signal } = request;
+    const problem = access("messages:read");
+    status(true);
+    try {
+      if (conversation === null) await find(signal);
+      if (problem !== null) return status(false, problem);
+      await load(message, signal);
+      if (signal.aborted || conversation === null) return;
+      announce(messages.length === 0 ? "No messages." : `${plural(messages.length, "message")}.`);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isMissing(error)) onMissing(conversation);
+      else status(false, explain(error));
+      return;
+    }
+    // The messages are there. That the conversation stays unread is another error.
+    if (isUnread(conversation) && access("conversations:write") === null) await markAsRead().catch(onError);
+  }
+  byId("retry-thread").onclick = () => void start(null);
+
+  const find = pauseLive(async (signal: AbortSignal) => {
+    conversation = await client.conversations.retrieve(opened!, { signal });
+    byId("thread-title").textContent = nameOf(conversation);
+    onChange(conversation);
   });
 
+  /** Loads the messages from a given one to the newest, or else the newest ones. */
+  const load = pauseLive(async (first: string | null, signal: AbortSignal) => {
+    if (opened === null) return;
+    const limit = first === null ? PAGE : MAX_PAGE;
+    let page = await client.messages.list({ conversation_id: opened, limit }, { signal });
+    const found = page.data.toReversed();
+    for (let pages = 1; first !== null && page.next !== null && pages < MAX_PAGES; pages += 1) {
+      if (found[0] !== undefined && found[0].id < first) break;
+      page = await page.next({ signal });
+      found.unshift(...page.data.toReversed());
+    }
+    [messages, next] = [found, page.next];
+    await findPinned(signal);
+    signal.throwIfAborted();
+    status(false);
+    render();
+    const target = first === null ? undefined : messages.findIndex(({ id }) => id >= first);
+    if (target === undefined || target < 0) box.scrollTop = box.scrollHeight;
+    else list.children[target]!.scrollIntoView({ block: "start" });
+    near.check();
+  });
+
+  function status(loading: boolean, problem: string | null = null): void {
+    isLoading = loading;
+    box.ariaBusy = String(loading);
+    byId("loading-thread").hidden = !loading;
+    byId("thread-problem").hidden = problem === null;
+    byId("thread-problem-text").textContent = problem ?? "";
+    byId("retry-thread").hidden = access("messages:read") !== null;
+    render();
+  }
+
   async function reload(): Promise<void> {
-    if (conversation === null) return;
+    if (opened === null) return;
     const { signal } = request;
     try {
-      update(await client.conversations.get(conversation.id, { signal }));
-      await load(signal);
+      update(await client.conversations.retrieve(opened, { signal }));
+      if (access("messages:read") === null) await load(isAtEnd() ? null : firstVisible(), signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof ConversationsError && error.code === "resource_missing")) throw error;
-      if (conversation !== null) onDeleted(conversation);
+      if (!isMissing(error)) throw error;
+      onMissing(conversation);
     }
   }
+
+  /** Loads a page of older messages. What is visible stays where it is. */
+  const loadOlder = pauseLive(async (): Promise<boolean> => {
+    const { signal } = request;
+    if (isLoading || next === null || !byId("older-problem").hidden) return false;
+    byId("loading-older").hidden = false;
+    try {
+      const page = await next({ signal });
+      if (signal.aborted) return false;
+      byId("loading-older").hidden = true;
+      const fromBottom = box.scrollHeight - box.scrollTop;
+      [messages, next] = [[...page.data.toReversed(), ...messages], page.next];
+      render();
+      box.scrollTop = box.scrollHeight - fromBottom;
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      byId("older-problem-text").textContent = explain(error);
+      byId("older-problem").hidden = false;
+      return false;
+    } finally {
+      byId("loading-older").hidden = true;
+    }
+  });
+  const near = loadWhenNear(box, byId("thread-start"), loadOlder);
+  byId("retry-older").onclick = () => {
+    byId("older-problem").hidden = true;
+    near.check();
+  };
+
+  const isAtEnd = (): boolean => box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+
+  function firstVisible(): string | null {
+    const { top } = box.getBoundingClientRect();
+    const first = [...list.children].find((line) => line.getBoundingClientRect().bottom > top + 1);
+    return (first as HTMLElement | undefined)?.dataset.id ?? null;
+  }
+
+  let scrolled: ReturnType<typeof setTimeout> | undefined;
+  box.onscroll = () => {
+    clearTimeout(scrolled);
+    const of = opened;
+    scrolled = setTimeout(() => {
+      if (of === opened && !isLoading) onScroll(isAtEnd() ? null : firstVisible());
+    }, 150);
+  };
 
   function apply(events: AccountEvent[]): void {
     for (const { type, conversation_id, conversation: state, message_id, message } of events) {
-      if (conversation?.id !== conversation_id) continue;
+      if (opened !== conversation_id || isLoading) continue;
       if (state === null) {
-        onDeleted(conversation);
+        onMissing(conversation);
         return;
       }
       conversation = state;
@@ -112,14 +224,15 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
       }
     }
     if (conversation === null) return;
-    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    const stay = isAtEnd();
     render();
-    if (atEnd) box.scrollTop = box.scrollHeight;
+    if (stay) box.scrollTop = box.scrollHeight;
+    near.check();
     if ((conversation.pinned_message_id ?? undefined) !== pinned?.id) void showPinned(request.signal);
     void markAsSeen();
   }
 
-  /** Adds a message or replaces its earlier state. One before the loaded messages comes with "Earlier messages". */
+  /** Adds a message or replaces its earlier state. One before the loaded messages comes with the older ones. */
   function place(message: Message): void {
     const at = messages.findIndex(({ id }) => id >= message.id);
     if (messages[at]?.id === message.id) messages[at] = message;
@@ -137,20 +250,19 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
   });
 
   const markAsRead = pauseLive(async () => {
-    if (conversation === null) return;
-    const { id, last_active_at } = conversation;
+    if (opened === null) return;
     const { signal } = request;
-    update(await client.conversations.update(id, { last_opened_at: Math.max(now(), last_active_at ?? 0) }, { signal }));
+    update(await client.conversations.update(opened, { last_opened_at: NOW }, { signal }));
   });
 
   /** Marks the conversation as read if a message arrived, and the page can be seen. */
   async function markAsSeen(): Promise<void> {
-    if (!unseen || document.hidden) return;
+    if (!unseen || document.hidden || access("conversations:write") !== null) return;
     unseen = false;
     // The user has not asked for it, so a failure is not shown. The conversation stays unread.
     await markAsRead().catch(() => {});
   }
-  document.addEventListener("visibilitychange", () => void markAsSeen());
+  document.onvisibilitychange = () => void markAsSeen();
 
   function update(updated: Conversation): void {
     show(updated);
@@ -158,14 +270,15 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
   }
 
   function show(updated: Conversation): void {
-    if (conversation?.id !== updated.id) return;
+    if (opened !== updated.id) return;
     conversation = updated;
     render();
   }
 
   function close(): void {
     request.abort();
-    conversation = null;
+    [opened, conversation, isLoading] = [null, null, false];
+    composer.open(null);
     byId("no-thread").hidden = false;
     byId("open-thread").hidden = true;
   }
@@ -173,23 +286,29 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
   async function findPinned(signal: AbortSignal): Promise<void> {
     const id = conversation?.pinned_message_id ?? null;
     pinned =
-      id === null
+      id === null || access("messages:read") !== null
         ? null
-        : (messages.find((message) => message.id === id) ?? (await client.messages.get(id, { signal })));
+        : (messages.find((message) => message.id === id) ?? (await client.messages.retrieve(id, { signal })));
   }
 
   function render(): void {
-    if (conversation === null) return;
-    earlier.hidden = next === null;
-    const focused = document.activeElement?.closest<HTMLElement>("#message-list li");
-    setChildren(messageList, messages.map(line));
+    const focused = document.activeElement?.closest<HTMLElement>("#message-list > li");
+    setChildren(list, messages.map(line));
     if (focused?.isConnected === false)
-      (messageList.querySelector<HTMLElement>(`[data-id="${focused.dataset.id}"] button`) ?? box).focus();
+      (list.querySelector<HTMLElement>(`[data-id="${focused.dataset.id}"]`) ?? byId("thread-title")).focus();
+    roving.refresh();
+    const isLoaded = !isLoading && byId("thread-problem").hidden;
+    byId("no-messages").hidden = !isLoaded || messages.length > 0 || next !== null;
     byId("pinned").hidden = pinned === null;
-    if (pinned !== null && byId("pinned").textContent !== `Pinned: ${pinned.message}`) {
+    if (pinned === null) byId("pinned").replaceChildren();
+    else if (byId("pinned").dataset.text !== pinned.message) {
+      byId("pinned").dataset.text = pinned.message;
       byId("pinned").replaceChildren(
-        h("p", {}, h("strong", {}, "Pinned: "), pinned.message),
-        iconButton("pin", "Unpin the message", () => void pin(null), true),
+        h("p", {}, h("strong", {}, "Pinned: "), h("span", { dir: "auto" }, ...withLinks(pinned.message))),
+        iconButton("pin", "Unpin the message", () => void pin(null), {
+          on: true,
+          problem: access("conversations:write"),
+        }),
       );
     }
   }
@@ -199,17 +318,20 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
     const isPinned = message.id === conversation?.pinned_message_id;
     const known = lines.get(message);
     if (known?.isPinned === isPinned) return known.element;
+    const problem = access("conversations:write");
     const element = h(
       "li",
-      { "data-id": message.id, class: own ? "own" : "" },
+      { "data-id": message.id, class: own ? "own" : "", tabindex: "-1" },
       h("p", { class: "sender" }, own ? "You" : (message.contact_id ?? ""), " ", time(message.created_at)),
       h(
         "div",
         { class: "line" },
-        h("p", { class: "text" }, message.message),
+        h("p", { class: "text", dir: "auto" }, ...withLinks(message.message)),
         isPinned
-          ? iconButton("pin", "Unpin this message", () => void pin(null), true)
-          : iconButton("pin", `Pin the message “${message.message.slice(0, 40)}”`, () => void pin(message)),
+          ? iconButton("pin", "Unpin this message", () => void pin(null), { on: true, problem })
+          : iconButton("pin", `Pin the message “${message.message.slice(0, 40)}”`, () => void pin(message), {
+              problem,
+            }),
       ),
     );
     lines.set(message, { element, isPinned });
@@ -217,78 +339,28 @@ export function createThread({ client, onChange, onDeleted, onError }: Hooks): T
   }
 
   const pin = pauseLive(async (message: Message | null) => {
-    if (conversation === null) return;
+    if (opened === null) return;
     try {
-      const after = await client.conversations.update(conversation.id, { pinned_message_id: message?.id ?? null });
+      const after = await client.conversations.update(opened, { pinned_message_id: message?.id ?? null });
       pinned = message;
       update(after);
       // The button beside the pinned message disappears with it.
-      if (!messageList.contains(document.activeElement)) byId("thread-title").focus();
+      if (!list.contains(document.activeElement)) byId("thread-title").focus();
       announce(message === null ? "Unpinned." : "Pinned.");
     } catch (error) {
       onError(error);
     }
   });
 
-  earlier.onclick = pauseLive(async () => {
-    const { signal } = request;
-    if (next === null) return;
-    try {
-      const page = await next({ signal });
-      const fromBottom = box.scrollHeight - box.scrollTop;
-      [messages, next] = [[...page.data.toReversed(), ...messages], page.next];
-      render();
-      box.scrollTop = box.scrollHeight - fromBottom;
-      announce(`${plural(page.data.length, "earlier message")}.`);
-      if (earlier.hidden) box.focus();
-    } catch (error) {
-      if (!signal.aborted) onError(error);
-    }
-  });
+  function showSent(message: Message): void {
+    if (opened !== message.conversation_id || isLoading) return;
+    place(message);
+    render();
+    box.scrollTop = box.scrollHeight;
+  }
 
-  const submit = pauseLive(async () => {
-    const target = conversation;
-    const message = text.value;
-    if (target === null || message.trim() === "" || form.ariaBusy === "true") return;
-    if (draft?.text !== message) draft = { text: message, key: crypto.randomUUID() };
-    form.ariaBusy = "true";
-    try {
-      const sent = await client.messages.create({ conversation_id: target.id, message }, { idempotencyKey: draft.key });
-      if (conversation?.id === target.id) {
-        draft = null;
-        if (text.value === message) text.value = "";
-        place(sent);
-        render();
-        box.scrollTop = box.scrollHeight;
-      }
-      announce("Sent.");
-      void refresh(target.id);
-    } catch (error) {
-      onError(error);
-    } finally {
-      form.ariaBusy = "false";
-    }
-  });
-
-  /** Shows the activity of a conversation after a message was sent. */
-  const refresh = pauseLive(async (id: string) => {
-    try {
-      update(await client.conversations.get(id));
-    } catch (error) {
-      onError(error);
-    }
-  });
-
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    void submit();
-  };
-
-  text.onkeydown = (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    form.requestSubmit();
-  };
-
-  return { open, reload, apply, show, close, current: () => conversation };
+  return { open, reload, apply, show, showSent, close, id: () => opened, current: () => conversation };
 }
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof ConversationsError && (error.status === 404 || error.param === "id");

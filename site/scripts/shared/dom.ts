@@ -49,9 +49,40 @@ export function svg(
 export const icon = (name: string): SVGElement =>
   svg("svg", { "aria-hidden": "true" }, svg("use", { href: `#icon-${name}` }));
 
-/** A button with an icon and an accessible label. `on` highlights it: the click turns something off. */
-export const iconButton = (name: string, label: string, click: () => void, on = false): HTMLButtonElement =>
-  h("button", { type: "button", class: on ? "icon on" : "icon", "aria-label": label, title: label, click }, icon(name));
+interface IconButton {
+  /** Highlights the button: the click turns something off. */
+  on?: boolean;
+  /** Why the button can't be used. It can still have the focus, so that the reason can be read. */
+  problem?: string | null;
+}
+
+/** A button with an icon and an accessible label. */
+export function iconButton(
+  name: string,
+  label: string,
+  click: () => void,
+  { on = false, problem = null }: IconButton = {},
+): HTMLButtonElement {
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: on ? "icon on" : "icon",
+      "aria-label": label,
+      title: label,
+      click: () => button.ariaDisabled === "true" || click(),
+    },
+    icon(name),
+  );
+  disable(button, problem);
+  return button;
+}
+
+/** Disables a button, and says why. Null enables it. Its click handler must look at `aria-disabled`. */
+export function disable(button: HTMLElement, problem: string | null): void {
+  button.ariaDisabled = problem === null ? null : "true";
+  if (problem !== null) button.title = problem;
+}
 
 /** Tells users of a screen reader what changed. */
 export function announce(text: string): void {

@@ -1,15 +1,16 @@
-// Signing in and out. The pages use only the public API, through the public client. The token and the bookmark are in
-// the session storage of the tab and nowhere else, so all pages in the tab share them.
+// Signing in and out. The pages use only the public API, through the public client. The token, the bookmark and what the
+// user has written are in the session storage of the tab and nowhere else, so all pages in the tab share them.
 
-import { Conversations, ConversationsError, NetworkError } from "../../../clients/typescript/src/index.ts";
+import { ConversationsClient, ConversationsError, NetworkError } from "../../../clients/typescript/src/index.ts";
 import { announce, byId, h } from "./dom.ts";
-import { closeToast, toast } from "./toast.ts";
+import { closeToasts, toast } from "./toast.ts";
 
 interface Hooks {
   /** A request that the API accepts only with a token that the page can use. */
-  check: (client: Conversations) => Promise<unknown>;
+  check: (client: ConversationsClient) => Promise<unknown>;
   /** The API accepted the token. The signal is aborted when the user signs out. */
-  onSignIn: (client: Conversations, signal: AbortSignal) => void;
+  onSignIn: (client: ConversationsClient, signal: AbortSignal) => void;
+  /** The session ended: the user signed out, or the token is no longer valid. */
   onSignOut: () => void;
   /** The page's own words for an error. Null for those of the API. */
   explain?: (error: ConversationsError) => string | null;
@@ -20,6 +21,8 @@ export interface Session {
   start: () => void;
   /** The error as a person should read it. */
   messageOf: (error: unknown) => string;
+  /** The same, for an error that the page itself shows. A token that is no longer valid ends the session. */
+  explain: (error: unknown) => string;
   /** Shows an error. A token that is no longer valid ends the session. */
   onError: (error: unknown) => void;
 }
@@ -56,13 +59,13 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
   );
   content.before(form);
   let session = new AbortController();
-  let signedIn: Conversations | null = null;
+  let signedIn: ConversationsClient | null = null;
   /** How many writes have no response yet. */
   let writes = 0;
 
   addEventListener("pagehide", () => {
     unloading = true;
-    closeToast();
+    closeToasts();
     // The next page in this tab must see what was written here. Of a write without a response, no bookmark tells that:
     // then the next page begins with the newest data.
     const bookmark = signedIn?.bookmark;
@@ -80,7 +83,7 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
 
   async function signIn(token: string, bookmark: string | null = null): Promise<void> {
     problem.textContent = "";
-    const client = new Conversations({ token, bookmark, baseUrl: location.origin, fetch: send, wait });
+    const client = new ConversationsClient({ token, bookmark, baseUrl: location.origin, fetch: send, wait });
     try {
       await check(client);
     } catch (error) {
@@ -131,6 +134,11 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
     return explain(error) ?? (status < 500 || requestId === null ? message : `${message} (Request id: ${requestId})`);
   }
 
+  function explainError(error: unknown): string {
+    if (isTokenInvalid(error)) refuse(error);
+    return messageOf(error);
+  }
+
   function onError(error: unknown): void {
     if (isTokenInvalid(error)) refuse(error);
     else toast(messageOf(error));
@@ -138,19 +146,24 @@ export function createSession({ check, onSignIn, onSignOut, explain = () => null
 
   form.onsubmit = (event) => {
     event.preventDefault();
-    void signIn(input.value.trim());
+    void signIn(tokenIn(input.value));
   };
   signOutButton.onclick = () => {
-    closeToast();
+    closeToasts();
     signOut();
+    // Not if a token expires: then the user signs in with a new one, and goes on writing.
+    sessionStorage.clear();
     form.hidden = false;
     problem.textContent = "";
     input.focus();
     announce("Signed out.");
   };
 
-  return { start, messageOf, onError };
+  return { start, messageOf, explain: explainError, onError };
 }
+
+/** The token in what was pasted, which may be the whole value of the header `Authorization`, or that header. */
+const tokenIn = (text: string): string => text.trim().replace(/^(Authorization:\s*)?Bearer\s+/i, "");
 
 const isTokenInvalid = (error: unknown): boolean => error instanceof ConversationsError && error.status === 401;
 

@@ -1,7 +1,7 @@
 // The dialogs of the page. Each does one thing with an endpoint.
 
 import {
-  type Conversations,
+  type ConversationsClient,
   ConversationsError,
   type NewWebhook,
   type Webhook,
@@ -13,7 +13,7 @@ import { openDialog } from "./form_dialog.ts";
 import { nameOf, TYPES } from "./words.ts";
 
 interface Hooks extends Pick<Session, "messageOf" | "onError"> {
-  client: Conversations;
+  client: ConversationsClient;
   /** Runs a request that changes an endpoint. */
   change: <T>(request: () => Promise<T>) => Promise<T>;
   /** An endpoint was created or changed. `done` says how. It is null if another dialog says that. */
@@ -75,7 +75,7 @@ export function createDialogs({ client, change, onChange, onDelete, ...session }
 
   async function edit({ id }: Webhook): Promise<void> {
     // The endpoint as it is now, with its ETag: saving it does not undo what another client has changed.
-    const webhook = await client.webhooks.get(id);
+    const webhook = await client.webhooks.retrieve(id);
     fill("Edit the endpoint", "Save", webhook);
     openDialog("settings-dialog", session, async () => {
       const changed = Object.entries(settings()).filter(
@@ -184,9 +184,9 @@ function createKeys(): (attributes: object) => string {
 }
 
 /** The position before the oldest event that the log has. */
-async function beforeOldest(client: Conversations): Promise<string> {
+async function beforeOldest(client: ConversationsClient): Promise<string> {
   try {
-    const [oldest] = (await client.events.list({ limit: 1 }).page()).data;
+    const [oldest] = (await client.events.list({ limit: 1 })).data;
     if (oldest === undefined) return "now";
     // An id begins with nine hexadecimal digits, which number the events.
     const number = Number.parseInt(oldest.id.slice(0, 9), 16);

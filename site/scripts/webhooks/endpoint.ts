@@ -2,7 +2,7 @@
 
 import {
   type Attempt,
-  type Conversations,
+  type ConversationsClient,
   ConversationsError,
   type Webhook,
 } from "../../../clients/typescript/src/index.ts";
@@ -30,7 +30,7 @@ export interface Endpoint {
   load: (id: string, signal: AbortSignal) => Promise<void>;
 }
 
-export function createEndpoint(client: Conversations, onReplay: (eventId: string) => void): Endpoint {
+export function createEndpoint(client: ConversationsClient, onReplay: (eventId: string) => void): Endpoint {
   const list = byId("attempts");
   const figure = byId("chart");
   let known: { id: string; attempts: Attempt[] } | null = null;
@@ -42,7 +42,7 @@ export function createEndpoint(client: Conversations, onReplay: (eventId: string
     const newest = before[0]?.id;
     const filters = { limit: MAX_ATTEMPTS, ...(newest === undefined ? {} : { ending_before: newest }) };
     try {
-      const { data } = await client.webhooks.attempts(id, filters, { signal }).page();
+      const { data } = await client.webhooks.attempts(id, filters, { signal });
       known = { id, attempts: [...data, ...before].slice(0, MAX_ATTEMPTS) };
     } catch (error) {
       // Another client deleted it: the list of endpoints says so.

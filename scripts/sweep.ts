@@ -1,12 +1,12 @@
-// The minute of `npm start`: locally no cron trigger fires by itself, so the sweep is rung over HTTP.
+// The cron trigger of `npm start`: locally none fires by itself, so the sweep is started over HTTP.
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Where wrangler's local server takes a request for the scheduled event. */
 const PATH = "/cdn-cgi/local/scheduled";
 const MINUTE = 60_000;
 
-/** Rings the sweep now and then every minute, until the server has ended. */
-export async function ringSweep(address: string, ended: AbortSignal) {
+/** Starts the sweep now and then every minute, until the server has ended. */
+export async function triggerSweep(address: string, ended: AbortSignal) {
   for (let shown = false; !ended.aborted; ) {
     const problem = await fetch(address + PATH, { signal: ended }).then(
       async (response) => {
@@ -18,7 +18,7 @@ export async function ringSweep(address: string, ended: AbortSignal) {
     // Once, not every minute.
     if (problem !== undefined && !shown && !ended.aborted) {
       shown = true;
-      console.error(`The sweep can't be rung: ${problem}`);
+      console.error(`The sweep could not be started: ${problem}`);
     }
     await delay(MINUTE, undefined, { signal: ended }).catch(() => {});
   }
