@@ -128,7 +128,7 @@ macro_rules! total_count {
             "
       LIMIT 1001
     )
-  ) AS total_count"
+  ) AS beside"
         )
     };
 }
@@ -285,7 +285,7 @@ impl Paging {
 
     /// The page that was found in the direction of travel, with links to the pages around.
     fn response(&self, rows: &Rows, url: &str, kept: &str) -> Response {
-        let Rows { first, last, has_more, total_count, .. } = rows;
+        let Rows { first, last, has_more, beside, .. } = rows;
         let limit = self.limit;
         let link = |relation: &str, parameter: &str, position: &str| {
             format!(r#"<{url}?{kept}limit={limit}&{parameter}={position}>; rel="{relation}""#)
@@ -302,7 +302,7 @@ impl Paging {
         let previous = previous.map(|top| link("prev", ENDING_BEFORE, &top));
         let links: Vec<String> = next.into_iter().chain(previous).collect();
 
-        let response = Response::list(*has_more, self.backwards, total_count.as_deref());
+        let response = Response::list(*has_more, self.backwards, beside.as_deref());
         if links.is_empty() { response } else { response.with("link", links.join(", ")) }
     }
 }

@@ -15,7 +15,8 @@
 //! - `resume`: of the last row. Where the search for more rows goes on, in a call of its own.
 //! - `stopped`: of the last row. Where the search has ended before it had looked at everything. If the page is not full,
 //!   it ends there, and another request goes on behind this position.
-//! - `total_count`: of the first row. How many objects a list has, in JSON.
+//! - `beside`: of the first row. What the response has beside its objects, in JSON: how many objects a list has, or the
+//!   ids of those that are missing.
 //!
 //! In a statement with an ORDER BY or a JOIN a parameter after `=`, `IS` or `LIMIT` is written `+?n`. SQLite plans by
 //! the values of plain ones, so it would plan anew for every value, which takes longer than running the statement.
@@ -168,8 +169,8 @@ pub struct Rows {
     pub has_more: bool,
     /// Where the search for more objects goes on.
     pub resume: Option<String>,
-    /// How many objects the list has, in JSON.
-    pub total_count: Option<String>,
+    /// What the response has beside its objects, in JSON.
+    pub beside: Option<String>,
     /// The database that the account has moved to. Then there is nothing else.
     pub moved_to: Option<Shard>,
 }

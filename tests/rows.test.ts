@@ -110,6 +110,13 @@ const post =
   ({ conversation }: Fixture) =>
     alice.post(MESSAGES, `conversation_id=${conversation}&${attributes}`);
 
+/** An update of a hundred new conversations. */
+async function updateMany(like: string, attributes: object): Promise<Answer> {
+  const ids: string[] = [];
+  for (let n = 0; n < 100; n += 1) ids.push((await alice.post(COLLECTION, like)).json.id);
+  return alice.patch(COLLECTION, { ids, ...attributes });
+}
+
 /** An id of a message that is not the newest. */
 const olderId = () => `00000000001x${randomId().slice(12)}`;
 
@@ -170,6 +177,21 @@ const REQUESTS: [string, (fixture: Fixture) => Promise<Answer>, number, number, 
   ],
   ["update a conversation that has these values already", put("is_muted=false"), 4, 0, 0],
   ["update a conversation, without attributes", put(""), 2, 0, 0],
+  [
+    "retrieve a conversation with its last message",
+    ({ conversation }) => alice.get(`${item(conversation)}?include=last_message`),
+    3,
+    0,
+    0,
+  ],
+  ["update 100 conversations, one flag of each", ({ like }) => updateMany(like, { is_muted: true }), 1103, 400, 600],
+  [
+    "update 100 conversations that have these values already",
+    ({ like }) => updateMany(like, { is_muted: false }),
+    502,
+    0,
+    0,
+  ],
   [
     "delete a conversation without messages",
     async ({ like }) => alice.delete(item((await alice.post(COLLECTION, like)).json.id)),

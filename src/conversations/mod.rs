@@ -52,7 +52,7 @@ pub fn update_many(mut request: Request) -> Result<Query, Error> {
     let is_read = changes == Update::default();
     let [update, answer] = sql::update_many(&ids, &request.identity.request_id, changes);
     let render = |rows: Rows| {
-        let missing = rows.outcome.as_deref().unwrap_or("[]");
+        let missing = rows.beside.as_deref().unwrap_or("[]");
         let is_shown = rows.scopes.contain(Scope::ConversationsRead);
         Ok(if is_shown { Response::found_and_missing(missing) } else { Response::no_content() })
     };

@@ -638,7 +638,7 @@ pub fn update(id: &Id, request_id: &Id, if_match: &Condition, changes: Update) -
 /// The same for many: `?3` is a JSON list of ids.
 const UPDATE_MANY: &str = update!("id IN (SELECT value FROM json_each(?3))");
 
-/// The conversations of a JSON list of ids, `?3`, in its order. The outcome is a JSON list of those that are not there.
+/// The conversations of a JSON list of ids, `?3`, in its order, and a JSON list of those that are not there.
 /// `?4` is the id of the request, which has logged its changes last.
 const UPDATED_MANY: &str = answer!(
     after "(
@@ -653,7 +653,7 @@ const UPDATED_MANY: &str = answer!(
       SELECT 1 FROM conversations -- PRIMARY KEY (account_id, id)
       WHERE account_id = (SELECT account_id FROM caller) AND id = value AND NOT is_removed
     )
-  ) AS outcome,
+  ) AS beside,
   found.id AS position, found.object",
     "LEFT JOIN json_each(?3) AS asked
 LEFT JOIN conversations AS found -- PRIMARY KEY (account_id, id)

@@ -61,7 +61,7 @@ export async function batch(database, json, before, isShared, freshness) {
   const { results, calls, bookmark } = isShared ? await share(json, run) : await run();
   const cost = costOf(calls === 0 ? [] : results, before);
   const rows = results.find(({ results }) => results.length > 0)?.results ?? [];
-  const { account, token, scopes, is_watched, outcome, replay, tag, total_count } = rows[0] ?? {};
+  const { account, token, scopes, is_watched, outcome, replay, tag, beside } = rows[0] ?? {};
   const withObject = rows.filter(({ object }) => object != null);
   const found = before === undefined ? withObject : [...before.found, ...withObject];
   const shown = fitting(found.slice(0, limit), max_bytes);
@@ -79,7 +79,7 @@ export async function batch(database, json, before, isShared, freshness) {
     replay,
     tag,
     found,
-    total_count,
+    beside,
     first: shown[0]?.position,
     last: shown.length < found.length ? shown.at(-1).position : (stopped ?? shown.at(-1)?.position),
     has_more: found.length > shown.length || stopped !== undefined,

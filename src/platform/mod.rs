@@ -158,7 +158,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn resume(this: &Found) -> Option<String>;
     #[wasm_bindgen(method, getter)]
-    fn total_count(this: &Found) -> Option<String>;
+    fn beside(this: &Found) -> Option<String>;
     /// The state of the database that was seen. Only with replicas.
     #[wasm_bindgen(method, getter, js_name = bookmark)]
     fn state(this: &Found) -> Option<String>;
@@ -476,7 +476,7 @@ impl Incoming {
             last: found.last(),
             has_more: found.has_more(),
             resume: found.resume(),
-            total_count: found.total_count(),
+            beside: found.beside(),
             moved_to: None,
         })
     }

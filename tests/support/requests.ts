@@ -122,7 +122,13 @@ const message = kindAt("/v1/messages").exampleId;
 /** Requests besides the examples that make the Worker run other SQL. */
 const VARIANTS: [id: string, variant: Variant][] = [
   ["listConversations", { name: "by activity", query: "sort=last_active_at&unread=true" }],
+  ["listConversations", { name: "of a period", query: "since=5&order=asc&include=last_message,total_count" }],
+  ["listConversations", { name: "of a group and a period", query: "until=5&group_id=g&include=total_count" }],
+  ["listConversations", { name: "of a period by activity", query: "since=5&sort=last_active_at&muted=false" }],
+  ["listConversations", { name: "of a contact and a period", query: "contact_id=bob&since=5&include=total_count" }],
+  ["listConversations", { name: "with last messages", query: "pinned=false&include=last_message,total_count" }],
   ["createConversation", { name: "distinct", body: { contact_id: "bob", distinct: true }, again: 200 }],
+  ["retrieveConversation", { name: "with its last message", query: "include=last_message" }],
   ["updateConversation", { name: "no attributes", body: undefined }],
   ["updateConversation", { name: "flags", body: { is_muted: true, archived_at: 5 } }],
   ["updateConversation", { name: "pin", body: { pinned_message_id: message } }],
@@ -130,6 +136,12 @@ const VARIANTS: [id: string, variant: Variant][] = [
   ["patchConversation", { name: "unpin", body: { pinned_message_id: null } }],
   ["patchConversation", { name: "unarchive", body: { archived_at: null } }],
   ["listMessages", { name: "of a conversation", query: `conversation_id=${conversation}` }],
+  ["listMessages", { name: "of a period", query: "since=5&order=asc&include=total_count" }],
+  ["listMessages", { name: "of a conversation and a period", query: `conversation_id=${conversation}&until=9` }],
+  [
+    "listMessages",
+    { name: "of a conversation, counted", query: `conversation_id=${conversation}&include=total_count` },
+  ],
   [
     "createMessage",
     { name: "of a contact", body: { conversation_id: conversation, message: "Hello", contact_id: "bob" } },

@@ -43,9 +43,11 @@ pub fn list(input: &[u8]) {
     let by_activity = value("sort").is_some_and(|(_, order)| order == "last_active_at");
     let backwards = value("ending_before").is_some();
     let forwards = value("starting_after").is_some();
+    let rises = backwards != value("order").is_some_and(|(_, order)| order == "asc");
     assert!(!(backwards && forwards), "a page after one position and before another");
     let digits = if by_activity { 7 } else { 0 };
-    assert!(position == "{" || position.len() == digits + 16, "{position:?} is a position");
+    let first = if rises { "" } else { "{" };
+    assert!(position == first || position.len() == digits + 16, "{position:?} is a position");
 
     let found: Vec<String> = seeds
         .iter()
@@ -71,7 +73,7 @@ pub fn list(input: &[u8]) {
     assert_eq!(*reversed, backwards);
 
     // An empty page links back from the position beside its own, so that the page there has the object of its own.
-    let beside = [neighbour(&position, backwards)];
+    let beside = [neighbour(&position, rises)];
     let shown = if shown.is_empty() && (backwards || forwards) { &beside } else { shown };
     let (newest, oldest) = if backwards { (shown.last(), shown.first()) } else { (shown.first(), shown.last()) };
     let next = oldest.filter(|_| has_more || backwards).map(|oldest| ("next", "starting_after", oldest));

@@ -140,17 +140,20 @@ pub enum Kind {
     Text,
     /// A list of words, which a form separates by spaces.
     List,
+    /// A list of ids, which a form separates by commas.
+    Ids,
 }
 
 pub fn json_of(word: &str, kind: Kind) -> String {
     let bare = match kind {
         Kind::Bool => ["true", "false"].contains(&word),
         Kind::Integer => word.parse::<i64>().is_ok_and(|number| number.to_string() == word),
-        Kind::Text | Kind::List => false,
+        Kind::Text | Kind::List | Kind::Ids => false,
     };
     match word {
         "" => "null".to_owned(),
         word if matches!(kind, Kind::List) => word.split(' ').collect::<Json>().to_string(),
+        word if matches!(kind, Kind::Ids) => word.split(',').collect::<Json>().to_string(),
         word if bare => word.to_owned(),
         word => Json::from(word).to_string(),
     }
