@@ -1,5 +1,5 @@
-// `npm run seed`: fills the local account with an example inbox. A fixed seed makes it the same every time, ids included,
-// except that its times are relative to the first seed. Existing rows are not changed.
+// `npm run seed`: fills the local account with an example inbox. A fixed seed makes it the same every time, except that
+// its times, and the parts of ids that come from them, are relative to the first seed. Existing rows are not changed.
 import { random } from "../tests/random.ts";
 import { command, options } from "./cli.ts";
 import { localDatabases, migrate, query, text } from "./d1.ts";

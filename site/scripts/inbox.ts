@@ -40,9 +40,8 @@ let token: CurrentToken;
 
 const { start, onError, explain } = createSession({
   check: async (client) => {
-    token = await client.token.retrieve();
-    // Without this scope there is nothing to show, and the API says so.
-    await client.conversations.list({ limit: 1 });
+    // Without the scope for the list there is nothing to show, and the API says so.
+    [token] = await Promise.all([client.token.retrieve(), client.conversations.list({ limit: 1 })]);
   },
   onSignIn: (client, signal) => {
     parts = createParts(client, signal);

@@ -1,4 +1,4 @@
-// The links in a text that anybody may have written. Only https, and nothing that hides where a link goes.
+// The links in a message, whose author is not trusted: only https, and nothing that hides where a link goes.
 
 import { h } from "../shared/dom.ts";
 
@@ -34,7 +34,7 @@ function trimmed(url: string): string {
   }
 }
 
-/** The URL as the browser reads it. Null if it is none, or has a name before its host, which looks like another host. */
+/** The URL as the browser reads it. Null if it is none, or has a user name, which can look like another host. */
 function safe(text: string): string | null {
   if (!URL.canParse(text)) return null;
   const { protocol, username, password, href } = new URL(text);

@@ -74,7 +74,7 @@ export function createList({ client, actions, onOpen, onScroll, onClear, explain
     return rows.visible().filter(({ conversation }) => !hidden.has(conversation.id));
   }
 
-  /** Loads the rows of the view, and cancels an earlier request that is still running. Returns whether it shows them. */
+  /** Loads the rows of the view, and cancels an earlier request that still runs. Returns whether it shows them. */
   const get = pauseLive(async (count: number): Promise<boolean> => {
     request.abort();
     request = new AbortController();
@@ -177,8 +177,7 @@ export function createList({ client, actions, onOpen, onScroll, onClear, explain
     setChildren(items, shown().map(elementOf));
     roving.refresh();
     highlight();
-    const isLoaded = items.ariaBusy !== "true" && byId("list-problem").hidden;
-    byId("no-conversations").hidden = !isLoaded || items.children.length > 0 || rows.hasMore;
+    byId("no-conversations").hidden = !isLoaded() || items.children.length > 0 || rows.hasMore;
     byId("empty-title").textContent = emptyTitle();
     byId("clear-filters").hidden = isUnfiltered();
     near.check();
@@ -240,7 +239,11 @@ export function createList({ client, actions, onOpen, onScroll, onClear, explain
 
   const itemFor = (id: string): HTMLElement | null => items.querySelector(`[data-id="${CSS.escape(id)}"]`);
 
+  /** Whether there is a list that changes can be applied to. After an error, the next attempt finds all changes. */
+  const isLoaded = (): boolean => items.ariaBusy !== "true" && byId("list-problem").hidden === true;
+
   function apply(events: AccountEvent[]): void {
+    if (!isLoaded()) return;
     const unknown = new Set<string>();
     for (const { type, conversation_id: id, conversation, message_id, message } of events) {
       const last = rows.get(id)?.last;

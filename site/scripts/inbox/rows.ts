@@ -1,5 +1,5 @@
-// The conversations that the list knows, in its order: pinned ones first, then by activity. The API has no such list, so
-// this merges the lists that it has: pinned and not pinned, and for a search those of the contact and of the group.
+// The conversations that the list knows, in its order: pinned ones first, then by activity. The API has no such list,
+// so this merges the lists that it has: pinned and not pinned, and for a search those of the contact and of the group.
 //
 // A list is loaded page by page. What comes after the end of a list that has more is not shown, also if another list or
 // a live change has it already: something that is not loaded yet may belong before it.

@@ -33,8 +33,8 @@ interface Hooks {
 
 export interface Thread {
   /**
-   * Shows a conversation, and its messages from a given one to the newest, or else the newest ones. `known` is its state
-   * if that is known.
+   * Shows a conversation, and its messages from a given one to the newest, or else the newest ones. `known` is the
+   * conversation, if that is known.
    */
   open: (id: string, known: Conversation | null, message: string | null) => Promise<void>;
   /** Loads the conversation that is open, and its newest messages. */
@@ -74,7 +74,8 @@ export function createThread(hooks: Hooks): Thread {
   let request = new AbortController();
   /** A message arrived since the conversation was marked as read. */
   let unseen = false;
-  let isLoading = false;
+  /** Whether the messages are there. If not, because of an error, the next attempt finds all changes. */
+  let isLoaded = false;
 
   async function open(id: string, known: Conversation | null, message: string | null): Promise<void> {
     request.abort();
@@ -139,7 +140,7 @@ export function createThread(hooks: Hooks): Thread {
   });
 
   function status(loading: boolean, problem: string | null = null): void {
-    isLoading = loading;
+    isLoaded = !loading && problem === null;
     box.ariaBusy = String(loading);
     byId("loading-thread").hidden = !loading;
     byId("thread-problem").hidden = problem === null;
@@ -164,7 +165,7 @@ export function createThread(hooks: Hooks): Thread {
   /** Loads a page of older messages. What is visible stays where it is. */
   const loadOlder = pauseLive(async (): Promise<boolean> => {
     const { signal } = request;
-    if (isLoading || next === null || !byId("older-problem").hidden) return false;
+    if (!isLoaded || next === null || !byId("older-problem").hidden) return false;
     byId("loading-older").hidden = false;
     try {
       const page = await next({ signal });
@@ -203,18 +204,19 @@ export function createThread(hooks: Hooks): Thread {
     clearTimeout(scrolled);
     const of = opened;
     scrolled = setTimeout(() => {
-      if (of === opened && !isLoading) onScroll(isAtEnd() ? null : firstVisible());
+      if (of === opened && isLoaded) onScroll(isAtEnd() ? null : firstVisible());
     }, 150);
   };
 
   function apply(events: AccountEvent[]): void {
     for (const { type, conversation_id, conversation: state, message_id, message } of events) {
-      if (opened !== conversation_id || isLoading) continue;
+      if (opened !== conversation_id) continue;
       if (state === null) {
         onMissing(conversation);
         return;
       }
       conversation = state;
+      if (!isLoaded) continue;
       if (message_id !== null && message === null) messages = messages.filter(({ id }) => id !== message_id);
       if (message_id === pinned?.id) pinned = message;
       if (message !== null) place(message);
@@ -223,7 +225,7 @@ export function createThread(hooks: Hooks): Thread {
         announce(`New message from ${message.contact_id}: ${message.message}`);
       }
     }
-    if (conversation === null) return;
+    if (conversation === null || !isLoaded) return;
     const stay = isAtEnd();
     render();
     if (stay) box.scrollTop = box.scrollHeight;
@@ -277,7 +279,7 @@ export function createThread(hooks: Hooks): Thread {
 
   function close(): void {
     request.abort();
-    [opened, conversation, isLoading] = [null, null, false];
+    [opened, conversation, isLoaded] = [null, null, false];
     composer.open(null);
     byId("no-thread").hidden = false;
     byId("open-thread").hidden = true;
@@ -285,10 +287,14 @@ export function createThread(hooks: Hooks): Thread {
 
   async function findPinned(signal: AbortSignal): Promise<void> {
     const id = conversation?.pinned_message_id ?? null;
-    pinned =
-      id === null || access("messages:read") !== null
-        ? null
-        : (messages.find((message) => message.id === id) ?? (await client.messages.retrieve(id, { signal })));
+    pinned = messages.find((message) => message.id === id) ?? null;
+    if (id === null || pinned !== null) return;
+    try {
+      pinned = await client.messages.retrieve(id, { signal });
+    } catch (error) {
+      // It was deleted, and the conversation that this page knows is older than that.
+      if (!isMissing(error)) throw error;
+    }
   }
 
   function render(): void {
@@ -297,7 +303,6 @@ export function createThread(hooks: Hooks): Thread {
     if (focused?.isConnected === false)
       (list.querySelector<HTMLElement>(`[data-id="${focused.dataset.id}"]`) ?? byId("thread-title")).focus();
     roving.refresh();
-    const isLoaded = !isLoading && byId("thread-problem").hidden;
     byId("no-messages").hidden = !isLoaded || messages.length > 0 || next !== null;
     byId("pinned").hidden = pinned === null;
     if (pinned === null) byId("pinned").replaceChildren();
@@ -353,7 +358,7 @@ export function createThread(hooks: Hooks): Thread {
   });
 
   function showSent(message: Message): void {
-    if (opened !== message.conversation_id || isLoading) return;
+    if (opened !== message.conversation_id || !isLoaded) return;
     place(message);
     render();
     box.scrollTop = box.scrollHeight;

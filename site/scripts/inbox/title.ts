@@ -11,6 +11,8 @@ export interface Title {
 
 const PAGE = "Inbox";
 const SITE = "Conversations API";
+/** The shortest time between two counts: a count can read a thousand rows. */
+const INTERVAL_MS = 1_000;
 
 export function createTitle(client: ConversationsClient, signal: AbortSignal): Title {
   let unread = "";
@@ -23,12 +25,12 @@ export function createTitle(client: ConversationsClient, signal: AbortSignal): T
     document.title = unread === "" ? name : `(${unread}) ${name}`;
   }
 
-  /** Counts, and once more if something changes in the meantime: the last count is of the last state. */
+  /** Counts, and again if something has changed since: the last count is of the last state. */
   async function count(): Promise<void> {
     hasChanged = true;
     if (isCounting) return;
     isCounting = true;
-    while (hasChanged) {
+    while (hasChanged && !signal.aborted) {
       hasChanged = false;
       try {
         const filters = { unread: true, archived: false, include: ["total_count"], limit: 1 } as const;
@@ -38,9 +40,10 @@ export function createTitle(client: ConversationsClient, signal: AbortSignal): T
       } catch {
         // The title keeps the number that it had.
       }
+      if (!signal.aborted) render();
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
     }
     isCounting = false;
-    if (!signal.aborted) render();
   }
 
   signal.addEventListener("abort", () => {

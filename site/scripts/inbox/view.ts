@@ -18,7 +18,7 @@ export interface View {
   message: string | null;
 }
 
-/** More rows than these are not restored: nobody reads on after so many, and each hundred is a request. */
+/** A reload restores no position after this row: each hundred rows are a request. */
 const MAX_ROW = 1000;
 
 /** The view of a URL. What it can't mean is ignored. */

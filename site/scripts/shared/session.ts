@@ -1,5 +1,5 @@
-// Signing in and out. The pages use only the public API, through the public client. The token, the bookmark and what the
-// user has written are in the session storage of the tab and nowhere else, so all pages in the tab share them.
+// Signing in and out. The pages use only the public API, through the public client. The token, the bookmark and the
+// drafts are in the session storage of the tab and nowhere else, so all pages in the tab share them.
 
 import { ConversationsClient, ConversationsError, NetworkError } from "../../../clients/typescript/src/index.ts";
 import { announce, byId, h } from "./dom.ts";

@@ -1,7 +1,8 @@
 // What fails at `/inbox` says so, can be tried again, and never shows what was not asked for.
 
 import assert from "node:assert/strict";
-import { base62 } from "../../support/tokens.ts";
+import { grant } from "../../support/accounts.ts";
+import { ALL, base62, SCOPES } from "../../support/tokens.ts";
 import { inBrowser } from "../browser.ts";
 import {
   assertNames,
@@ -13,9 +14,11 @@ import {
   inboxOf,
   names,
   openThread,
+  preview,
   refuse,
   rows,
   signIn,
+  texts,
   thread,
 } from "./inbox.ts";
 
@@ -28,13 +31,19 @@ inBrowser("a filter that fails shows the error and Retry, and no list", {}, asyn
   await page.getByRole("alert").getByText("It broke.").waitFor();
   assert.deepEqual(await names(page), []);
   assert.ok(!(await page.locator("#no-conversations").isVisible()), "an error is not an empty list");
+  // What changes now does not make a list either.
+  await alice.client.conversations.create({ contact_id: "dave" });
+  const erin = await alice.client.conversations.create({ contact_id: "erin" });
+  await alice.client.conversations.update(erin.id, { is_muted: true });
+  await eventually(page, () => page.title(), "(2) Inbox – Conversations API");
+  assert.deepEqual(await names(page), []);
   // Again, and it fails again.
   await page.getByRole("button", { name: "Retry" }).click();
   await page.getByRole("alert").getByText("It broke.").waitFor();
   assert.deepEqual(await names(page), []);
   await repair();
   await page.getByRole("button", { name: "Retry" }).click();
-  await assertNames(page, ["carol"]);
+  await assertNames(page, ["carol", "erin"]);
   assert.ok(!(await page.getByRole("button", { name: "Retry" }).isVisible()));
 
   // Another filter repairs it, too.
@@ -42,7 +51,7 @@ inBrowser("a filter that fails shows the error and Retry, and no list", {}, asyn
   await filter(page, "Unread").click();
   await page.getByRole("alert").getByText("It broke.").waitFor();
   await filter(page, "Unread").click();
-  await assertNames(page, ["carol"]);
+  await assertNames(page, ["carol", "erin"]);
   await repairAgain();
 });
 
@@ -99,6 +108,10 @@ inBrowser("an error of a thread is shown in it, and Retry loads it", {}, async (
   await openThread(page, "bob");
   await thread(page).getByRole("alert").getByText("It broke.").waitFor();
   assert.ok(!(await page.getByText("No messages yet").isVisible()), "an error is not an empty thread");
+  // What arrives now does not make a thread either.
+  await alice.say(ids.bob!, { message: "Line 40" });
+  await eventually(page, () => preview(page, "bob").textContent(), "You: Line 40");
+  assert.deepEqual(await texts(page), []);
   await repair();
   const repairOlder = await refuse(page, /\/v1\/messages\?.*starting_after=/);
   await thread(page).getByRole("button", { name: "Retry" }).click();
@@ -144,4 +157,18 @@ inBrowser("what can't be an id matches nothing", {}, async (page) => {
   await page.getByText("No match", { exact: true }).waitFor();
   await page.getByRole("searchbox").fill("");
   await assertNames(page, ["bob"]);
+});
+
+inBrowser("a pinned message that was deleted in the meantime is not shown, and is no error", {}, async (page) => {
+  const { alice, ids } = await inboxOf({ bob: {} });
+  const first = await alice.say(ids.bob!, { message: "Pinned once" });
+  for (let i = 0; i < 30; i += 1) await alice.say(ids.bob!, { message: `Line ${i}` });
+  await alice.client.conversations.update(ids.bob!, { pinned_message_id: first.id });
+  await signIn(page, await grant(alice.id, { scopes: ALL - SCOPES["events:read"]! }));
+  await assertNames(page, ["bob"]);
+  await alice.client.messages.delete(first.id);
+  await openThread(page, "bob");
+  await thread(page).getByText("Line 29", { exact: true }).waitFor();
+  assert.ok(!(await page.locator("#pinned").isVisible()));
+  assert.ok(!(await page.locator("#toast").isVisible()));
 });

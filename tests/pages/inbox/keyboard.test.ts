@@ -38,7 +38,8 @@ async function tabStops(page: Page): Promise<string[]> {
     const at = await page.evaluate(`{
       const { activeElement } = document;
       activeElement.closest("#conversations") ? "conversations" : activeElement.closest("#message-list") ? "messages"
-        : activeElement === document.body ? "end" : activeElement.id || activeElement.ariaLabel || activeElement.textContent;
+        : activeElement === document.body ? "end"
+        : activeElement.id || activeElement.ariaLabel || activeElement.textContent;
     }`);
     if (at === "end") return stops;
     stops.push(String(at));
