@@ -1,5 +1,5 @@
-// The files for programs that are no pages: the description as YAML, the guides as text for language models, and whom to
-// tell of a vulnerability.
+// The files for programs that are no pages: the description as YAML, the guides as text for language models, and whom
+// to tell of a vulnerability.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
