@@ -16,10 +16,13 @@ export function listenToKeys(shortcuts: Shortcuts, undo: () => void): void {
   byId("show-keys").onclick = showHelp;
   byId("close-keys").onclick = () => dialog.close();
 
+  /** Whether the form for the token, a dialog or a menu has taken the place of the page. */
+  const isCovered = () => byId("content").hidden || dialog.open || byId("menu").matches(":popover-open");
+
   document.onkeydown = (event) => {
     const { key, target } = event;
     // In a form, keys are text, and Ctrl-Z undoes what was typed.
-    if (event.defaultPrevented || dialog.open || byId("content").hidden || isText(target as Element)) return;
+    if (event.defaultPrevented || isCovered() || isText(target as Element)) return;
     const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && key.toLowerCase() === "z";
     const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
     const run = isUndo ? undo : isPlain ? { ...shortcuts, "?": showHelp }[key] : undefined;

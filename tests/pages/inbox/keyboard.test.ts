@@ -204,6 +204,12 @@ inBrowser("keys are text in a form, and do nothing before the user has signed in
   await assertNames(page, ["bob", "carol"]);
   await filter(page, "Muted").focus();
   await page.keyboard.press("Control+e");
+  await page.getByRole("button", { name: "More actions", exact: true }).press("Enter");
+  await page.getByRole("menuitem", { name: "Archive" }).press("e");
+  await page.keyboard.press("#");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").waitFor();
   await assertNames(page, ["bob", "carol"]);
 });
 
