@@ -85,7 +85,8 @@ page (account_id, token, conversation_id, id) AS (
             "
   ORDER BY shown.id {order} LIMIT +?3
 )
-SELECT page.account_id AS account, page.token, found.id AS position, found.object, (SELECT id FROM bound) AS resume{count}
+SELECT page.account_id AS account, page.token, found.id AS position, found.object,
+  (SELECT id FROM bound) AS resume{count}
 FROM page
 LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
   ON found.account_id = page.account_id AND found.conversation_id = page.conversation_id AND found.id = page.id"
@@ -141,7 +142,8 @@ page (account_id, token, conversation_id, id) AS (
             "
   ORDER BY shown.id {order} LIMIT +?3
 )
-SELECT page.account_id AS account, page.token, found.id AS position, found.object, (SELECT id FROM bound) AS stopped{count}
+SELECT page.account_id AS account, page.token, found.id AS position, found.object,
+  (SELECT id FROM bound) AS stopped{count}
 FROM page
 LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
   ON found.account_id = page.account_id AND found.conversation_id = page.conversation_id AND found.id = page.id"
