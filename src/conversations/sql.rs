@@ -555,19 +555,19 @@ macro_rules! updated {
 macro_rules! update {
     ($which:literal) => {
         as_caller!(concat!(
-    "
+            "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
 SET
   ",
-    columns!(),
-    " = ",
-    updated!(),
-    ",
+            columns!(),
+            " = ",
+            updated!(),
+            ",
   changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
   AND ",
-    $which,
-    "
+            $which,
+            "
   AND NOT is_removed
   AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))
   AND (?7 IS NULL OR EXISTS (
@@ -576,10 +576,10 @@ WHERE account_id = (SELECT account_id FROM caller)
       AND messages.id = ?7
   ))
   AND ",
-    columns!(),
-    " IS NOT ",
-    updated!()
-))
+            columns!(),
+            " IS NOT ",
+            updated!()
+        ))
     };
 }
 
