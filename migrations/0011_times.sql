@@ -1,7 +1,7 @@
--- When an object was created, its id tells: it begins with the milliseconds. So `since` and `until` of a list are a range
--- of ids, and need no index of their own. Ids of other objects tell nothing: those that the API's own page shows, those
--- of an operator's own SQL, and those that are made after an id of the far future. An account that has such objects is
--- found by a partial index, which costs the others nothing.
+-- When an object was created, its id tells: it begins with the milliseconds. So `since` and `until` of a list are a
+-- range of ids, and need no index of their own. Ids of other objects tell nothing: those that the API's own page
+-- shows, those of an operator's own SQL, and those that are made after an id of the far future. An account that has
+-- such objects is found by a partial index, which costs the others nothing.
 
 -- Whether the id tells another second than `created_at`.
 ALTER TABLE conversations ADD COLUMN is_undated INTEGER GENERATED ALWAYS AS (

@@ -143,14 +143,14 @@ pub struct Period {
     pub until: Option<Timestamp>,
 }
 
-/// How many objects a page of a [`Period`] looks at, at most, where not all of them may be of the period: if the order of
-/// the list is not that of creation, or if ids don't tell when the objects were created (migrations/0011_times.sql). Then
-/// a page can end before its limit.
+/// How many objects a page of a [`Period`] looks at, at most, where not all of them may be of the period: if the order
+/// of the list is not that of creation, or if ids don't tell when the objects were created
+/// (migrations/0011_times.sql). Then a page can end before its limit.
 pub const MAX_LOOKED_AT: usize = 180;
 
-/// A common table expression for a list of a [`Period`]: the caller, and the ids between which the objects of the period
-/// lie. In an account that has objects whose ids don't tell when they were created, these are all ids. `$low` and `$high`
-/// are the parameters of the ids. Reads one row, and none where there is no such object.
+/// A common table expression for a list of a [`Period`]: the caller, and the ids between which the objects of the
+/// period lie. In an account that has objects whose ids don't tell when they were created, these are all ids. `$low`
+/// and `$high` are the parameters of the ids. Reads one row, and none where there is no such object.
 macro_rules! span {
     ($table:literal, $low:literal, $high:literal) => {
         concat!(

@@ -13,7 +13,8 @@
 //! - `outcome`, `replay`, `tag`: of the first row. What became of the request, of its key, and the object's entity tag.
 //! - `position`, `object`: of each row. The object's place in its list, and its JSON, which stays outside the wasm.
 //! - `resume`: of the last row. Where the search for more rows goes on, in a call of its own.
-//! - `stopped`: of the last row. Where the search has ended before it had looked at everything. If the page is not full,
+//! - `stopped`: of the last row. Where the search has ended before it had looked at everything. If the page is not
+//!   full,
 //!   it ends there, and another request goes on behind this position.
 //! - `beside`: of the first row. What the response has beside its objects, in JSON: how many objects a list has, or the
 //!   ids of those that are missing.

@@ -41,7 +41,8 @@ function bare({ status, headers, text }: Answer): unknown {
     rest,
     hasBookmark,
     timing: String(timing).replace(/dur=[\d.]+/, ""),
-    text: text.replaceAll(String(id), ""),
+    // The ids of an update of many that are missing are those that were asked for.
+    text: text.replaceAll(String(id), "").replace(/("missing":\[")\w{16}("\])/, "$1$2"),
   };
 }
 

@@ -15,8 +15,8 @@ use crate::{
 };
 
 // A list has three shapes. What can't be a parameter stands in braces (`Shape`). `?3` are the rows wanted, `?4` the
-// position, `?5` the contact, `?6` the group, and of a list of a period `?7` to `?10` its parameters. The rows read don't
-// include those of conversations that are being removed.
+// position, `?5` the contact, `?6` the group, and of a list of a period `?7` to `?10` its parameters. The rows read
+// don't include those of conversations that are being removed.
 
 /// What stands in the braces of a list's statement.
 struct Shape<'a> {
@@ -92,8 +92,8 @@ SELECT account, token, substr(line, 1, {width}) AS position, {object}{total_coun
 }
 
 /// The same of a period. In order of creation this is a part of each range: reads 2 * limit + 22 rows at most. In order
-/// of activity, or where ids don't tell when conversations were created, others lie between. Then this looks ahead at some
-/// positions ([`MAX_LOOKED_AT`]), and the list goes on behind the last one: reads 2 * limit + 1000 rows at most.
+/// of activity, or where ids don't tell when conversations were created, others lie between. Then this looks ahead at
+/// some positions ([`MAX_LOOKED_AT`]), and the list goes on behind the last one: reads 2 * limit + 1000 rows at most.
 fn list_of_period(shape: &Shape) -> String {
     let position = shape.position();
     let is_range = shape.sort == Sort::CreatedAt;
@@ -186,7 +186,8 @@ LIMIT +?3 + 1"
 }
 
 /// The newest message of a conversation in JSON, `null` where there is none or the caller must not read it: the text
-/// between the object of the conversation without its closing brace and this brace. Reads one row for each conversation.
+/// between the object of the conversation without its closing brace and this brace. Reads one row for each
+/// conversation.
 macro_rules! last_message {
     ($account:literal, $conversation:literal) => {
         concat!(
@@ -224,8 +225,8 @@ impl Shape<'_> {
     }
 
     /// A common table expression: the states, each a range of the index. The recursion is their merge. Its queue holds
-    /// the next row of every range. What comes out first is the next row of the page, and the one behind it in its range
-    /// goes in. A row is one text, the position and then `object`: a subquery gives one column.
+    /// the next row of every range. What comes out first is the next row of the page, and the one behind it in its
+    /// range goes in. A row is one text, the position and then `object`: a subquery gives one column.
     fn merge(&self, name: &str, object: &str, part: Part) -> String {
         let Part { source, first, condition, next_condition, rows } = part;
         let index = match (self.sort, self.of_group) {
@@ -296,8 +297,8 @@ impl Shape<'_> {
     }
 }
 
-/// The column of the count: how many conversations a list has. Reads 1002 rows at most, of a group and a period one more
-/// for each state, and all conversations of a contact.
+/// The column of the count: how many conversations a list has. Reads 1002 rows at most, of a group and a period one
+/// more for each state, and all conversations of a contact.
 fn count(narrow: &str, filter: &Filter, states: &[String], is_of_period: bool) -> String {
     let index = match (&filter.contact_id, &filter.group_id) {
         (Some(_), _) => "INDEXED BY conversations_by_contact_and_group",
@@ -554,30 +555,31 @@ macro_rules! updated {
 macro_rules! update {
     ($which:literal) => {
         as_caller!(concat!(
-    "
+            "
 UPDATE conversations -- PRIMARY KEY (account_id, id)
 SET
   ",
-    columns!(),
-    " = ",
-    updated!(),
-    ",
+            columns!(),
+            " = ",
+            updated!(),
+            ",
   changed_by = ?4
 WHERE account_id = (SELECT account_id FROM caller)
   AND ",
-    $which,
-    "
+            $which,
+            "
   AND NOT is_removed
   AND (?5 IS NULL OR instr(?5, '\"' || tag || '\"'))
   AND (?7 IS NULL OR EXISTS (
     SELECT 1 FROM messages -- PRIMARY KEY (account_id, conversation_id, id)
-    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = conversations.id AND messages.id = ?7
+    WHERE messages.account_id = conversations.account_id AND messages.conversation_id = conversations.id
+      AND messages.id = ?7
   ))
   AND ",
-    columns!(),
-    " IS NOT ",
-    updated!()
-))
+            columns!(),
+            " IS NOT ",
+            updated!()
+        ))
     };
 }
 

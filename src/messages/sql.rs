@@ -85,7 +85,8 @@ page (account_id, token, conversation_id, id) AS (
             "
   ORDER BY shown.id {order} LIMIT +?3
 )
-SELECT page.account_id AS account, page.token, found.id AS position, found.object, (SELECT id FROM bound) AS resume{count}
+SELECT page.account_id AS account, page.token, found.id AS position, found.object,
+  (SELECT id FROM bound) AS resume{count}
 FROM page
 LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
   ON found.account_id = page.account_id AND found.conversation_id = page.conversation_id AND found.id = page.id"
@@ -103,8 +104,8 @@ const SPAN: &str = span!("messages", "?8", "?9");
 
 /// A page of a period, which is a range of the index. Reads 2 * limit + 10 rows at most. Only where ids don't tell when
 /// messages were created, or while a conversation is being removed, there are others in the range: then this looks at
-/// [`MAX_LOOKED_AT`] messages, and the list goes on behind them. So it reads 2 * limit + 1000 rows at most. The time of a
-/// message is in the table, behind its text: it is read only where the id does not tell it.
+/// [`MAX_LOOKED_AT`] messages, and the list goes on behind them. So it reads 2 * limit + 1000 rows at most. The time
+/// of a message is in the table, behind its text: it is read only where the id does not tell it.
 fn list_of_period(paging: &Paging, of_conversation: bool, count: &str) -> String {
     let (past, order) = paging.direction();
     let (first, before, end, bounded) = match past {
@@ -141,7 +142,8 @@ page (account_id, token, conversation_id, id) AS (
             "
   ORDER BY shown.id {order} LIMIT +?3
 )
-SELECT page.account_id AS account, page.token, found.id AS position, found.object, (SELECT id FROM bound) AS stopped{count}
+SELECT page.account_id AS account, page.token, found.id AS position, found.object,
+  (SELECT id FROM bound) AS stopped{count}
 FROM page
 LEFT JOIN messages AS found -- PRIMARY KEY (account_id, conversation_id, id)
   ON found.account_id = page.account_id AND found.conversation_id = page.conversation_id AND found.id = page.id"

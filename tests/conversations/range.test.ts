@@ -240,7 +240,7 @@ describe("an account of 20,000 conversations", () => {
   ];
   const cursors = ["", `starting_after=${id(9000)}`, `ending_before=${id(9000)}`];
 
-  test("a list of a period reads at most 2 * limit + 24 rows, one for each last message, 1,001 for a count", async () => {
+  test("a period: at most 2 * limit + 24 rows, one for each last message, 1,001 for a count", async () => {
     for (const order of ORDERS)
       for (const filter of FILTERS)
         for (const period of PERIODS)

@@ -147,7 +147,8 @@ test("a hundred are one call to D1, at most 12 rows read for each, and not more 
 
   await sql(
     `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000)
-     INSERT INTO conversations (account_id, id, contact_id, created_at) SELECT ?, printf('%016d', n), 'bob', 0 FROM numbers`,
+     INSERT INTO conversations (account_id, id, contact_id, created_at) 
+     SELECT ?, printf('%016d', n), 'bob', 0 FROM numbers`,
     alice.id,
   );
   const later = await cost({ is_muted: false });
