@@ -231,7 +231,9 @@ fn is_a(kind: Kind, value: &Json) -> bool {
         Kind::Bool => value.is_boolean(),
         Kind::Integer => value.is_i64() || value.is_null(),
         Kind::Text => value.is_string() || value.is_null(),
-        Kind::List | Kind::Ids => value.is_null() || value.as_array().is_some_and(|items| items.iter().all(Json::is_string)),
+        Kind::List | Kind::Ids => {
+            value.is_null() || value.as_array().is_some_and(|items| items.iter().all(Json::is_string))
+        }
     }
 }
 
