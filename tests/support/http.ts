@@ -14,6 +14,9 @@ const MAX_IDLE_MS = 1000;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64, timeout: MAX_IDLE_MS });
 after(() => agent.destroy());
 
+/** Node's own limit is 16 KiB. A response whose test asks for its SQL statements has them in a header. */
+const MAX_HEADER_BYTES = 65_536;
+
 export type Headers = Record<string, string | string[] | undefined>;
 
 /** One request, exactly as given: no header but the ones named (and Host), the path not touched. */
@@ -40,7 +43,7 @@ function start(method: string, path: string, given: Headers, body?: string | Buf
   const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
   const length = body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
   const request = http.request(
-    { agent, host: hostname, port: port, method, path, headers: { ...length, ...headers } },
+    { agent, host: hostname, port, method, path, headers: { ...length, ...headers }, maxHeaderSize: MAX_HEADER_BYTES },
     (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
