@@ -29,8 +29,11 @@ pub fn route(input: &[u8]) {
 
     let segments: Vec<_> = path.split('/').collect();
     let methods: &[&str] = match segments[..] {
-        ["", "" | "inbox" | "webhooks" | "openapi.json" | "health"] | ["", "assets", _, ..] => &["GET", "HEAD"],
-        ["", "v1", "conversations" | "messages" | "tokens" | "webhooks"] => &["GET", "HEAD", "POST"],
+        ["", "" | "inbox" | "webhooks" | "openapi.json" | "openapi.yaml" | "llms.txt" | "favicon.ico" | "health"]
+        | ["", ".well-known", "security.txt"]
+        | ["", "assets", _, ..] => &["GET", "HEAD"],
+        ["", "v1", "conversations"] => &["GET", "HEAD", "POST", "PATCH"],
+        ["", "v1", "messages" | "tokens" | "webhooks"] => &["GET", "HEAD", "POST"],
         ["", "v1", "events" | "token"] => &["GET", "HEAD"],
         ["", "v1", _, ""] | ["", "v1", _, "", _] => &[],
         ["", "v1", "conversations" | "messages" | "webhooks", _] => &["GET", "HEAD", "PUT", "PATCH", "DELETE"],
