@@ -27,7 +27,7 @@ const WRITTEN = { calls: 1, databases: [home.binding], rowsRead: 1, rowsWritten:
 const stored = async (token: string): Promise<unknown> =>
   (await sql("SELECT last_used_at FROM tokens WHERE hash = ?", hashOf(token)))[0]!.last_used_at;
 
-/** Runs a test within one day of the database's clock: again if the day has ended meanwhile. */
+/** Runs a test within one day of the database's clock: again if the day has ended while it ran. */
 async function withinOneDay(run: (today: number) => Promise<void>): Promise<void> {
   const day = async () => Number((await sql("SELECT unixepoch() / 86400 * 86400 AS today"))[0]!.today);
   for (let today = await day(); ; today = await day()) {

@@ -158,7 +158,7 @@ export const GROUP_EXCHANGES = [
     "c: Me too, but I have to leave at {time}.",
     "a: Good, that makes enough of us.",
   ],
-  ["a: Could somebody bring {dish}?", "b: I will.", "c: Then I'll take care of the {drink}.", "a: You're the best."],
+  ["a: Could you bring {dish}?", "b: I will.", "c: Then I'll take care of the {drink}.", "a: You're the best."],
   [
     "a: {plan} this weekend?",
     "b: Yes please.",

@@ -18,7 +18,7 @@ import { accountIn, FIRST, type Holder, hold, holder, move, SECOND, THIRD } from
 
 afterEach(closeAll);
 
-/** Moves an account, as if nothing were asked of it meanwhile. */
+/** Moves an account, as if no request asked for it. */
 async function moveTo(to: Shard, { id, shard }: { id: number; shard: Shard }): Promise<Holder["id"]> {
   await hold({ id, shard });
   return move({ id, shard }, to);
