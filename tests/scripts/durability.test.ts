@@ -18,14 +18,18 @@ test("an acknowledged message that was deleted from the database is reported as 
 }, async () => {
   const { code, stdout, stderr } = await npmRun("durability", "--kills", "1", "--lose");
   assert.equal(code, 1, stdout + stderr);
-  assert.match(stdout, /^LOST client\d, \w{16}\n {2}acknowledged: {"id":.*\n {2}found: +nothing$/m);
+  assert.match(stdout, /^LOST client\d, \w{16}\n {2}acknowledged: {"id":.*\n {2}found: +nothing$/m, stdout + stderr);
   assert.match(stdout, /^1 kills, \d+ acknowledged writes, lost [12];/m);
 });
 
 test("an event that was deleted from the log is reported as lost", { timeout: 120_000 }, async () => {
   const { code, stdout, stderr } = await npmRun("durability", "--kills", "1", "--lose-event");
   assert.equal(code, 1, stdout + stderr);
-  assert.match(stdout, /^LOST EVENT (conversation|message)\.(created|updated|deleted) \w{16} (\w{16})? of /m);
+  assert.match(
+    stdout,
+    /^LOST EVENT (conversation|message)\.(created|updated|deleted) \w{16} (\w{16})? of /m,
+    stdout + stderr,
+  );
   assert.match(stdout, /^1 kills, \d+ acknowledged writes, lost 0;/m);
 });
 
