@@ -215,11 +215,11 @@ function newId({ id, request, sent, responded }: Chosen, ...earlier: (number | n
 
 /** The time of an opening in this second, in milliseconds. An earlier second means its end. The current one or a later
  * one means now, after the last message. The API shows no more than the second of now, so the model takes the earliest
- * time that it can have been: until the next message, the conversation is read either way. */
+ * time that it can have been: until the next message, the conversation is read either way. That also holds where the
+ * wanted second ended during the request, and the opening was now or at its end. */
 function openedAt(wanted: number, chosen: Chosen, last_active_ms: number | null): number {
-  const { opened, sent, responded } = chosen;
-  // When the second changed during the request, what it shows tells which it was.
-  if (wanted < second(sent) || (wanted < second(responded) && wanted === opened)) return 1000 * wanted + 999;
+  const { opened, sent } = chosen;
+  if (wanted < second(sent)) return 1000 * wanted + 999;
   const earliest = Math.max(sent, last_active_ms ?? 0);
   return Math.max(earliest, 1000 * secondShown(opened ?? 0, chosen, second(earliest)));
 }
