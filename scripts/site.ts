@@ -12,7 +12,7 @@ import { makeTexts } from "./site/texts.ts";
 /** Writes the files to a folder. */
 export async function makePages(folder: string) {
   const site = join(root, "site");
-  const sources = ["assets", "scripts", "tsconfig.json"].map((name) => join(site, name));
+  const sources = ["assets", "scripts", "styles", "tsconfig.json"].map((name) => join(site, name));
   cpSync(site, folder, { recursive: true, filter: (path) => !sources.includes(path) });
 
   const source = readFileSync(join(root, "openapi.yaml"), "utf8");
