@@ -178,7 +178,7 @@ LIMIT 1`;
 
 await command(USAGE, async (args) => {
   const { values } = options(args, { "persist-to": { type: "string" } });
-  const databases = await localDatabases(values["persist-to"]);
+  const databases = localDatabases(values["persist-to"]);
   await step(databases.length === 1 ? "Database" : "Databases", () => Promise.all(databases.map(migrate)));
   const inbox = await step("Inbox", async () => {
     const database = (await databaseOf(databases, "local")) ?? databases[0]!;

@@ -60,6 +60,10 @@ fn looks_like_form(text: &str) -> bool {
     text.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_of_name))
 }
 
+/// What is wrong with a text for which [`has_lone_surrogate`] holds.
+const LONE_SURROGATE: &str = " has a lone surrogate: an escape from \\ud800 to \\udfff without its other half. Send \
+                              both halves, or the character itself in UTF-8.";
+
 /// Whether a JSON text has an escape like `\ud800` without its other half: no character has that number.
 fn has_lone_surrogate(json: &str) -> bool {
     let mut units = Vec::new();
@@ -146,9 +150,7 @@ fn complaint(bytes: &[u8], error: &serde_json::Error) -> Cow<'static, str> {
             .into();
     }
     if has_lone_surrogate(text) {
-        return "The body has a lone surrogate: an escape from \\ud800 to \\udfff without its other half. Send both \
-                halves, or the character itself in UTF-8."
-            .into();
+        return ["The body", LONE_SURROGATE].concat().into();
     }
     if error.is_eof() {
         return "The body ends before its JSON object does. Send the whole object.".into();
@@ -188,9 +190,7 @@ fn list(text: &str) -> Option<Vec<String>> {
 }
 
 fn lone_surrogate(name: &str) -> Error {
-    const RULE: &str = " has a lone surrogate: an escape from \\ud800 to \\udfff without its other half. Send both \
-                        halves, or the character itself in UTF-8.";
-    Error::for_param(Code::ParameterInvalid, name, [&quoted(name, "Parameter"), RULE].concat())
+    Error::for_param(Code::ParameterInvalid, name, [&quoted(name, "Parameter"), LONE_SURROGATE].concat())
 }
 
 /// Takes a JSON object's members one by one, up to the first that is refused: serde's own maps would silently drop one

@@ -6,7 +6,7 @@ import test, { before, describe } from "node:test";
 import { random } from "../random.ts";
 import { type Account, account } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError, idsOf, links } from "../support/expectations.ts";
+import { assertError, assertLinked, idsOf, links } from "../support/expectations.ts";
 import { COLLECTION, item, MESSAGES } from "../support/paths.ts";
 import { base62, randomId } from "../support/tokens.ts";
 
@@ -147,21 +147,7 @@ for (const isDated of [true, false]) {
         const query = randomQuery(below);
         const expected = listed(rows, query).map(({ id }) => id);
         const limit = 3 + below(20);
-        const seen: string[][] = [];
-        let answer = await alice.get(`${COLLECTION}?${new URLSearchParams({ ...query, limit: String(limit) })}`);
-        for (;;) {
-          seen.push(idsOf(answer));
-          const { next } = links(answer);
-          if (next === undefined) break;
-          const { searchParams } = new URL(next, "http://host");
-          for (const [name, value] of Object.entries(query)) assert.equal(searchParams.get(name), value);
-          answer = await alice.get(next);
-        }
-        assert.deepEqual(seen.flat(), expected, JSON.stringify(query));
-        for (const page of seen.slice(0, -1).reverse()) {
-          answer = await alice.get(String(links(answer).prev));
-          assert.deepEqual(idsOf(answer), page, JSON.stringify(query));
-        }
+        await assertLinked(alice, COLLECTION, { ...query, limit: String(limit) }, expected);
       }
     });
   });

@@ -6,7 +6,7 @@ import test, { before, describe } from "node:test";
 import { random } from "../random.ts";
 import { type Account, account } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError, idsOf, links } from "../support/expectations.ts";
+import { assertError, assertLinked, idsOf, links } from "../support/expectations.ts";
 import { MESSAGES, messageItem } from "../support/paths.ts";
 import { base62, randomId } from "../support/tokens.ts";
 
@@ -102,23 +102,11 @@ for (const isDated of [true, false]) {
       }
     });
 
-    test("the links lead through the whole list and back", async () => {
+    test("the links lead through the whole list and back, and keep every parameter", async () => {
       for (let n = 0; n < 30; n += 1) {
         const query = randomQuery(below, rows);
         const expected = listed(rows, query).map(({ id }) => id);
-        const seen: string[][] = [];
-        let answer = await alice.get(`${MESSAGES}?${new URLSearchParams({ ...query, limit: "7" })}`);
-        for (;;) {
-          seen.push(idsOf(answer));
-          const { next } = links(answer);
-          if (next === undefined) break;
-          answer = await alice.get(next);
-        }
-        assert.deepEqual(seen.flat(), expected, JSON.stringify(query));
-        for (const page of seen.slice(0, -1).reverse()) {
-          answer = await alice.get(String(links(answer).prev));
-          assert.deepEqual(idsOf(answer), page, JSON.stringify(query));
-        }
+        await assertLinked(alice, MESSAGES, { ...query, limit: "7" }, expected);
       }
     });
   });

@@ -1,6 +1,7 @@
 // What responses must be like, in the words of the tests.
 
 import assert from "node:assert/strict";
+import type { Account } from "./accounts.ts";
 import type { Answer } from "./audit.ts";
 import { origin } from "./server.ts";
 import { base62, TOKEN } from "./tokens.ts";
@@ -88,4 +89,29 @@ export function links(answer: Answer): { next?: string; prev?: string } {
     found[rel] = target.slice(origin.length);
   }
   return found;
+}
+
+/** The pages of a list have these ids. Its links lead through all of them and back, and keep every parameter. */
+export async function assertLinked(
+  account: Account,
+  path: string,
+  query: Record<string, string>,
+  ids: string[],
+): Promise<void> {
+  const what = JSON.stringify(query);
+  const seen: string[][] = [];
+  let answer = await account.get(`${path}?${new URLSearchParams(query)}`);
+  for (;;) {
+    seen.push(idsOf(answer));
+    const { next } = links(answer);
+    if (next === undefined) break;
+    const { searchParams } = new URL(next, origin);
+    for (const [name, value] of Object.entries(query)) assert.equal(searchParams.get(name), value, what);
+    answer = await account.get(next);
+  }
+  assert.deepEqual(seen.flat(), ids, what);
+  for (const page of seen.slice(0, -1).reverse()) {
+    answer = await account.get(String(links(answer).prev));
+    assert.deepEqual(idsOf(answer), page, what);
+  }
 }
