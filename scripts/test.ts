@@ -228,7 +228,7 @@ async function runJobs(waiting: Job[], atOnce: number) {
 }
 
 /** Runs a job. Returns what it prints. */
-async function testProcess({ files, env }: Job): Promise<string> {
+async function testProcess({ title, files, env }: Job): Promise<string> {
   processes += 1;
   const counts = join(scratch, `counts-${processes}`);
   const reporters = [
@@ -246,8 +246,17 @@ async function testProcess({ files, env }: Job): Promise<string> {
       env: { ...env, NODE_COMPILE_CACHE: join(scratch, "compiled") },
     },
   );
-  add(nodeCounts(!result.failed, counts));
-  return String(result.all);
+  const counted = nodeCounts(!result.failed, counts);
+  add(counted);
+  const output = String(result.all);
+  if (counted.failed > 0) failures.push({ title: `${title}: ${files.join(" ")}`, output: reasons(output) });
+  return output;
+}
+
+/** What the reporter repeats at the end about the tests that failed. A process that crashed has only its last lines. */
+function reasons(output: string): string {
+  const start = output.lastIndexOf("failing tests:");
+  return start === -1 ? output.split("\n").slice(-100).join("\n") : output.slice(start);
 }
 
 function add(counts: Counts) {
