@@ -4,7 +4,7 @@ import { after, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { localDatabase, query } from "../../scripts/d1.ts";
 import { checksum, hashOf } from "../../scripts/tokens.ts";
-import { freePort, run, Server, stateFolder, token } from "./processes.ts";
+import { freePort, processorTime, run, Server, stateFolder, token } from "./processes.ts";
 
 const state = stateFolder();
 after(() => state[Symbol.dispose]());
@@ -45,7 +45,7 @@ test("create prints only the token", async () => {
   assert.ok(!JSON.stringify(row).includes(text.slice(5, 35)), "the secret is in the row");
 });
 
-test("a command starts no other program, and takes less than two seconds", async () => {
+test("a command starts no other program, and takes less than two seconds of the processor", async () => {
   // Node refuses to start a program with these options.
   const alone = ["--permission", "--allow-fs-read=*", "--allow-fs-write=*"];
   const commands = [
@@ -60,14 +60,7 @@ test("a command starts no other program, and takes less than two seconds", async
     const { code, stderr } = await run(process.execPath, line);
     assert.equal(code, 0, stderr);
   }
-  // The best of five: the machine may be busy with other tests.
-  const seconds: number[] = [];
-  while (seconds.length < 5 && !seconds.some((time) => time < 2)) {
-    const start = performance.now();
-    assert.equal((await token("list", ...here)).code, 0);
-    seconds.push((performance.now() - start) / 1000);
-  }
-  assert.ok(Math.min(...seconds) < 2, `${seconds} seconds`);
+  assert.ok((await processorTime("token", "list", ...here)) < 2);
 });
 
 test("the database that a command makes before the first start is that of the server, and they share it", async () => {
