@@ -57,6 +57,7 @@ const ONCE: [start: string, reason: string][] = [
   ["tests/health.test.ts", "tests/shards/ and tests/replication/ have health checks"],
   ["tests/walk.test.ts", "its 50,000 conversations are too many to be copied to replicas"],
   ["tests/d1_limits.test.ts", "it tests the tests"],
+  ["tests/model/openings.test.ts", "it tests the tests"],
 ];
 
 /** No test takes so long: one that hangs fails. In milliseconds. */

@@ -216,11 +216,14 @@ function newId({ id, request, sent, responded }: Chosen, ...earlier: (number | n
 /** The time of an opening in this second, in milliseconds. An earlier second means its end. The current one or a later
  * one means now, after the last message. The API shows no more than the second of now, so the model takes the earliest
  * time that it can have been: until the next message, the conversation is read either way. That also holds where the
- * wanted second ended during the request, and the opening was now or at its end. */
-function openedAt(wanted: number, chosen: Chosen, last_active_ms: number | null): number {
-  const { opened, sent } = chosen;
-  if (wanted < second(sent)) return 1000 * wanted + 999;
+ * wanted second ended during the request, unless the last message is later than that second: then the two differ, and
+ * the second shown tells which it was. */
+export function openedAt(wanted: number, chosen: Chosen, last_active_ms: number | null): number {
+  const { opened, sent, responded } = chosen;
+  const end = 1000 * wanted + 999;
+  if (wanted < second(sent)) return end;
   const earliest = Math.max(sent, last_active_ms ?? 0);
+  if (wanted < second(responded) && wanted < second(earliest) && opened === wanted) return end;
   return Math.max(earliest, 1000 * secondShown(opened ?? 0, chosen, second(earliest)));
 }
 
