@@ -17,8 +17,8 @@ afterEach(closeAll);
 
 /** Waits as long as possible for what comes after now. */
 const NEXT = list("starting_after=now&wait=30");
-/** The same, for a second. */
-const SHORT = list("starting_after=now&wait=1");
+/** The same, for two seconds. */
+const SHORT = list("starting_after=now&wait=2");
 const types = (answer: Answer): string[] => answer.json.data.map((event: any) => event.type);
 const next = (answer: Answer): string => String(links(answer).next);
 
@@ -37,6 +37,12 @@ async function waiting(holder: Account, path = NEXT, caller = api(holder.token),
     return answer;
   };
   return { answer, woken };
+}
+
+/** A gate at which the last reading of a request that nothing wakes waits: what is to happen before it surely does. */
+function lastReading() {
+  const { headers, ...last } = gate();
+  return { ...last, headers: { ...headers, "x-test-gate-from": "3" } };
 }
 
 test("if there is something after the position, the answer comes at once", async () => {
@@ -78,15 +84,26 @@ test("without an event, an empty page comes after so many seconds, and its link 
   await alice.insert();
   const [position = ""] = idsOf(await alice.get(EVENTS));
   for (const from of ["now", position]) {
-    const answer = await alice.get(list(`starting_after=${from}&wait=1`));
+    const answer = await alice.get(list(`starting_after=${from}&wait=2`));
     assert.deepEqual([answer.status, answer.json], [200, { has_more: false, data: [] }]);
-    assert.equal(next(answer), list(`wait=1&limit=10&starting_after=${position}`));
+    assert.equal(next(answer), list(`wait=2&limit=10&starting_after=${position}`));
     // The first reading, one with the mark, and a last one.
     assert.equal(answer.cost.calls, 3);
     await alice.post(COLLECTION, "contact_id=bob");
     assert.deepEqual(types(await alice.get(next(answer))), ["conversation.created"]);
     await sql("DELETE FROM events WHERE account_id = ? AND seq > 1", alice.id);
   }
+});
+
+test("a change of which no ring came is found at the end of the time", async () => {
+  const alice = await account();
+  const last = lastReading();
+  const answer = alice.get(SHORT, undefined, last.headers);
+  await last.reached();
+  // Past the Worker: no bell rings.
+  const id = await alice.insert();
+  await last.open();
+  assert.equal((await answer).json.data[0].conversation_id, id);
 });
 
 test("a change between the reading and the waiting is not missed", async () => {
@@ -213,8 +230,11 @@ test("a token that is revoked while it waits gets 401, not the events", async ()
 test("a token that expires while it waits gets 401 at the end", async () => {
   const alice = await account();
   const caller = api(await grant(alice.id));
-  const { answer } = await waiting(alice, SHORT, caller);
+  const last = lastReading();
+  const answer = caller.get(SHORT, undefined, last.headers);
+  await last.reached();
   await sql("UPDATE tokens SET expires_at = 1 WHERE hash = ?", hashOf(caller.token));
+  await last.open();
   assertError(await answer, 401, "token_invalid");
 });
 
@@ -242,14 +262,17 @@ test("at most ten requests of a token wait at once, and when one is answered the
   const alice = await account();
   const other = api(await grant(alice.id));
   const waits: Promise<Answer>[] = [];
-  for (let i = 0; i < 10; i += 1) waits.push((await waiting(alice, i === 9 ? SHORT : NEXT)).answer);
+  for (let i = 0; i < 9; i += 1) waits.push((await waiting(alice)).answer);
+  const last = lastReading();
+  const { answer: first } = await waiting(alice, SHORT, undefined, last.headers);
   const refused = await alice.get(NEXT);
   assertError(refused, 429, "rate_limited");
   assert.match(String(refused.headers["retry-after"]), /^\d+$/);
   // Only those that wait are counted, and another token has its own count.
   assert.equal((await alice.get(EVENTS)).status, 200);
   assert.deepEqual((await other.get(SHORT)).json.data, []);
-  assert.deepEqual((await waits.pop())!.json.data, []);
+  await last.open();
+  assert.deepEqual((await first).json.data, []);
   waits.push((await waiting(alice)).answer);
   await alice.post(COLLECTION, "contact_id=bob");
   for (const answer of await Promise.all(waits)) assert.deepEqual(types(answer), ["conversation.created"]);

@@ -6,7 +6,7 @@ import http, { type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerRe
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
 
-/** After so many milliseconds without the deliveries that a test waits for, the test fails. */
+/** After so many milliseconds without a delivery, while a test waits for some, the test fails. */
 const DEADLINE = 60_000;
 
 /** One request to the receiver. */
@@ -106,12 +106,11 @@ export class Receiver implements AsyncDisposable {
 
   /** Waits until it is so. */
   async until(isSo: () => boolean): Promise<void> {
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(new Error(`only ${this.deliveries.length} deliveries came`)), DEADLINE);
-    try {
-      while (!isSo()) await Promise.race([this.#changed.promise, late.promise]);
-    } finally {
-      clearTimeout(timer);
+    while (!isSo()) {
+      const late = Promise.withResolvers<never>();
+      const fail = () => late.reject(new Error(`only ${this.deliveries.length} deliveries came`));
+      const timer = setTimeout(fail, DEADLINE);
+      await Promise.race([this.#changed.promise, late.promise]).finally(() => clearTimeout(timer));
     }
   }
 

@@ -1,4 +1,4 @@
-// A delivery has fifteen seconds. Time goes twenty times as fast here, also for what is signed, so no signature is
+// A delivery has fifteen seconds. Time goes ten times as fast here, also for what is signed, so no signature is
 // verified.
 
 import assert from "node:assert/strict";
@@ -9,7 +9,7 @@ import { origin } from "../support/server.ts";
 import { endpoint, eventsOf, logged, START } from "./endpoint.ts";
 import { never, type Reply, status } from "./receiver.ts";
 
-await fetch(origin, { headers: { "x-test-timers": "20" } });
+await fetch(origin, { headers: { "x-test-timers": "10" } });
 
 const WAYS: Record<string, [reply: Reply, status: number | null]> = {
   "that does not answer": [never, null],
