@@ -218,9 +218,12 @@ function newId({ id, request, sent, responded }: Chosen, ...earlier: (number | n
  * time that it can have been: until the next message, the conversation is read either way. That also holds where the
  * wanted second ended during the request, and the opening was now or at its end. */
 function openedAt(wanted: number, chosen: Chosen, last_active_ms: number | null): number {
-  const { opened, sent } = chosen;
+  const { opened, sent, responded } = chosen;
   if (wanted < second(sent)) return 1000 * wanted + 999;
   const earliest = Math.max(sent, last_active_ms ?? 0);
+  // After a message of the future an opening now would show: this one was at the end of its second.
+  const hasEnded = opened === wanted && wanted < second(responded);
+  if (hasEnded && wanted < second(earliest)) return 1000 * wanted + 999;
   return Math.max(earliest, 1000 * secondShown(opened ?? 0, chosen, second(earliest)));
 }
 
