@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Message } from "../clients/typescript/src/index.ts";
 import { account } from "./support/accounts.ts";
-import { sql } from "./support/database.ts";
+import type { Answer } from "./support/audit.ts";
+import { gate, sql } from "./support/database.ts";
 import { assertConversation, assertError, assertWebhook, idsOf } from "./support/expectations.ts";
+import type { Headers } from "./support/http.ts";
 import { kindAt } from "./support/operations.ts";
 import { COLLECTION, item, MESSAGES, messageItem, WEBHOOKS } from "./support/paths.ts";
 import { NOWHERE, world } from "./support/requests.ts";
@@ -18,6 +20,20 @@ const tally = (answers: { status: number }[]): Record<number, number> => {
   for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
   return counts;
 };
+
+/** Sends a request that waits before its transaction until another one was answered: which of simultaneous requests
+ * comes first is for the machine to say, and it may say the same every time. */
+async function overtaken<Late, First>(
+  late: (headers: Headers) => Promise<Late>,
+  first: () => Promise<First>,
+): Promise<[Late, First]> {
+  const { headers, reached, open } = gate();
+  const answer = late(headers);
+  await reached();
+  const before = await first();
+  await open();
+  return [await answer, before];
+}
 
 test("of 50 simultaneous messages to 50 conversations, the order of ids is the order of activity", async () => {
   const alice = await account();
@@ -161,24 +177,30 @@ test("50 simultaneous messages are all stored, and the conversation has the time
 test("a message sent during the deletion of its conversation is deleted with it or a 404", async () => {
   const alice = await account();
   const kept = await alice.insert();
-  const seen: Record<number, number> = {};
-  for (let round = 0; round < 20; round += 1) {
+  const assertGone = async (answer: Answer) => {
+    if (answer.status === 201) assertError(await alice.get(messageItem(answer.json.id)), 404, "resource_missing");
+    else assertError(answer, 404, "resource_missing", "conversation_id");
+  };
+  const requests = async () => {
     const id = await alice.insert();
-    const say = () => alice.post(MESSAGES, { conversation_id: id, message: "Hello" });
-    const before = Array.from({ length: 5 }, say);
-    const [gone, ...answers] = await Promise.all([
-      alice.delete(item(id)),
-      ...before,
-      ...Array.from({ length: 5 }, say),
-    ]);
+    return {
+      say: (headers: Headers = {}) => alice.post(MESSAGES, { conversation_id: id, message: "Hello" }, headers),
+      remove: (headers: Headers = {}) => alice.delete(item(id), undefined, headers),
+    };
+  };
+  for (let round = 0; round < 20; round += 1) {
+    const { say, remove } = await requests();
+    const before = Array.from({ length: 5 }, () => say());
+    const [gone, ...answers] = await Promise.all([remove(), ...before, ...Array.from({ length: 5 }, () => say())]);
     assert.equal(gone.status, 204);
-    for (const answer of answers) {
-      seen[answer.status] = (seen[answer.status] ?? 0) + 1;
-      if (answer.status === 201) assertError(await alice.get(messageItem(answer.json.id)), 404, "resource_missing");
-      else assertError(answer, 404, "resource_missing", "conversation_id");
-    }
+    for (const answer of answers) await assertGone(answer);
   }
-  assert.ok((seen[201] ?? 0) > 0 && (seen[404] ?? 0) > 0, `both have to happen: ${JSON.stringify(seen)}`);
+  for (const status of [201, 404]) {
+    const { say, remove } = await requests();
+    const [gone, sent] = status === 201 ? await overtaken(remove, say) : (await overtaken(say, remove)).toReversed();
+    assert.deepEqual([gone?.status, sent?.status], [204, status]);
+    await assertGone(sent!);
+  }
   const { conversations, messages } = await alice.contents();
   assert.deepEqual([conversations.map((row) => row.id), messages], [[kept], []]);
 });
@@ -186,28 +208,34 @@ test("a message sent during the deletion of its conversation is deleted with it 
 test("simultaneous deletion and pinning of a message never leave a pin without a message", async () => {
   const alice = await account();
   const id = await alice.insert();
-  const seen: Record<number, number> = {};
-  for (let round = 0; round < 20; round += 1) {
-    const message = await alice.say(id);
-    const pin = () => alice.put(item(id), { pinned_message_id: message.id });
-    const remove = () => alice.delete(messageItem(message.id));
-    const [gone, ...pins] =
-      round % 2
-        ? await Promise.all([remove(), pin(), pin(), pin()])
-        : await Promise.all([pin(), remove(), pin(), pin()]).then(([first, removal, ...rest]) => [
-            removal,
-            first,
-            ...rest,
-          ]);
-    assert.equal(gone!.status, 204);
+  const assertUnpinned = async (message: string, gone: Answer | undefined, pins: Answer[]) => {
+    assert.equal(gone?.status, 204);
     for (const answer of pins) {
-      seen[answer.status] = (seen[answer.status] ?? 0) + 1;
-      if (answer.status === 200) assert.equal(answer.json.pinned_message_id, message.id);
+      if (answer.status === 200) assert.equal(answer.json.pinned_message_id, message);
       else assertError(answer, 400, "parameter_invalid", "pinned_message_id");
     }
     assert.equal((await alice.get(item(id))).json.pinned_message_id, null);
+  };
+  const requests = async () => {
+    const message = await alice.say(id);
+    return {
+      message: message.id,
+      pin: (headers: Headers = {}) => alice.put(item(id), { pinned_message_id: message.id }, headers),
+      remove: (headers: Headers = {}) => alice.delete(messageItem(message.id), undefined, headers),
+    };
+  };
+  for (let round = 0; round < 20; round += 1) {
+    const { message, pin, remove } = await requests();
+    const first = round % 2 ? [] : [pin()];
+    const [gone, ...pins] = await Promise.all([remove(), ...first, pin(), pin(), ...(round % 2 ? [pin()] : [])]);
+    await assertUnpinned(message, gone, pins);
   }
-  assert.ok((seen[200] ?? 0) > 0 && (seen[400] ?? 0) > 0, `both have to happen: ${JSON.stringify(seen)}`);
+  for (const status of [200, 400]) {
+    const { message, pin, remove } = await requests();
+    const [gone, pinned] = status === 200 ? await overtaken(remove, pin) : (await overtaken(pin, remove)).toReversed();
+    assert.equal(pinned?.status, status);
+    await assertUnpinned(message, gone, [pinned!]);
+  }
 });
 
 test("simultaneous updates of a message are all kept, and none brings back a deleted message", async () => {

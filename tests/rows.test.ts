@@ -25,7 +25,6 @@ import {
   webhookItem,
 } from "./support/paths.ts";
 import { NOWHERE } from "./support/requests.ts";
-import { randomId } from "./support/tokens.ts";
 
 const LARGE = "0000000000025000";
 
@@ -117,8 +116,12 @@ async function updateMany(like: string, attributes: object): Promise<Answer> {
   return alice.patch(COLLECTION, { ids, ...attributes });
 }
 
+let older = 0;
 /** An id of an object that is not the newest. */
-const olderId = () => `00000000001x${randomId().slice(12)}`;
+const olderId = () => {
+  older += 1;
+  return `00000000001x${String(older).padStart(4, "0")}`;
+};
 
 let keys = 0;
 const key = () => {

@@ -65,6 +65,15 @@ export const assertWebhook = assertObject(WEBHOOK_FIELDS);
 /** The answers that show it: to a creation and to a rotation. */
 export const assertWebhookWithSecret = assertObject([...WEBHOOK_FIELDS, "secret"]);
 
+/** The present second. */
+export const now = (): number => Math.floor(Date.now() / 1000);
+
+/** A second that a request wrote is the first one that it wrote, or a later one that had begun at its response, when it
+ * was `responded`: each statement of a request reads the clock anew, and a second may end between two of them. */
+export function assertSameRequest(second: number, first: number, responded: number): void {
+  assert.ok(first <= second && second <= responded, `${second} is not within ${first} and ${responded}`);
+}
+
 /** The body of a first response as a replay has it: without the secret of a token. */
 export const replayed = (text: string): string => text.replace(new RegExp(`"token":"${TOKEN.source}"`), '"token":null');
 
