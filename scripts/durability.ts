@@ -439,13 +439,14 @@ function inspect(folder: string): { contents: Contents; complaints: string[] } {
   };
 }
 
-/** Deletes a message that must exist whether the unanswered write of its client was done or not. */
+/** Deletes a message that must be the same whether the unanswered write of its client was done or not. */
 function lose(clients: Client[], folder: string) {
-  const sure = clients.flatMap(({ contents, unanswered }) =>
-    [...contents.values()].filter(
-      (resource) => isMessage(resource) && (unanswered?.write.after("none", 0).has(resource.id) ?? true),
-    ),
-  );
+  const sure = clients.flatMap(({ contents, unanswered }) => {
+    const after = unanswered?.write.after("none", 0) ?? contents;
+    return [...contents.values()].filter(
+      (resource) => isMessage(resource) && isDeepStrictEqual(after.get(resource.id), resource),
+    );
+  });
   if (sure.length === 0) throw new Failure("There is no message to delete. Use another seed.");
   using database = open(folder);
   database.prepare("DELETE FROM messages WHERE id = ?").run(sure[0]!.id);
