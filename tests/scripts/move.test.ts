@@ -411,7 +411,7 @@ test("if the mover dies in the switch, requests go on after a minute, and the mo
   assert.match(undo.stdout, /is not being moved\. It is in DB_2\./, "it has arrived");
 });
 
-test("an account that has another move begun is not moved elsewhere", { timeout: 120_000 }, async () => {
+test("an account that has another move begun is not moved elsewhere", { timeout: 300_000 }, async () => {
   await createToken("Begun", "--database", "DB");
   const env = { KILL_MOVE_AFTER_CALLS: "12" };
   await project.run("databases", ["move", "Begun", "--to", "DB_1", ...here], env);
@@ -424,7 +424,7 @@ test("an account that has another move begun is not moved elsewhere", { timeout:
   assert.match(await move("Begun", "DB_1"), /has moved to DB_1/);
 });
 
-test("a copy that differs from the account does not become the account", { timeout: 120_000 }, async () => {
+test("a copy that differs from the account does not become the account", { timeout: 300_000 }, async () => {
   await createToken("Spoilt", "--database", "DB");
   const account = "(SELECT id FROM accounts WHERE name = 'Spoilt')";
   await query(

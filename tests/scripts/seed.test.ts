@@ -7,7 +7,7 @@ import { EXAMPLE } from "../support/reference.ts";
 import { curl, freePort, npmRun, Server, stateFolder, tokenIn } from "./processes.ts";
 
 test("the inbox is as the API reference shows it, and existing rows are not changed", {
-  timeout: 180_000,
+  timeout: 400_000,
 }, async (t) => {
   using state = stateFolder();
   const seed = async () => {
