@@ -44,7 +44,10 @@ export async function processorTime(script: string, ...args: string[]): Promise<
   if (code !== 0) throw new Error(stderr);
   // The second line is that of the programs that the shell ran: the user's time and the system's.
   const [, ofPrograms] = stdout.trim().split("\n");
-  return [...ofPrograms!.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, min, s]) => sum + 60 * Number(min) + Number(s), 0);
+  return [...ofPrograms!.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, min, s]) => sum + 60 * Number(min) + Number(s),
+    0,
+  );
 }
 
 /** Runs a program to its end. The exit code is null after a signal. */
