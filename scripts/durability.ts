@@ -22,7 +22,7 @@ const USAGE = `Usage: npm run durability [-- --kills 20] [--seed N] [--lose | --
 
 const CLIENTS = 8;
 /** The time limit of a start and the writes until the kill, on a busy machine. The sum of all limits is checked. */
-const SECONDS_PER_KILL = 30;
+const SECONDS_PER_KILL = 60;
 
 type Attributes = Record<string, string | number | boolean | null>;
 /** A conversation or a message, as the API returns it. */
