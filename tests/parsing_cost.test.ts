@@ -1,6 +1,7 @@
 // What a request costs before its token is known to be valid: reading the most tedious bodies, queries and headers
 // takes at most five times as long as reading plain ones of the same size. Time is the least of many turns, and the
-// turns of all requests alternate: a busy machine makes single turns longer, not the least of them.
+// turns of all requests alternate: a busy machine makes single turns longer, not the least of them. What seems to take
+// too long has more turns, since other programs may have been in the way each time.
 
 import assert from "node:assert/strict";
 import http from "node:http";
@@ -11,6 +12,7 @@ import { hostname, port } from "./support/server.ts";
 import { newToken } from "./support/tokens.ts";
 
 const TURNS = 9;
+const MAX_TURNS = 1000;
 const RATIO = 5;
 
 interface Sent {
@@ -44,14 +46,18 @@ function time({ method, path, headers, body }: Sent) {
 /** Fails if one of the requests takes much longer than the plain one. */
 function compare(title: string, plain: Sent, tedious: Record<string, Sent>) {
   test(title, async () => {
-    const requests = [plain, ...Object.values(tedious)];
-    const least = requests.map(() => Number.POSITIVE_INFINITY);
-    for (let turn = 0; turn < TURNS; turn += 1)
-      for (const [at, request] of requests.entries()) least[at] = Math.min(least[at]!, await time(request));
-    const [expected, ...times] = least;
-    const ratios = Object.keys(tedious).map((name, at) => [name, times[at]! / expected!] as const);
-    for (const [name, ratio] of ratios)
-      assert.ok(ratio <= RATIO, `${name}: ${ratio.toFixed(1)} times the ${expected!.toFixed(2)} ms of the plain one`);
+    const [expected, ...times] = [plain, ...Object.values(tedious)].map((request) => ({ request, least: Infinity }));
+    const slow = () => times.filter(({ least }) => least > RATIO * expected!.least);
+    for (let turn = 0; turn < MAX_TURNS; turn += 1) {
+      const counted = turn < TURNS ? times : slow();
+      if (counted.length === 0) break;
+      for (const each of [expected!, ...counted]) each.least = Math.min(each.least, await time(each.request));
+    }
+    for (const [at, name] of Object.keys(tedious).entries()) {
+      const ratio = times[at]!.least / expected!.least;
+      const plainly = `the ${expected!.least.toFixed(2)} ms of the plain one`;
+      assert.ok(ratio <= RATIO, `${name}: ${ratio.toFixed(1)} times ${plainly}`);
+    }
   });
 }
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { npmRun } from "./processes.ts";
 
 test("acknowledged writes and their events survive kill -9 during writes, and no write is half done", {
-  timeout: 180_000,
+  timeout: 400_000,
 }, async () => {
   const { code, stdout, stderr } = await npmRun("durability", "--kills", "3");
   assert.equal(code, 0, stdout + stderr);
@@ -14,7 +14,7 @@ test("acknowledged writes and their events survive kill -9 during writes, and no
 });
 
 test("an acknowledged message that was deleted from the database is reported as lost", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const { code, stdout, stderr } = await npmRun("durability", "--kills", "1", "--lose");
   assert.equal(code, 1, stdout + stderr);
@@ -22,7 +22,7 @@ test("an acknowledged message that was deleted from the database is reported as 
   assert.match(stdout, /^1 kills, \d+ acknowledged writes, lost [12];/m);
 });
 
-test("an event that was deleted from the log is reported as lost", { timeout: 120_000 }, async () => {
+test("an event that was deleted from the log is reported as lost", { timeout: 300_000 }, async () => {
   const { code, stdout, stderr } = await npmRun("durability", "--kills", "1", "--lose-event");
   assert.equal(code, 1, stdout + stderr);
   assert.match(

@@ -104,10 +104,14 @@ export class Script implements AsyncDisposable {
     this.#closed = once(this.child, "close");
   }
 
-  /** Waits until it has printed a text. */
+  /** Waits until it has printed a text, and the rest of that line. */
   async until(stream: "stdout" | "stderr", text: string): Promise<void> {
     const closed = this.#closed.then(() => true);
-    while (!this.output[stream].includes(text)) {
+    const isThere = () => {
+      const at = this.output[stream].indexOf(text);
+      return at >= 0 && this.output[stream].includes("\n", at + text.length - 1);
+    };
+    while (!isThere()) {
       if (await Promise.race([closed, once(this.child[stream]!, "data").then(() => false)])) {
         throw new Error(`It ended before it printed "${text}":\n${this.output.stdout}\n${this.output.stderr}`);
       }
@@ -146,9 +150,10 @@ export class Server extends Script {
   async log(requestId: string): Promise<{ request_id: string; method: string; route: string; status: number }[]> {
     await this.until("stdout", `"request_id":"${requestId}"`);
     const [, log] = this.output.stdout.split("The data is kept.\n");
+    // Of the last line a part may have come.
     return log!
-      .trimEnd()
       .split("\n")
+      .slice(0, -1)
       .map((line) => JSON.parse(line));
   }
 }

@@ -7,7 +7,7 @@ import { EXAMPLE } from "../support/reference.ts";
 import { curl, freePort, npmRun, Server, stateFolder, tokenIn } from "./processes.ts";
 
 test("the inbox is as the API reference shows it, and existing rows are not changed", {
-  timeout: 180_000,
+  timeout: 400_000,
 }, async (t) => {
   using state = stateFolder();
   const seed = async () => {
@@ -15,10 +15,11 @@ test("the inbox is as the API reference shows it, and existing rows are not chan
     assert.equal(code, 0, stderr);
     assert.match(stdout, /10 conversations, \d+ messages/);
   };
+  // What the sweep of a running server counts at its own time is left out.
   const rows = () =>
     query(
       localDatabase(state.path),
-      "SELECT * FROM accounts",
+      "SELECT id, name, created_at, max_tokens, max_webhooks, max_objects, max_bytes, moved_to, held_at FROM accounts",
       "SELECT * FROM conversations ORDER BY id DESC",
       "SELECT * FROM messages ORDER BY id",
     );

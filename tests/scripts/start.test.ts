@@ -15,7 +15,7 @@ async function answer(command: string) {
   return { status, body };
 }
 
-test("start, call, stop, start again, kill, start again", { timeout: 120_000 }, async (t) => {
+test("start, call, stop, start again, kill, start again", { timeout: 300_000 }, async (t) => {
   using state = stateFolder();
   const port = await freePort();
   const assertStopped = async (server: Server) => {
