@@ -83,6 +83,8 @@ inBrowser("a conversation that another client deletes disappears, and its thread
   const { alice, ids } = await inboxOf({ bob: {}, carol: {} });
   await signIn(page, alice.token);
   await openThread(page, "bob");
+  // The page is told of the deletion, and does not find out as it loads the messages.
+  await page.getByText("No messages yet", { exact: true }).waitFor();
   await alice.client.conversations.delete(ids.bob!);
   await assertNames(page, ["carol"]);
   await toast(page).getByText("bob was deleted.").waitFor();
