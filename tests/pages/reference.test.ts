@@ -41,7 +41,7 @@ async function sendForm(page: Page, form: Locator, status: string): Promise<Requ
 /** The JSON of the response in a form. Its status is shown before all of it has arrived, its lines only then. */
 async function bodyOf(form: Locator): Promise<any> {
   const body = form.locator(".body");
-  await body.filter({ hasText: /^\{\n[^]*\n\}$/ }).waitFor();
+  await body.filter({ hasText: /^\{\n.*\n\}$/s }).waitFor();
   return JSON.parse((await body.textContent())!);
 }
 
