@@ -38,6 +38,13 @@ async function sendForm(page: Page, form: Locator, status: string): Promise<Requ
   return sent;
 }
 
+/** The JSON of the response in a form. Its status is shown before all of it has arrived, its lines only then. */
+async function bodyOf(form: Locator): Promise<any> {
+  const body = form.locator(".body");
+  await body.filter({ hasText: /^\{\n.*\n\}$/s }).waitFor();
+  return JSON.parse((await body.textContent())!);
+}
+
 /** Waits until an element is in view. Runs in the page. */
 const inView = (element: any): Promise<void> =>
   new Promise((resolve) =>
@@ -102,8 +109,10 @@ inBrowser("a sample can be copied", CLIPBOARD, async (page) => {
   await open(page, "#deleteMessage");
   const section = page.locator("section", { has: page.locator("#deleteMessage") });
   await page.getByRole("radio", { name: "Python" }).check({ force: true });
+  // It says so for two seconds.
+  const copies = section.getByRole("button", { name: "Copied" }).waitFor();
   await section.getByRole("button", { name: "Copy" }).click();
-  await section.getByRole("button", { name: "Copied" }).waitFor();
+  await copies;
   const copied = String(await page.evaluate("navigator.clipboard.readText()"));
   assert.equal(copied, await section.locator(".python code").textContent());
   assert.match(copied, /requests\.delete\(/);
@@ -209,12 +218,12 @@ inBrowser("the id of a new object is offered in the forms that need it", {}, asy
   const creation = await tryIt(page, "createConversation");
   await fillToken(creation, alice.token);
   await sendForm(page, creation, "201 Created");
-  const { id } = JSON.parse((await creation.locator(".body").textContent())!);
+  const { id } = await bodyOf(creation);
 
   const message = await tryIt(page, "createMessage");
   assert.equal(await message.getByRole("combobox", { name: "conversation_id", exact: true }).inputValue(), id);
   await sendForm(page, message, "201 Created");
-  const { id: sent } = JSON.parse((await message.locator(".body").textContent())!);
+  const { id: sent } = await bodyOf(message);
 
   const retrieval = await tryIt(page, "retrieveMessage");
   assert.equal(await retrieval.getByLabel("id", { exact: true }).inputValue(), sent);

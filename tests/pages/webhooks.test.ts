@@ -11,30 +11,51 @@ import { origin } from "../support/server.ts";
 import { ALL, randomId, SCOPES } from "../support/tokens.ts";
 import { type Endpoint, endpoint, eventsOf, logged, receiver } from "../webhooks/endpoint.ts";
 import { isSignedWith, status } from "../webhooks/receiver.ts";
-import { inBrowser, PHONE, violations } from "./browser.ts";
+import { inBrowser, MAX_WAIT_MS, PHONE, violations } from "./browser.ts";
 
-/** Opens the page. The test moves its clock on, so nothing waits for the next refresh. */
+/**
+ * Opens the page. Its clock stands still until the test moves it on: so nothing waits for the next refresh, and none
+ * comes between two steps of a test, however slow they are.
+ */
 async function signIn(page: Page, token: string): Promise<void> {
   await page.clock.install();
+  await page.clock.pauseAt(Date.now() + 1000);
+  await page.addInitScript(`{
+    const { fetch } = window;
+    const done = () => { window.asking -= 1; };
+    window.asking = 0;
+    window.fetch = (...request) => {
+      window.asking += 1;
+      const answer = fetch(...request);
+      answer.then((response) => response.clone().arrayBuffer()).then(done, done);
+      return answer;
+    };
+  }`);
   await page.goto("/webhooks");
   await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Endpoints" }).waitFor();
 }
 
-/** Waits until the page shows it, after as many refreshes as that takes. */
-async function appears(page: Page, locator: Locator): Promise<void> {
-  for (let i = 0; i < 500; i += 1) {
-    if (await locator.first().isVisible()) return;
-    await page.clock.runFor(3000);
+/** Waits until it is so, after as many refreshes as that takes. The clock would let a request that is under way time
+ * out, so it waits for that first. */
+async function refreshed(page: Page, isSo: () => Promise<boolean>): Promise<boolean> {
+  for (const end = Date.now() + MAX_WAIT_MS; Date.now() < end; ) {
+    if (await isSo()) return true;
+    if (!(await page.evaluate("window.asking > 0"))) await page.clock.runFor(3000);
   }
-  assert.fail(`the page never shows ${locator}`);
+  return false;
+}
+
+/** Waits until the page shows it. */
+async function appears(page: Page, locator: Locator): Promise<void> {
+  assert.ok(await refreshed(page, () => locator.first().isVisible()), `the page never shows ${locator}`);
 }
 
 /** Waits until the list shows exactly these endpoints. */
 async function assertNames(page: Page, expected: string[]): Promise<void> {
   const names = () => page.locator("#endpoints .name").allInnerTexts();
-  for (let i = 0; i < 500 && String(await names()) !== String(expected); i += 1) await page.clock.runFor(3000);
+  await refreshed(page, async () => String(await names()) === String(expected));
   assert.deepEqual(await names(), expected);
 }
 
@@ -59,9 +80,9 @@ async function open(page: Page, name: string): Promise<void> {
 /** Closes the dialog with a secret. After that the page does not have it any more. */
 async function closeSecret(page: Page): Promise<void> {
   await press(page, "Done");
-  for (let i = 0; i < 200 && (await page.locator("#secret").inputValue()) !== ""; i += 1)
-    await page.evaluate("new Promise((resolve) => requestAnimationFrame(resolve))");
-  assert.equal(await page.locator("#secret").inputValue(), "");
+  const secret = () => page.locator("#secret").inputValue();
+  for (const end = Date.now() + MAX_WAIT_MS; Date.now() < end && (await secret()) !== ""; );
+  assert.equal(await secret(), "");
 }
 
 /** The only endpoint of the account, as the API shows it. */
@@ -132,7 +153,8 @@ inBrowser(
   "a failed attempt has its status, and its endpoint says since when and can be tried now",
   {},
   async (page) => {
-    const { alice, hook } = await opened(page, { reply: status(503) });
+    // After a failure there would be another attempt five seconds later, so it asks for an hour.
+    const { alice, hook } = await opened(page, { reply: status(503, { "Retry-After": "3600" }) });
     await alice.client.conversations.create({ contact_id: "bob" });
     await hook.take(1);
     await appears(page, attempts(page).filter({ hasText: "Failed, 503" }));
@@ -460,7 +482,7 @@ inBrowser("new attempts come on top, and what the reader sees does not jump", {}
 inBrowser("a hidden page asks for nothing, and is up to date when it is shown again", {}, async (page) => {
   const alice = await account();
   await signIn(page, alice.token);
-  // The first list needs no clock, and with it no request is under way. The clock would let one time out and repeat it.
+  // The first list needs no clock, and with it no request is under way.
   await page.getByText("No endpoints.").waitFor();
   const show = (state: string) =>
     page.evaluate(`{
@@ -602,6 +624,8 @@ for (const colorScheme of ["light", "dark"] as const) {
     await page.goto("/webhooks");
     assert.deepEqual(await violations(page), []);
     await signIn(page, alice.token);
+    // axe waits by the clock of the page.
+    await page.clock.resume();
     await open(page, "Old");
     await appears(page, attempts(page).filter({ hasText: "Failed, 500" }));
     await appears(page, row(page, "Old").getByText("Failing"));

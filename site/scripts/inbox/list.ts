@@ -63,8 +63,9 @@ export function createList({ client, actions, onOpen, onScroll, onClear, explain
   let hasArchived = false;
   /** Conversations that will be deleted. */
   const hidden = new Set<string>();
-  /** An element stays as long as its row does not change. */
-  const rendered = new WeakMap<Row, HTMLLIElement>();
+  /** An element stays as long as its row looks the same, also when an event repeats a change: a click on it may have
+   * begun. */
+  const rendered = new Map<string, { row: Row; element: HTMLLIElement }>();
 
   status("loading");
   byId("retry-list").onclick = () => void load(view).catch(() => {});
@@ -170,9 +171,11 @@ export function createList({ client, actions, onOpen, onScroll, onClear, explain
 
   function render(): void {
     const elementOf = (row: Row) => {
-      const known = rendered.get(row) ?? item(row);
-      rendered.set(row, known);
-      return known;
+      const { id } = row.conversation;
+      const known = rendered.get(id);
+      const element = known !== undefined && looksSame(known.row, row) ? known.element : item(row);
+      rendered.set(id, { row, element });
+      return element;
     };
     setChildren(items, shown().map(elementOf));
     roving.refresh();
@@ -297,6 +300,7 @@ export function createList({ client, actions, onOpen, onScroll, onClear, explain
   function clear(): void {
     rows = new Rows(client, view);
     more.hidden = true;
+    rendered.clear();
     items.replaceChildren();
   }
 
@@ -336,6 +340,10 @@ export function createList({ client, actions, onOpen, onScroll, onClear, explain
 
 /** An action as a menu shows it. */
 export const itemOf = ({ icon, verb, problem, run }: Action) => ({ icon, label: verb, problem, run });
+
+function looksSame(a: Row, b: Row): boolean {
+  return a === b || JSON.stringify([a.conversation, a.last]) === JSON.stringify([b.conversation, b.last]);
+}
 
 /** The beginning of the last message, in its own direction. */
 function preview(conversation: Conversation, last: Message | null | undefined): HTMLElement {

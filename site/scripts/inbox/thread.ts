@@ -107,7 +107,8 @@ export function createThread(hooks: Hooks): Thread {
       return;
     }
     // The messages are there. That the conversation stays unread is another error.
-    if (isUnread(conversation) && access("conversations:write") === null) await markAsRead().catch(onError);
+    if (!isUnread(conversation) || access("conversations:write") !== null) return;
+    await markAsRead().catch((error) => signal.aborted || onError(error));
   }
   byId("retry-thread").onclick = () => void start(null);
 
@@ -237,7 +238,10 @@ export function createThread(hooks: Hooks): Thread {
   /** Adds a message or replaces its earlier state. One before the loaded messages comes with the older ones. */
   function place(message: Message): void {
     const at = messages.findIndex(({ id }) => id >= message.id);
-    if (messages[at]?.id === message.id) messages[at] = message;
+    const known = messages[at];
+    // Unchanged, its line stays in the document: a click on it may have begun.
+    if (JSON.stringify(known) === JSON.stringify(message)) return;
+    if (known?.id === message.id) messages[at] = message;
     else if (at < 0) messages.push(message);
     else if (at > 0 || next === null) messages.splice(at, 0, message);
   }

@@ -75,6 +75,8 @@ inBrowser("without messages:write, nothing can be sent, and the form says why", 
   assert.equal(await input(page).getAttribute("readonly"), "");
   assert.equal(await input(page).getAttribute("title"), "The token lacks the scope `messages:write`.");
   assert.equal(await input(page).getAttribute("placeholder"), "The token lacks the scope `messages:write`.");
+  // Until it is read, its row can be replaced under the pointer.
+  await row(page, "bob").getByText("unread").waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Pin bob" }).click();
   await page.getByRole("button", { name: "Unpin bob" }).waitFor();
   // A token with more scopes in the same tab can.

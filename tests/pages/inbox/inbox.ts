@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Page } from "playwright-core";
 import { type Account, account } from "../../support/accounts.ts";
 import type { Row } from "../../support/database.ts";
+import { MAX_WAIT_MS } from "../browser.ts";
 
 /** An account with a conversation for each contact, the most recently active first. */
 export async function inboxOf(contacts: Record<string, Row>): Promise<{ alice: Account; ids: Record<string, string> }> {
@@ -30,7 +31,35 @@ export const contacts = (count: number): string[] => Array.from({ length: count 
 export const each = (names: string[], columns: Row = {}): Record<string, Row> =>
   Object.fromEntries(names.map((name) => [name, columns]));
 
+/**
+ * From the next document on, toasts close by themselves only when the test says so, however slow it is. Returns what
+ * says so: it does what the page would do after the time of each toast.
+ */
+export async function holdToasts(page: Page): Promise<() => Promise<void>> {
+  await page.addInitScript(`if (window.timesOut === undefined) {
+    const { setTimeout, clearTimeout } = window;
+    const toasts = new Map();
+    window.setTimeout = (run, milliseconds, ...rest) => {
+      const isToast = milliseconds === 8000;
+      const id = setTimeout(isToast ? () => {} : run, milliseconds, ...rest);
+      if (isToast) toasts.set(id, run);
+      return id;
+    };
+    window.clearTimeout = (id) => {
+      toasts.delete(id);
+      clearTimeout(id);
+    };
+    window.timesOut = () => {
+      const due = [...toasts.values()];
+      toasts.clear();
+      for (const run of due) run();
+    };
+  }`);
+  return () => page.evaluate("timesOut()");
+}
+
 export async function signIn(page: Page, token: string, url = "/inbox"): Promise<void> {
+  await holdToasts(page);
   await page.goto(url);
   await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -47,7 +76,7 @@ export const search = (page: Page) => page.getByRole("searchbox", { name: "Searc
 
 /** Waits until the page is as expected. */
 export async function eventually<T>(page: Page, look: () => T | Promise<T>, expected: T): Promise<void> {
-  for (let i = 0; i < 400; i += 1) {
+  for (const end = Date.now() + MAX_WAIT_MS; Date.now() < end; ) {
     if (isDeepStrictEqual(await look(), expected)) return;
     // Nothing can change more often than once a frame.
     await page.evaluate("new Promise((resolve) => requestAnimationFrame(resolve))");

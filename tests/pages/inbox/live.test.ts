@@ -12,6 +12,7 @@ import {
   inboxOf,
   input,
   openThread,
+  preview,
   row,
   signIn,
   texts,
@@ -83,6 +84,8 @@ inBrowser("a conversation that another client deletes disappears, and its thread
   const { alice, ids } = await inboxOf({ bob: {}, carol: {} });
   await signIn(page, alice.token);
   await openThread(page, "bob");
+  // The page is told of the deletion, and does not find out as it loads the messages.
+  await page.getByText("No messages yet", { exact: true }).waitFor();
   await alice.client.conversations.delete(ids.bob!);
   await assertNames(page, ["carol"]);
   await toast(page).getByText("bob was deleted.").waitFor();
@@ -133,6 +136,35 @@ inBrowser("what the user writes, and the focus, stay when something changes", {}
   await alice.say(ids.carol!, { contact_id: "carol" });
   await assertNames(page, ["carol", "bob"]);
   assert.equal(await focused(page), "Mute carol");
+});
+
+inBrowser("the events of the page's own changes take no button from under the pointer", {}, async (page) => {
+  const { alice } = await inboxOf({ bob: {} });
+  // The stream arrives when the test says so.
+  await page.addInitScript(`{
+    const { read } = ReadableStreamDefaultReader.prototype;
+    const { promise, resolve } = Promise.withResolvers();
+    window.arrive = resolve;
+    ReadableStreamDefaultReader.prototype.read = async function () {
+      const part = await read.call(this);
+      await promise;
+      return part;
+    };
+  }`);
+  await signIn(page, alice.token);
+  await openThread(page, "bob");
+  await input(page).fill("Hello");
+  await page.keyboard.press("Enter");
+  await eventually(page, () => preview(page, "bob").textContent(), "You: Hello");
+  await page.getByRole("button", { name: "Mute bob" }).click();
+  await page.getByRole("button", { name: "Unmute bob" }).waitFor();
+  const elements = ["#conversations > li", "#message-list > li"];
+  for (const element of elements) await page.evaluate(`document.querySelector("${element}").isTheSame = true`);
+  await alice.client.conversations.create({ contact_id: "carol" });
+  await page.evaluate("arrive()");
+  await row(page, "carol").waitFor();
+  for (const element of elements)
+    assert.equal(await page.evaluate(`document.querySelector("${element}").isTheSame`), true, element);
 });
 
 inBrowser("a response that is older than a live change does not undo it", {}, async (page) => {

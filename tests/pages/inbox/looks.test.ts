@@ -115,6 +115,8 @@ inBrowser("on a phone, the rare actions are in a menu", ON_A_PHONE, async (page)
     assert.ok(!(await page.getByRole("button", { name: `${action} bob` }).isVisible()), action);
   const more = page.getByRole("button", { name: "More actions for bob" });
   await more.tap();
+  // The click of a tap comes a little after it.
+  await page.getByRole("menu").waitFor();
   assert.deepEqual(await page.getByRole("menuitem").allInnerTexts(), ["Pin", "Mute", "Archive", "Delete"]);
   assert.equal(await more.getAttribute("aria-expanded"), "true");
   // A touch elsewhere closes it, and so does a second one on its button.
