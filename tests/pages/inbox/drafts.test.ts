@@ -104,7 +104,7 @@ inBrowser("a draft survives a token that expires, for a new token of the same ac
   assert.equal(await input(page).inputValue(), "Still here");
 
   await sql("UPDATE tokens SET revoked_at = 1 WHERE account_id = ?", alice.id);
-  await page.keyboard.press("Enter");
+  await input(page).press("Enter");
   await page.getByLabel("Token").fill(mallory.token);
   await page.keyboard.press("Enter");
   await toast(page).getByText("This conversation does not exist.").waitFor();
