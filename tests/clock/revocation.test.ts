@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { revocation } from "../../scripts/tokens.ts";
 import { type Account, account } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError } from "../support/expectations.ts";
+import { assertError, now } from "../support/expectations.ts";
 import { api, type Headers } from "../support/http.ts";
 import { MESSAGES, rotation, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
 
@@ -26,7 +26,7 @@ const STATES: Record<string, (alice: Account) => Promise<Leaked>> = {
     return (await alice.post(TOKEN_COLLECTION, TOKEN)).json;
   },
   async "a token that expires"(alice) {
-    const expires_at = Math.floor(Date.now() / 1000) + DAY;
+    const expires_at = now() + DAY;
     return (await alice.post(TOKEN_COLLECTION, { ...TOKEN, expires_at })).json;
   },
   async "a token in its grace period"(alice) {
@@ -66,7 +66,7 @@ for (const [state, leak] of Object.entries(STATES)) {
         const leaked = await leak(alice);
         const caller = api(leaked.token);
         assert.equal((await caller.get(MESSAGES)).status, 200);
-        const from = Math.floor(Date.now() / 1000);
+        const from = now();
         await revoke(alice, leaked);
         for (const ahead of [0, -1, -3600, -365 * DAY, 3600]) {
           assertError(await caller.get(MESSAGES, undefined, clock(ahead)), 401, "token_invalid");

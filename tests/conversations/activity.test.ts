@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { type Account, account } from "../support/accounts.ts";
-import { assertConversation, assertError, idsOf, LATEST, links, position } from "../support/expectations.ts";
+import { assertConversation, assertError, idsOf, LATEST, links, now, position } from "../support/expectations.ts";
 import { COLLECTION, item, messageItem, NO_ID } from "../support/paths.ts";
 
 const list = (query: string): string => `${COLLECTION}?${query}`;
@@ -276,7 +276,6 @@ test("last_opened_at with a time marks a conversation read, with null unread, an
 test("last_opened_at in the current second or later means now", async () => {
   const alice = await account();
   const id = await alice.insert({ last_active_at: 5 });
-  const now = () => Math.floor(Date.now() / 1000);
   for (const seconds of [now() + 1, now() + 60, 253402300799]) {
     const before = now();
     const { last_opened_at } = (await alice.put(item(id), { last_opened_at: seconds })).json;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "../support/accounts.ts";
-import { assertConversation, assertError, idsOf } from "../support/expectations.ts";
+import { assertConversation, assertError, idsOf, now } from "../support/expectations.ts";
 import { COLLECTION, item } from "../support/paths.ts";
 
 const FRESH = {
@@ -18,9 +18,9 @@ const FRESH = {
 
 test("a new conversation is a 201 with the whole object and its Location", async () => {
   const alice = await account();
-  const before = Math.floor(Date.now() / 1000);
+  const before = now();
   const { status, json, headers } = await alice.post(COLLECTION, "contact_id=WAz8eIbvDR60rouK");
-  const after = Math.floor(Date.now() / 1000);
+  const after = now();
   assert.equal(status, 201);
   assertConversation(json, { ...FRESH, contact_id: "WAz8eIbvDR60rouK" });
   assert.match(json.id, /^[0-9A-Za-z]{16}$/);
@@ -109,7 +109,7 @@ test("ids sort by creation, so the newest object is the first of the list at onc
   for (let i = 0; i < 10; i += 1) {
     created.unshift((await alice.post(COLLECTION, "contact_id=bob")).json.id);
     // Ids of one millisecond have no order among them: start the next one's millisecond first.
-    for (const now = Date.now(); Date.now() <= now; );
+    for (const start = Date.now(); Date.now() <= start; );
   }
   assert.deepEqual(idsOf(await alice.get(COLLECTION)), created);
 });

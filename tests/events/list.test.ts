@@ -6,7 +6,7 @@ import test from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import type { Answer } from "../support/audit.ts";
 import { sql } from "../support/database.ts";
-import { assertError, idsOf, links } from "../support/expectations.ts";
+import { assertError, idsOf, links, now } from "../support/expectations.ts";
 import { api, ifNoneMatch } from "../support/http.ts";
 import { COUNT, fill, fillMessages, fillTexts } from "../support/large.ts";
 import { COLLECTION, EVENTS, item, MESSAGES, messageItem } from "../support/paths.ts";
@@ -63,7 +63,7 @@ test("the log of an account that is older than the log begins with its next chan
 
 test("each event has eight attributes, with the objects as they are when it is read", async () => {
   const alice = await account();
-  const before = Math.floor(Date.now() / 1000);
+  const before = now();
   const created = await alice.post(COLLECTION, "contact_id=bob");
   const conversation = created.json.id;
   const sent = await alice.post(MESSAGES, { conversation_id: conversation, message: 'tab\tbreak\nquote"' });

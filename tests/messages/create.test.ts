@@ -4,19 +4,19 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "../support/accounts.ts";
-import { assertConversation, assertError, assertMessage, idsOf } from "../support/expectations.ts";
+import { assertConversation, assertError, assertMessage, idsOf, now } from "../support/expectations.ts";
 import { item, MESSAGES, messageItem, NO_ID } from "../support/paths.ts";
 
 test("a new message is a 201 with the whole object and its Location", async () => {
   const alice = await account();
   const conversation_id = await alice.insert();
-  const before = Math.floor(Date.now() / 1000);
+  const before = now();
   const { status, json, headers } = await alice.post(MESSAGES, {
     conversation_id,
     message: "Hello",
     contact_id: "bob",
   });
-  const after = Math.floor(Date.now() / 1000);
+  const after = now();
   assert.equal(status, 201);
   assertMessage(json, { conversation_id, contact_id: "bob", message: "Hello", read_at: null, updated_at: null });
   assert.match(json.id, /^[0-9A-Za-z]{16}$/);
@@ -181,7 +181,7 @@ test("ids sort by creation, so the newest object is the first of the list at onc
   for (let i = 0; i < 10; i += 1) {
     sent.unshift((await alice.say(conversation)).id);
     // Ids of one millisecond have no order among them: start the next one's millisecond first.
-    for (const now = Date.now(); Date.now() <= now; );
+    for (const start = Date.now(); Date.now() <= start; );
   }
   assert.deepEqual(idsOf(await alice.get(`${MESSAGES}?conversation_id=${conversation}`)), sent);
 });

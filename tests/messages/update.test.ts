@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { account } from "../support/accounts.ts";
-import { assertError, assertMessage } from "../support/expectations.ts";
+import { assertError, assertMessage, now } from "../support/expectations.ts";
 import { ifMatch } from "../support/http.ts";
 import { item, messageItem, NO_ID } from "../support/paths.ts";
 
@@ -17,15 +17,11 @@ for (const verb of ["put", "patch"] as const) {
     ]) {
       const id = await alice.insertMessage(conversation, { contact_id: "bob" });
       const before = (await alice.get(messageItem(id))).json;
-      const start = Math.floor(Date.now() / 1000);
+      const start = now();
       const { status, json } = await alice[verb](messageItem(id), attributes);
       assert.equal(status, 200);
       assertMessage(json, { ...before, message: "Good evening", read_at: 705103200, updated_at: json.updated_at });
-      assert.ok(
-        Number.isInteger(json.updated_at) &&
-          start <= json.updated_at &&
-          json.updated_at <= Math.floor(Date.now() / 1000),
-      );
+      assert.ok(Number.isInteger(json.updated_at) && start <= json.updated_at && json.updated_at <= now());
       assert.deepEqual((await alice.get(messageItem(id))).json, json);
     }
   });

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError } from "../support/expectations.ts";
+import { assertError, now } from "../support/expectations.ts";
 import { api } from "../support/http.ts";
 import { COLLECTION, rotation, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
 import { REQUESTS, reads, send, world } from "../support/requests.ts";
@@ -50,7 +50,7 @@ test("a token that was revoked writes nothing, whichever replica is the nearest"
 
 test("a token that has expired reads nothing, from no replica: each has the time", async () => {
   const alice = await account();
-  const token = await grant(alice.id, { expires_at: Math.floor(Date.now() / 1000) + 3600 });
+  const token = await grant(alice.id, { expires_at: now() + 3600 });
   await catchUp(...REPLICAS);
   const caller = api(token);
   const bookmark = bookmarkOf(await caller.get(COLLECTION));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError, assertNewToken, assertToken } from "../support/expectations.ts";
+import { assertError, assertNewToken, assertToken, now } from "../support/expectations.ts";
 import { api, type Headers, keyed } from "../support/http.ts";
 import { COLLECTION, item, MESSAGES, rotation, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
 import { ALL, hashOf, MESSAGES_READ, READ, randomId, SCOPES, TOKEN, TOKENS, WRITE } from "../support/tokens.ts";
@@ -13,12 +13,12 @@ const END = 253402300799;
 
 test("a new token is a 201 with the object, its secret, its Location and a Cache-Control with no-store", async () => {
   const alice = await account();
-  const before = Math.floor(Date.now() / 1000);
+  const before = now();
   const { status, json, headers } = await alice.post(TOKEN_COLLECTION, {
     name: "CI of the shop",
     scopes: "conversations:read messages:read",
   });
-  const after = Math.floor(Date.now() / 1000);
+  const after = now();
   assert.equal(status, 201);
   assertNewToken(json, {
     name: "CI of the shop",
@@ -115,10 +115,10 @@ test("expires_at must be in the future", async () => {
   const { json } = await alice.post(TOKEN_COLLECTION, {
     name: "x",
     scopes: "messages:read",
-    expires_at: Math.floor(Date.now() / 1000) + 3600,
+    expires_at: now() + 3600,
   });
   assert.equal((await api(json.token).get(MESSAGES)).status, 200);
-  for (const expires_at of [0, 1, Math.floor(Date.now() / 1000)]) {
+  for (const expires_at of [0, 1, now()]) {
     assertError(
       await alice.post(TOKEN_COLLECTION, { name: "x", scopes: "messages:read", expires_at }),
       400,
@@ -168,7 +168,7 @@ test("a token without tokens:write cannot make tokens", async () => {
 
 test("a token cannot make a token that expires later", async () => {
   const owner = await account();
-  const end = Math.floor(Date.now() / 1000) + 3600;
+  const end = now() + 3600;
   const caller = api(await grant(owner.id, { expires_at: end }));
   const make = (expires_at?: number | null) =>
     caller.post(TOKEN_COLLECTION, {
@@ -188,7 +188,7 @@ test("a token cannot make a token that expires later", async () => {
 
 test("a rotated token cannot make a token that outlives its grace period", async () => {
   const owner = await account();
-  const revoked_at = Math.floor(Date.now() / 1000) + 3600;
+  const revoked_at = now() + 3600;
   const caller = api(await grant(owner.id, { revoked_at }));
   assert.equal((await caller.post(TOKEN_COLLECTION, "name=x&scopes=messages:read")).json.expires_at, revoked_at);
   assertError(

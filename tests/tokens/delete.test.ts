@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError } from "../support/expectations.ts";
+import { assertError, now } from "../support/expectations.ts";
 import { api } from "../support/http.ts";
 import { COLLECTION, NO_ID, TOKEN_COLLECTION, tokenItem } from "../support/paths.ts";
 import { ALL, hashOf, SCOPES, TOKENS } from "../support/tokens.ts";
@@ -17,9 +17,9 @@ test("DELETE is a 204 without a body, and the token is a 401 from the next reque
   const { json } = await alice.post(TOKEN_COLLECTION, "name=x&scopes=conversations:read");
   const caller = api(json.token);
   assert.equal((await caller.get(COLLECTION)).status, 200);
-  const before = Math.floor(Date.now() / 1000);
+  const before = now();
   const { status, text } = await alice.delete(tokenItem(json.id));
-  const after = Math.floor(Date.now() / 1000);
+  const after = now();
   assert.deepEqual([status, text], [204, ""]);
   assertError(await caller.get(COLLECTION), 401, "token_invalid");
   const { revoked_at } = (await alice.get(tokenItem(json.id))).json;
@@ -95,7 +95,7 @@ test("a token cannot revoke a token that has a scope it lacks, and it can revoke
 
 test("a token cannot revoke one that expires later, but one that expires as soon, and itself", async () => {
   const owner = await account();
-  const end = Math.floor(Date.now() / 1000) + 3600;
+  const end = now() + 3600;
   const brief = await grant(owner.id, { expires_at: end });
   for (const expires_at of [null, end + 1, 253402300799]) {
     const later = await grant(owner.id, { expires_at });

@@ -128,7 +128,7 @@ test("a token in its grace period cannot rotate itself into a token that outlive
 
 test("a successor never expires later than the token of the request", async () => {
   const alice = await account();
-  const end = Math.floor(Date.now() / 1000) + 3600;
+  const end = now() + 3600;
   const caller = api(await grant(alice.id, { expires_at: end }));
   const ending = await grant(alice.id, { revoked_at: end - 60 });
   assert.equal((await caller.post(rotation(await idOf(ending)))).json.expires_at, end);
@@ -148,7 +148,7 @@ test("a token that is not valid or does not exist is a 404, and no token is made
 
 test("rotating a token that may do more, or expires later, is a 403", async () => {
   const alice = await account();
-  const end = Math.floor(Date.now() / 1000) + 3600;
+  const end = now() + 3600;
   const whole = await idOf(alice.token);
   const before = await sql("SELECT * FROM tokens WHERE id = ?", whole);
   const narrow = api(await grant(alice.id, { scopes: 16 }));

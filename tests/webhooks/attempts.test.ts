@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { insert } from "../support/database.ts";
-import { assertError, idsOf, links } from "../support/expectations.ts";
+import { assertError, idsOf, links, now } from "../support/expectations.ts";
 import { api } from "../support/http.ts";
 import { attemptsOf, NO_ID, WEBHOOKS } from "../support/paths.ts";
 import { NOWHERE } from "../support/requests.ts";
@@ -45,7 +45,7 @@ test("an attempt has its seven fields in order, and the newest is the first", as
   const alice = await account();
   const hook = await endpoint(alice);
   assert.equal((await alice.get(attemptsOf(hook.id))).text, '{"has_more":false,"data":[]}');
-  const before = Math.floor(Date.now() / 1000);
+  const before = now();
   const { id } = await alice.client.conversations.create({ contact_id: "bob" });
   await alice.say(id);
   await hook.take(2);

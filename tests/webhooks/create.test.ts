@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import test, { describe } from "node:test";
 import { type Account, account, grant } from "../support/accounts.ts";
 import { sql } from "../support/database.ts";
-import { assertError, assertWebhook, assertWebhookWithSecret, idsOf, WEBHOOK_FIELDS } from "../support/expectations.ts";
+import {
+  assertError,
+  assertWebhook,
+  assertWebhookWithSecret,
+  idsOf,
+  now,
+  WEBHOOK_FIELDS,
+} from "../support/expectations.ts";
 import { api, type Headers, keyed } from "../support/http.ts";
 import { item, WEBHOOKS, webhookItem } from "../support/paths.ts";
 import { NOWHERE } from "../support/requests.ts";
@@ -15,13 +22,13 @@ const url = NOWHERE;
 
 test("a new endpoint is a 201 with the object, its secret and its Location, which no cache stores", async () => {
   const alice = await account();
-  const before = Math.floor(Date.now() / 1000);
+  const before = now();
   const { status, json, text, headers } = await alice.post(WEBHOOKS, {
     url,
     types: ["message.created"],
     description: "The shop's CRM",
   });
-  const after = Math.floor(Date.now() / 1000);
+  const after = now();
   assert.equal(status, 201, text);
   assertWebhookWithSecret(json, {
     url,
