@@ -37,7 +37,7 @@ export const token = (...args: string[]) => npmRun("token", ...args);
 export const npmRun = (script: string, ...args: string[]) => run("npm", ["run", "--silent", script, "--", ...args]);
 
 /** Runs an npm script to its end. Returns how many seconds of the processor it took, npm and all that it started with
- * it: other than the time on a clock, they don't depend on what else the machine does. */
+ * it. Unlike the time on a clock, they don't depend on what else the machine does. */
 export async function processorTime(script: string, ...args: string[]): Promise<number> {
   const line = ["-c", '"$@" > /dev/null && times', "sh", "npm", "run", "--silent", script, "--", ...args];
   const { code, stdout, stderr } = await run("sh", line);
